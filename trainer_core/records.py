@@ -1,0 +1,186 @@
+"""What a job writes into its journal: one small typed record for each thing that happened."""
+
+# No `from __future__ import annotations`: msgspec resolves these annotations at run time.
+
+from typing import Any, Literal
+
+import msgspec
+
+State = Literal[
+    "starting",
+    "running",
+    "compiling",
+    "validating",
+    "saving",
+    "paused",
+    "stopped",
+    "finished",
+    "failed",
+]
+END_STATES: frozenset[str] = frozenset({"paused", "stopped", "finished", "failed"})
+RESUMABLE_STATES: frozenset[str] = frozenset({"paused", "stopped", "failed"})
+
+Level = Literal["info", "good", "warning", "error"]
+
+MATCH_BUCKETS: tuple[tuple[int, int], ...] = (
+    (0, 3),
+    (4, 5),
+    (6, 7),
+    (8, 11),
+    (12, 15),
+    (16, 31),
+    (32, 64),
+)
+"""Inclusive ranges of match length, in tokens, that losses are reported by."""
+
+
+def bucket_label(low: int, high: int) -> str:
+    """How a bucket is written, such as `4–5`; the last one is open."""
+    return f"{low}+" if (low, high) == MATCH_BUCKETS[-1] else f"{low}–{high}"
+
+
+class Entry(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag=lambda name: "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_"),
+    tag_field="type",
+):
+    """A record; `time_s` is seconds since the epoch, by the wall clock."""
+
+    time_s: float = 0.0
+
+
+class JobStarted(Entry, frozen=True, kw_only=True):
+    """A process took the job's lock."""
+
+    verb: str
+    pid: int
+    host: str
+    version: str
+    device: str = ""
+
+
+class Resumed(Entry, frozen=True, kw_only=True):
+    """The job goes on from a checkpoint: whatever was reported for later steps is void."""
+
+    step: int
+
+
+class StateChanged(Entry, frozen=True, kw_only=True):
+    """The job does something else from now on. End states stand in `Ended` alone."""
+
+    state: State
+
+
+class Progress(Entry, frozen=True, kw_only=True):
+    """How far a phase has come, such as 3,120 of 8,000 files."""
+
+    phase: str
+    done: float
+    total: float
+    unit: str = ""
+
+
+class MatchBucket(msgspec.Struct, frozen=True, kw_only=True):
+    """Loss over the held-out tokens whose longest match has this length."""
+
+    low: int
+    high: int
+    tokens: int
+    loss: float
+    hit_rate: float = 0.0
+    """Share of these tokens that the match alone names correctly."""
+
+
+class Validated(Entry, frozen=True, kw_only=True):
+    """Held-out text was measured. Loss is in nats per token."""
+
+    step: int
+    tokens_seen: int
+    loss: float
+    bits_per_byte: float
+    tokens: int
+    best: bool
+    seconds: float = 0.0
+    buckets: tuple[MatchBucket, ...] = ()
+
+
+class CheckpointSaved(Entry, frozen=True, kw_only=True):
+    """A checkpoint is whole on disk. `folder` is relative to the job folder."""
+
+    step: int
+    folder: str
+    size_bytes: int
+    seconds: float = 0.0
+    val_loss: float | None = None
+    best: bool = False
+    reason: str = "schedule"
+
+
+class CheckpointRemoved(Entry, frozen=True, kw_only=True):
+    """Retention removed a checkpoint."""
+
+    step: int
+
+
+class Sampled(Entry, frozen=True, kw_only=True):
+    """Text that the model wrote at a checkpoint."""
+
+    step: int
+    prompt: str
+    text: str
+    matched_share: float = 0.0
+    """Share of the written tokens backed by a match of four tokens or more."""
+
+
+class Noted(Entry, frozen=True, kw_only=True):
+    """Something a person may want to know."""
+
+    level: Level
+    title: str
+    text: str = ""
+    step: int | None = None
+
+
+class ChildStarted(Entry, frozen=True, kw_only=True):
+    """A job that consists of jobs (the tour) began one. `folder` is relative to the job folder."""
+
+    verb: str
+    name: str
+    folder: str
+
+
+class Result(Entry, frozen=True, kw_only=True):
+    """What the verb found out, as plain values that its module documents."""
+
+    values: dict[str, Any]
+
+
+class Ended(Entry, frozen=True, kw_only=True):
+    """The last record of a process that ended in order."""
+
+    state: Literal["paused", "stopped", "finished", "failed"]
+    exit_code: int
+    step: int | None = None
+    what: str = ""
+    safe: str = ""
+    do: str = ""
+    field: str = ""
+    details: str = ""
+
+
+Record = (
+    JobStarted
+    | Resumed
+    | StateChanged
+    | Progress
+    | Validated
+    | CheckpointSaved
+    | CheckpointRemoved
+    | Sampled
+    | Noted
+    | ChildStarted
+    | Result
+    | Ended
+)
