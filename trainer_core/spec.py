@@ -9,7 +9,7 @@ either with the path of the field. A default stands here and nowhere else.
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import tomli_w
@@ -267,9 +267,7 @@ class TourSpec(Section, frozen=True, kw_only=True, tag="tour", tag_field="verb")
     seed: Seed = 1337
 
 
-JobSpec = (
-    PrepareSpec | IndexSpec | TrainSpec | EvaluateSpec | GenerateSpec | ExportSpec | TourSpec
-)
+JobSpec = PrepareSpec | IndexSpec | TrainSpec | EvaluateSpec | GenerateSpec | ExportSpec | TourSpec
 
 VERBS: dict[str, type[Section]] = {
     "prepare": PrepareSpec,
@@ -305,12 +303,12 @@ def _spec_error(error: Exception, where: str) -> SpecError:
     )
 
 
-def convert(data: Any, kind: Any, where: str = "the settings") -> Any:
-    """Build a spec or a section of one from plain dicts, checking every range.
+def convert(data: object, kind: type[SpecT], where: str = "the settings") -> SpecT:
+    """Build one section or one verb's spec from plain values, checking every range.
 
     Args:
         data: Dicts, lists, strings and numbers, as TOML or the wizard give them.
-        kind: `JobSpec`, one of its members, or a `Section`.
+        kind: The `Section` to build.
         where: What the data came from, for the message.
 
     Raises:
@@ -318,22 +316,34 @@ def convert(data: Any, kind: Any, where: str = "the settings") -> Any:
     """
     try:
         return msgspec.convert(data, kind)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except msgspec.ValidationError as error:
         raise _spec_error(error, where) from None
 
 
+def from_builtins(data: object, where: str = "the settings") -> JobSpec:
+    """Build a job spec from plain values; its `verb` says which kind it is.
+
+    Raises:
+        SpecError: With the path of the first field at fault.
+    """
+    try:
+        spec: JobSpec = msgspec.convert(data, JobSpec)
+    except msgspec.ValidationError as error:
+        raise _spec_error(error, where) from None
+    return spec
+
+
 def from_toml(text: str, where: str = "the settings") -> JobSpec:
-    """Read a job spec from TOML text; its `verb` says which kind it is.
+    """Read a job spec from TOML text.
 
     Raises:
         SpecError: The text is no TOML, or a field is wrong; the error has its path.
     """
     try:
         data = msgspec.toml.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise _spec_error(error, where) from None
-    spec: JobSpec = convert(data, JobSpec, where)
-    return spec
+    return from_builtins(data, where)
 
 
 def to_toml(spec: Section) -> str:

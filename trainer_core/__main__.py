@@ -1,0 +1,202 @@
+"""`hearth-core`: start, watch and steer jobs from a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from trainer_core import __version__, protocol
+from trainer_core import spec as specs
+from trainer_core.errors import ExitCode, KnownError
+from trainer_core.job import run_job
+from trainer_core.status import JobStatus, read_status
+
+Command = Callable[[argparse.Namespace], ExitCode]
+
+
+def _run(args: argparse.Namespace) -> ExitCode:
+    """Run the job of a folder, or go on with it."""
+    return run_job(args.folder)
+
+
+def _start(args: argparse.Namespace) -> ExitCode:
+    """Begin a job from a TOML file in a new folder and follow it in the terminal."""
+    from trainer_core.terminal import follow
+
+    spec = specs.load(args.spec)
+    return follow(args.folder, spec)
+
+
+def _resume(args: argparse.Namespace) -> ExitCode:
+    """Go on with the job of a folder and follow it in the terminal."""
+    from trainer_core.terminal import follow
+
+    return follow(args.folder, None)
+
+
+def _tour(args: argparse.Namespace) -> ExitCode:
+    """Take the tour in the terminal."""
+    from trainer_core.tour.terminal import take_tour
+
+    spec = specs.convert(
+        {
+            "budget_s": args.minutes * 60.0,
+            "steps": args.steps,
+            "max_bytes": args.megabytes * 1_000_000,
+            "seed": args.seed,
+        },
+        specs.TourSpec,
+        "the tour's options",
+    )
+    return take_tour(args.folder, spec)
+
+
+def _status(args: argparse.Namespace) -> ExitCode:
+    """Say what a folder's job does."""
+    if not args.folder.is_dir():
+        raise KnownError(
+            f"{args.folder} is not a job folder.", safe="Nothing was changed.", do="Check the path."
+        )
+    status = read_status(args.folder)
+    print(json.dumps(_plain(status), indent=2) if args.json else _sentence(status))
+    return ExitCode.OK
+
+
+def _plain(status: JobStatus) -> dict[str, object]:
+    """The status as JSON values; not-a-number becomes null, which JSON has."""
+    plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode(status))
+    plain["resumable"] = status.resumable
+    return plain
+
+
+def _sentence(status: JobStatus) -> str:
+    parts = [f"{status.verb or 'unknown job'}: {status.state}"]
+    if status.alive:
+        parts.append(f"process {status.pid}")
+    if status.progress and not status.ended:
+        p = status.progress
+        parts.append(f"{p.phase} {p.done:,.0f} of {p.total:,.0f} {p.unit}".rstrip())
+    if status.validations:
+        last = status.validations[-1]
+        parts.append(f"validation loss {last.loss:.4f} at step {last.step:,}")
+    if status.ended and status.ended.what:
+        parts.append(f"{status.ended.what} {status.ended.safe} {status.ended.do}".rstrip())
+    if status.resumable:
+        parts.append("can be resumed")
+    return "; ".join(parts)
+
+
+def _command(message: protocol.Message) -> Command:
+    def send(args: argparse.Namespace) -> ExitCode:
+        protocol.send_command(args.folder, message)
+        return ExitCode.OK
+
+    return send
+
+
+def _sample(args: argparse.Namespace) -> ExitCode:
+    """Let a trained model continue a prompt."""
+    from trainer_core.generate.terminal import sample
+
+    return sample(args)
+
+
+def _template(args: argparse.Namespace) -> ExitCode:
+    """Print a spec with every setting at its default."""
+    print(specs.to_toml(_TEMPLATES[args.verb]), end="")
+    return ExitCode.OK
+
+
+_TEMPLATES: dict[str, specs.Section] = {
+    "prepare": specs.PrepareSpec(source=specs.PythonLibrary()),
+    "index": specs.IndexSpec(corpus="data/corpus"),
+    "train": specs.TrainSpec(corpus="data/corpus"),
+    "evaluate": specs.EvaluateSpec(run="run"),
+    "generate": specs.GenerateSpec(run="run"),
+    "export": specs.ExportSpec(run="run", destination="model"),
+    "tour": specs.TourSpec(),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hearth-core", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"hearth-core {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, function: Command, help_text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help_text, description=help_text)
+        sub.set_defaults(function=function)
+        return sub
+
+    def add_folder(name: str, function: Command, help_text: str) -> argparse.ArgumentParser:
+        sub = add(name, function, help_text)
+        sub.add_argument("folder", type=Path, help="the job folder")
+        return sub
+
+    start = add("start", _start, "begin the job of a TOML file in a new folder and follow it")
+    start.add_argument("spec", type=Path, help="the settings; `hearth-core template` prints them")
+    start.add_argument("folder", type=Path, help="the new job folder")
+    add_folder("run", _run, "run a folder's job quietly, as the studio does")
+    add_folder("resume", _resume, "go on with a folder's job and follow it")
+    add_folder("status", _status, "say what a job does").add_argument(
+        "--json", action="store_true", help="print everything as JSON"
+    )
+    add_folder("pause", _command(protocol.Pause()), "save, free the memory, end; resume goes on")
+    add_folder("stop", _command(protocol.Stop()), "save and end")
+    add_folder("checkpoint", _command(protocol.CheckpointNow()), "save a checkpoint and go on")
+    template = add("template", _template, "print a verb's settings as TOML")
+    template.add_argument("verb", choices=sorted(_TEMPLATES))
+    _add_tour(add("tour", _tour, "the whole main job on this computer's Python library"))
+    _add_sample(add("sample", _sample, "let a trained model continue a prompt"))
+    return parser
+
+
+def _add_tour(tour: argparse.ArgumentParser) -> None:
+    default = specs.TourSpec()
+    tour.add_argument("folder", type=Path, nargs="?", default=Path("hearth-tour"))
+    tour.add_argument("--minutes", type=float, default=default.budget_s / 60.0)
+    tour.add_argument(
+        "--steps", type=int, default=default.steps, help="steps per model; 0 fits the minutes"
+    )
+    tour.add_argument("--megabytes", type=int, default=default.max_bytes // 1_000_000)
+    tour.add_argument("--seed", type=int, default=default.seed)
+
+
+def _add_sample(sample: argparse.ArgumentParser) -> None:
+    default = protocol.Generate(request=0, prompt="")
+    sample.add_argument("run", type=Path, help="the job folder of the training")
+    sample.add_argument("--prompt", default="", help="text to continue")
+    sample.add_argument("--checkpoint", default="best", help="best, last or a step")
+    sample.add_argument("--max-tokens", type=int, default=default.max_tokens)
+    sample.add_argument("--temperature", type=float, default=default.temperature)
+    sample.add_argument("--top-k", type=int, default=default.top_k)
+    sample.add_argument("--top-p", type=float, default=default.top_p)
+    sample.add_argument("--min-p", type=float, default=default.min_p)
+    sample.add_argument("--seed", type=int, default=default.seed)
+    sample.add_argument("--no-index", action="store_true", help="let the model write alone")
+    sample.add_argument("--json", action="store_true", help="print every token's figures as JSON")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line and return its exit code."""
+    args = _parser().parse_args(arguments)
+    try:
+        return int(args.function(args))
+    except KnownError as error:
+        for line in (error.what, error.safe, error.do):
+            if line:
+                print(line, file=sys.stderr)
+        return int(error.exit_code)
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,378 @@
+"""One way for everything that takes long: lock, recover, listen, run a verb, say how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import filelock
+import msgspec
+
+from trainer_core import __version__, protocol, status
+from trainer_core import spec as specs
+from trainer_core.errors import ExitCode, JobFolderError, KnownError, LockedError, from_os_error
+from trainer_core.journal import JournalWriter
+from trainer_core.metrics import StepLog, SystemLog
+from trainer_core.protocol.messages import name_of
+from trainer_core.records import (
+    Ended,
+    JobStarted,
+    Level,
+    Noted,
+    Progress,
+    Record,
+    Result,
+    State,
+    StateChanged,
+)
+from trainer_core.system import SystemSampler
+
+Wanted = Literal["", "pause", "stop"]
+
+VERB_MODULES = {
+    "prepare": "trainer_core.data.prepare",
+    "index": "trainer_core.index.verb",
+    "train": "trainer_core.train.loop",
+    "evaluate": "trainer_core.evals.verb",
+    "generate": "trainer_core.generate.server",
+    "export": "trainer_core.export.verb",
+    "tour": "trainer_core.tour.verb",
+}
+"""Where each verb's `run(job, spec)` stands; imported when it is needed, since torch is slow."""
+
+LOCK_PATIENCE_S = 3.0
+PROGRESS_PERIOD_S = 0.25
+_log = logging.getLogger(__name__)
+
+
+class JobStopped(Exception):  # noqa: N818 - not an error: the work is saved
+    """Raised by a verb that was asked to pause or stop and has saved its work."""
+
+    def __init__(self, state: Literal["paused", "stopped"], step: int | None = None) -> None:
+        super().__init__(state)
+        self.state = state
+        self.step = step
+
+
+@dataclass
+class _Wish:
+    """What a signal or a command asked for; shared by a job and the jobs that it runs."""
+
+    wanted: Wanted = ""
+
+
+class Job:
+    """A running job, as its verb sees it."""
+
+    def __init__(
+        self, folder: Path, journal: JournalWriter, server: protocol.Server, wish: _Wish
+    ) -> None:
+        self.folder = folder
+        self.server = server
+        self.step = 0
+        """The training step that system readings are filed under; kept by the verb."""
+        self._journal = journal
+        self._wish = wish
+        self._state: State = "starting"
+        self._last_progress_s = 0.0
+        self._last_phase = ""
+        self._guard = threading.Lock()
+        self._commands: list[tuple[protocol.Peer, protocol.Message]] = []
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the user or the system asks of the job; verbs look at it between steps."""
+        self._take_messages()
+        return self._wish.wanted
+
+    def record(self, record: Record) -> None:
+        """Append a record, stamped with the time, and hint to whoever watches.
+
+        Raises:
+            OSError: The journal cannot be written.
+        """
+        stamped = msgspec.structs.replace(record, time_s=time.time())
+        with self._guard:
+            self._journal.append(stamped, sync=not isinstance(record, Progress | StateChanged))
+        self.hint()
+
+    def state(self, state: State) -> None:
+        """Say what the job does now."""
+        if state != self._state:
+            self._state = state
+            self.record(StateChanged(state=state))
+
+    def progress(self, phase: str, done: float, total: float, unit: str = "") -> None:
+        """Say how far a phase has come; cheap enough to call often.
+
+        Raises:
+            JobStopped: The job was asked to stop; for verbs without work to save.
+        """
+        self.check_stop()
+        now = time.monotonic()
+        due = now - self._last_progress_s >= PROGRESS_PERIOD_S
+        if due or phase != self._last_phase or done >= total:
+            self._last_progress_s, self._last_phase = now, phase
+            self.record(Progress(phase=phase, done=done, total=total, unit=unit))
+
+    def check_stop(self) -> None:
+        """End here when asked to.
+
+        Raises:
+            JobStopped: A stop or a pause is wanted.
+        """
+        if wanted := self.wanted:
+            raise JobStopped("paused" if wanted == "pause" else "stopped")
+
+    def note(self, level: Level, title: str, text: str = "", step: int | None = None) -> None:
+        """Tell the user something that stays in the job's events."""
+        self.record(Noted(level=level, title=title, text=text, step=step))
+
+    def commands(self) -> list[tuple[protocol.Peer, protocol.Message]]:
+        """Messages for the verb that came in since the last call; never waits."""
+        self._take_messages()
+        taken, self._commands = self._commands, []
+        return taken
+
+    def wait_for_commands(self, timeout_s: float) -> list[tuple[protocol.Peer, protocol.Message]]:
+        """Like `commands`, but waits up to this long for the first one."""
+        if not self._commands and (first := self.server.wait(timeout_s)) is not None:
+            self._take(*first)
+        return self.commands()
+
+    def hint(self) -> None:
+        """Tell peers how far the files have grown; never waits."""
+        self.server.hint(
+            protocol.Changed(
+                journal_bytes=self._journal.size,
+                step_rows=_rows(self.folder / status.STEPS_FILE, StepLog),
+                system_rows=_rows(self.folder / status.SYSTEM_FILE, SystemLog),
+            )
+        )
+
+    def run_child(self, folder: Path, spec: specs.JobSpec) -> ExitCode:
+        """Run a job within this one, in this process, sharing what is wanted of it."""
+        return run_job(folder, spec, _wish=self._wish)
+
+    def _take_messages(self) -> None:
+        for peer, message in self.server.receive():
+            self._take(peer, message)
+
+    def _take(self, peer: protocol.Peer, message: protocol.Message) -> None:
+        if isinstance(message, protocol.Pause | protocol.Stop):
+            self._wish.wanted = "pause" if isinstance(message, protocol.Pause) else "stop"
+            self.server.send(peer, protocol.Accepted(command=name_of(message)))
+        else:
+            self._commands.append((peer, message))
+
+
+def _rows(path: Path, kind: type[StepLog] | type[SystemLog]) -> int:
+    try:
+        return max(0, path.stat().st_size - 16) // kind.dtype.itemsize
+    except FileNotFoundError:
+        return 0
+
+
+def freeze_spec(folder: Path, spec: specs.JobSpec) -> None:
+    """Write the spec of a new job folder in one step; the folder is made when absent.
+
+    Raises:
+        JobFolderError: The folder belongs to a job with another spec.
+        KnownError: It cannot be written.
+    """
+    path = folder / status.SPEC_FILE
+    if path.exists():
+        if specs.load(path) != spec:
+            raise JobFolderError(
+                f"{folder} already belongs to another job.",
+                safe="That job was not touched.",
+                do="Choose a new folder.",
+            )
+        return
+    temporary = folder / f".{status.SPEC_FILE}.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(specs.to_toml(spec))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise from_os_error(error, "writing the job's settings") from None
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = filelock.FileLock(folder / status.LOCK_FILE)
+    try:
+        lock.acquire(timeout=LOCK_PATIENCE_S, poll_interval=0.1)
+    except filelock.Timeout:
+        owner = protocol.read_owner(folder)
+        who = f"process {owner.pid}" if owner else "another process"
+        raise LockedError(
+            f"{folder} is in use by {who}.",
+            safe="That job goes on.",
+            do="Wait until it ends, or stop it first.",
+        ) from None
+    except OSError as error:
+        raise from_os_error(error, "locking the job folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _signals(wish: _Wish) -> Iterator[None]:
+    """SIGTERM and SIGINT set a flag and nothing else; the verb decides when to end."""
+
+    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        wish.wanted = "stop"
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger("trainer_core")
+    root.addHandler(handler)
+    root.setLevel(min(root.level or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _ended(error: BaseException) -> Ended:
+    """The last record of a job that this exception ended."""
+    if isinstance(error, JobStopped):
+        return Ended(state=error.state, exit_code=ExitCode.OK, step=error.step)
+    if isinstance(error, OSError):
+        error = from_os_error(error, "working on the job")
+    if isinstance(error, MemoryError):
+        error = KnownError(
+            "The computer's memory is full.",
+            safe="Everything saved before is whole.",
+            do="Close other programs, or choose a smaller model or batch.",
+        )
+    if isinstance(error, KnownError):
+        return Ended(
+            state="failed",
+            exit_code=error.exit_code,
+            what=error.what,
+            safe=error.safe,
+            do=error.do,
+            field=error.field,
+        )
+    return Ended(
+        state="failed",
+        exit_code=ExitCode.BUG,
+        what=f"Hearth made a mistake: {type(error).__name__}: {error}",
+        safe="Everything saved before is whole.",
+        do="Resume the job; if it happens again, report it with the log of this folder.",
+        details="".join(traceback.format_exception(error))[-20_000:],
+    )
+
+
+def _run_verb(job: Job, spec: specs.JobSpec) -> Ended:
+    """Carry out the spec; whatever goes wrong becomes the job's last record."""
+    verb = specs.verb_of(spec)
+    sampler: SystemSampler | None = None
+    try:
+        if verb == "train":
+            log = SystemLog(job.folder / status.SYSTEM_FILE)
+            sampler = SystemSampler(log, lambda: job.step)
+            sampler.start()
+        values: dict[str, Any] = importlib.import_module(VERB_MODULES[verb]).run(job, spec)
+        job.record(Result(values=values))
+        return Ended(state="finished", exit_code=ExitCode.OK)
+    except Exception as error:  # noqa: BLE001 - the outermost border of every job
+        ended = _ended(error)
+        if ended.exit_code == ExitCode.BUG:
+            _log.exception("the job failed")
+        elif ended.state == "failed":
+            _log.error("%s %s %s", ended.what, ended.safe, ended.do)
+        return ended
+    finally:
+        if sampler is not None:
+            sampler.stop()
+
+
+def run_job(
+    folder: Path, spec: specs.JobSpec | None = None, *, _wish: _Wish | None = None
+) -> ExitCode:
+    """Run the job of a folder to its end, or go on with it where it stopped.
+
+    Args:
+        folder: The job folder; made when a spec is given.
+        spec: What to do; None takes the frozen spec of the folder.
+
+    Returns:
+        The exit code; how the job ended stands in its journal. Errors before the journal could be
+        opened are raised.
+
+    Raises:
+        SpecError: The folder has no valid spec.
+        LockedError: Another process works in the folder.
+        JobFolderError: The journal is damaged at its head or of a newer version.
+        KnownError: The folder cannot be written.
+    """
+    if spec is None:
+        spec = specs.load(folder / status.SPEC_FILE)
+    else:
+        freeze_spec(folder, spec)
+    folder = folder.resolve()
+    wish = _wish or _Wish()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_locked(folder))
+        try:
+            stack.enter_context(_logging_to(folder / status.LOG_FILE))
+            journal = stack.enter_context(JournalWriter(folder / status.JOURNAL_FILE))
+            server = protocol.Server(folder, specs.verb_of(spec))
+        except OSError as error:
+            raise from_os_error(error, "opening the job folder") from None
+        stack.callback(server.close)
+        if _wish is None:
+            stack.enter_context(_signals(wish))
+        return _run_in(Job(folder, journal, server, wish), spec)
+
+
+def _run_in(job: Job, spec: specs.JobSpec) -> ExitCode:
+    """Everything between the first and the last record of a session."""
+    verb = specs.verb_of(spec)
+    try:
+        job.record(
+            JobStarted(verb=verb, pid=os.getpid(), host=socket.gethostname(), version=__version__)
+        )
+        ended = _run_verb(job, spec)
+        job.record(ended)
+    except OSError as error:
+        _log.error("the journal cannot be written: %s", error)
+        return from_os_error(error, "writing the journal").exit_code
+    if ended.exit_code == ExitCode.BUG and ended.details:
+        print(ended.details, file=sys.stderr)
+    return ExitCode(ended.exit_code)

@@ -1,0 +1,162 @@
+"""What a job folder says about its job, whether or not a process works in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from trainer_core import spec as specs
+from trainer_core.errors import KnownError
+from trainer_core.journal import read_records
+from trainer_core.protocol.address import read_owner
+from trainer_core.records import (
+    END_STATES,
+    CheckpointRemoved,
+    CheckpointSaved,
+    ChildStarted,
+    Ended,
+    JobStarted,
+    Noted,
+    Progress,
+    Record,
+    Result,
+    Resumed,
+    Sampled,
+    State,
+    StateChanged,
+    Validated,
+)
+
+SPEC_FILE = "spec.toml"
+JOURNAL_FILE = "journal.bin"
+STEPS_FILE = "steps.bin"
+SYSTEM_FILE = "system.bin"
+LOG_FILE = "log.txt"
+LOCK_FILE = "lock"
+CHECKPOINTS_FOLDER = "checkpoints"
+
+Shown = State | Literal["unborn", "killed"]
+"""`unborn`: a spec without a journal. `killed`: at work by its journal, but its process is gone."""
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job as its journal tells it. Void records (before a resume) are left out."""
+
+    verb: str = ""
+    state: Shown = "unborn"
+    pid: int = 0
+    alive: bool = False
+    started_s: float = 0.0
+    """When the running or last session began, seconds since the epoch."""
+    born_s: float = 0.0
+    """When the first session began."""
+    last_s: float = 0.0
+    """When the last record was written."""
+    sessions: int = 0
+    resumed_step: int = 0
+    """Step that the running or last session began at."""
+    device: str = ""
+    progress: Progress | None = None
+    validations: tuple[Validated, ...] = ()
+    checkpoints: tuple[CheckpointSaved, ...] = ()
+    samples: tuple[Sampled, ...] = ()
+    notes: tuple[Noted, ...] = ()
+    children: tuple[ChildStarted, ...] = ()
+    result: dict[str, Any] = field(default_factory=dict)
+    ended: Ended | None = None
+
+    @property
+    def best(self) -> Validated | None:
+        """The validation with the lowest loss."""
+        finite = [v for v in self.validations if v.loss == v.loss]
+        return min(finite, key=lambda v: v.loss, default=None)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether starting the job again would go on with it."""
+        return not self.alive and self.state in ("paused", "stopped", "failed", "killed", "unborn")
+
+
+def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one line per record type
+    """The status after one more record; `alive` is left as it was."""
+    status = replace(status, last_s=record.time_s or status.last_s)
+    match record:
+        case JobStarted():
+            return replace(
+                status,
+                verb=record.verb,
+                state="starting",
+                pid=record.pid,
+                started_s=record.time_s,
+                born_s=status.born_s or record.time_s,
+                sessions=status.sessions + 1,
+                resumed_step=0,
+                device=record.device,
+                ended=None,
+                children=(),
+            )
+        case Resumed():
+            return _forget_after(status, record.step)
+        case StateChanged():
+            return replace(status, state=record.state)
+        case Progress():
+            return replace(status, progress=record)
+        case Validated():
+            return replace(status, validations=(*status.validations, record))
+        case CheckpointSaved():
+            kept = tuple(c for c in status.checkpoints if c.step != record.step)
+            return replace(status, checkpoints=(*kept, record))
+        case CheckpointRemoved():
+            kept = tuple(c for c in status.checkpoints if c.step != record.step)
+            return replace(status, checkpoints=kept)
+        case Sampled():
+            return replace(status, samples=(*status.samples, record))
+        case Noted():
+            return replace(status, notes=(*status.notes, record))
+        case ChildStarted():
+            return replace(status, children=(*status.children, record))
+        case Result():
+            return replace(status, result=record.values)
+        case Ended():
+            return replace(status, state=record.state, ended=record)
+
+
+def _forget_after(status: JobStatus, step: int) -> JobStatus:
+    return replace(
+        status,
+        resumed_step=step,
+        validations=tuple(v for v in status.validations if v.step <= step),
+        checkpoints=tuple(c for c in status.checkpoints if c.step <= step),
+        samples=tuple(s for s in status.samples if s.step <= step),
+    )
+
+
+def with_liveness(status: JobStatus, folder: Path) -> JobStatus:
+    """The same status, with `alive`, and "killed" where the process is gone without a word."""
+    owner = read_owner(folder)
+    alive = owner is not None and owner.pid == status.pid and owner.alive
+    if status.state in END_STATES or status.state == "unborn":
+        return replace(status, alive=alive and status.state in END_STATES)
+    return replace(status, alive=alive, state=status.state if alive else "killed")
+
+
+def read_status(folder: Path) -> JobStatus:
+    """Read a job folder.
+
+    Raises:
+        JobFolderError: The journal is damaged at its head or of a newer version.
+    """
+    records, _ = read_records(folder / JOURNAL_FILE)
+    status = JobStatus(verb=_verb_of_folder(folder))
+    for record in records:
+        status = fold(status, record)
+    return with_liveness(status, folder)
+
+
+def _verb_of_folder(folder: Path) -> str:
+    try:
+        return specs.verb_of(specs.load(folder / SPEC_FILE))
+    except KnownError:
+        return ""
