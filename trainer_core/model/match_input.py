@@ -1,0 +1,111 @@
+"""How a model reads the longest match: an embedding on the way in, a pointer on the way out.
+
+Letters: B batch, T time, C channels, V vocabulary, L longest match length.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the name that everybody knows)
+
+from trainer_core.spec import ModelConfig
+
+_LENGTHS = (1.0, 3.0, 5.5, 8.0, 23.0, 32.0)
+_LOGITS = (-1.66, -0.80, 0.45, 1.21, 1.99, 3.48)
+"""How often the token that a match of these lengths names was right on held-out prose (16, 31, 61,
+77, 88 and 97 %; design notes, FIELD.md), as logits."""
+
+
+def _gate_prior(match_length_max: int) -> Tensor:
+    """Logit of trusting a match by its length, (L + 1,): the measured rates, interpolated."""
+    lengths = torch.arange(match_length_max + 1, dtype=torch.float64)
+    knots, values = torch.tensor(_LENGTHS).double(), torch.tensor(_LOGITS).double()
+    right = torch.bucketize(lengths, knots).clamp(1, len(knots) - 1)
+    share = (lengths - knots[right - 1]) / (knots[right] - knots[right - 1])
+    prior = values[right - 1] + share.clamp(0, 1) * (values[right] - values[right - 1])
+    return prior.float()
+
+
+class MatchInput(nn.Module):
+    """Embeds the match's next token and its length, and mixes a pointer to it into the output.
+
+    In: `next_embedding[next] + length_embedding[length]` is added to the token's embedding, nothing
+    where the length is 0. Out: with the gate `g = sigmoid(w·h + b[length])`, h the final hidden
+    state, the distribution is `(1 - g) softmax(z) + g δ_next`. The mixture is exact whatever z is,
+    a perfect match costs no more than -log g, and its loss needs nothing but the transformer's own
+    log-probability of the target. The gate starts from how often a match of that length is right.
+
+    Source: the summed embedding is TScale's ("1T model at home"); the pointer is Merity et al.,
+    "Pointer sentinel mixture models", 2016, with See et al., "Get to the point", 2017, for the
+    scalar gate. Of the forms compared for this project (id alone, + length, + a bias on the logits,
+    + the mixture) the mixture with both embeddings reached the lowest validation loss.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.next_embedding = nn.Embedding(config.vocab_size, config.n_embd)
+        self.length_embedding = nn.Embedding(config.match_length_max + 1, config.n_embd)
+        self.gate_weight = nn.Parameter(torch.empty(config.n_embd))
+        self.gate_bias = nn.Parameter(torch.empty(config.match_length_max + 1))
+
+    @torch.no_grad()
+    def initialise(self, std: float, generator: torch.Generator | None) -> None:
+        """Draw the tables; the gate starts as the measured prior."""
+        self.next_embedding.weight.normal_(0.0, std, generator=generator)
+        self.length_embedding.weight.normal_(0.0, std, generator=generator)
+        self.gate_weight.zero_()
+        self.gate_bias.copy_(_gate_prior(len(self.gate_bias) - 1))
+
+    def embed(self, match_next: Tensor, match_length: Tensor) -> Tensor:
+        """What is added to the token embeddings, (B, T, C); exactly 0 where the length is 0.
+
+        Args:
+            match_next: (B, T) int64, the token after the match; ignored where the length is 0.
+            match_length: (B, T) int64 in [0, L].
+        """
+        added = self.next_embedding(match_next) + self.length_embedding(match_length)
+        present: Tensor = (match_length > 0).unsqueeze(-1)
+        return torch.where(present, added, torch.zeros_like(added))
+
+    def gate(self, hidden: Tensor, match_length: Tensor) -> Tensor:
+        """Logit of the pointer's share, (B, T) float32; -inf where there is no match.
+
+        Args:
+            hidden: (B, T, C), the normed output of the last layer.
+            match_length: (B, T) int64.
+        """
+        logit = (hidden @ self.gate_weight.to(hidden.dtype)).float()
+        logit = logit + F.embedding(match_length, self.gate_bias.unsqueeze(1)).squeeze(-1).float()
+        return logit.masked_fill(match_length == 0, -torch.inf)
+
+
+def mixed_logits(logits: Tensor, gate: Tensor, match_next: Tensor) -> Tensor:
+    """Logits whose softmax is the mixture, (B, T, V) float32; the logsumexp of `logits` is kept.
+
+    Args:
+        logits: (B, T, V) of the transformer alone.
+        gate: (B, T), logit of the pointer's share; -inf leaves the logits as they are.
+        match_next: (B, T) int64, where the pointer points.
+    """
+    logits = logits.float()
+    pointer = F.logsigmoid(gate) + logits.logsumexp(-1)
+    mixed = logits + F.logsigmoid(-gate).unsqueeze(-1)
+    place = match_next.unsqueeze(-1)
+    pointed = torch.logaddexp(mixed.gather(-1, place), pointer.unsqueeze(-1))
+    return mixed.scatter(-1, place, pointed)
+
+
+def mixed_loss(loss: Tensor, gate: Tensor, match_next: Tensor, targets: Tensor) -> Tensor:
+    """Loss of the mixture in nats, (B, T) float32, from the transformer's own loss.
+
+    Args:
+        loss: (B, T), -log p(target) of the transformer alone.
+        gate: (B, T), logit of the pointer's share.
+        match_next: (B, T) int64, where the pointer points.
+        targets: (B, T) int64.
+    """
+    own = F.logsigmoid(-gate) - loss
+    # A finite floor: -inf here would turn the gradient of logaddexp into NaN.
+    pointed = F.logsigmoid(gate).masked_fill(match_next != targets, -1e30).clamp_min(-1e30)
+    return -torch.logaddexp(own, pointed)

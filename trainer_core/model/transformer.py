@@ -1,0 +1,301 @@
+"""The one decoder-only transformer: Llama's architecture, the longest match as an extra input.
+
+Letters: B batch, T time, S cached time + T, C channels, H heads, K key and value heads, D head
+size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the name that everybody knows)
+from torch.utils.checkpoint import checkpoint
+
+from trainer_core.model.match_input import MatchInput, mixed_logits, mixed_loss
+from trainer_core.spec import ModelConfig
+
+INIT_STD = 0.02
+LOGITS_AT_ONCE = 1 << 26
+"""Above this many logits (256 MiB in float32) the loss is computed in pieces, each of which is
+computed again in the backward pass."""
+
+
+class KVCache:
+    """Keys and values of the tokens read so far, so that each new one is read alone.
+
+    Args:
+        config: The model's shape.
+        batch_size: Sequences that are read side by side, all of the same length.
+        device: Where the model is.
+        dtype: What the model's attention computes in.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        batch_size: int = 1,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        shape = (config.n_layer, batch_size, config.kv_heads, config.context_length)
+        self.keys = torch.zeros(*shape, config.head_size, device=device, dtype=dtype)
+        self.values = torch.zeros_like(self.keys)
+        self.length = 0
+        self.capacity = config.context_length
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add (B, K, T, D) of the new tokens; the keys and values of all of them, (B, K, S, D)."""
+        end = self.length + keys.shape[2]
+        self.keys[layer, :, :, self.length : end] = keys
+        self.values[layer, :, :, self.length : end] = values
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def clear(self) -> None:
+        """Forget every token."""
+        self.length = 0
+
+
+def rotary_tables(config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the rotary angles, each (context_length, D / 2) float32.
+
+    Source: Su et al., "RoFormer", 2021; computed in float32 in the order that transformers uses, so
+    that both have the same bits.
+    """
+    exponent = torch.arange(0, config.head_size, 2, dtype=torch.float32) / config.head_size
+    frequency = 1.0 / (config.rope_theta**exponent)
+    angle = torch.arange(config.context_length, dtype=torch.float32).outer(frequency)
+    return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn channel i together with channel i + D/2, as Llama in transformers does.
+
+    Args:
+        x: (B, T, heads, D).
+        cos: (T, 1, D / 2).
+        sin: (T, 1, D / 2).
+    """
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+class Attention(nn.Module):
+    """Causal self-attention with rotary positions and grouped queries."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.n_head, self.kv_heads = config.n_head, config.kv_heads
+        self.head_size = config.head_size
+        width = (self.n_head + 2 * self.kv_heads) * self.head_size
+        self.qkv = nn.Linear(config.n_embd, width, bias=False)
+        self.out = nn.Linear(config.n_embd, config.n_embd, bias=False)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None) -> Tensor:
+        """(B, T, C) to (B, T, C); `cos` and `sin` are those of the T new positions."""
+        b, t, c = x.shape
+        qkv = self.qkv(x).view(b, t, self.n_head + 2 * self.kv_heads, self.head_size)
+        turned = self.n_head + self.kv_heads
+        qk = rotate(qkv[:, :, :turned], cos, sin).to(qkv.dtype)
+        q = qk[:, :, : self.n_head].transpose(1, 2)  # (B, H, T, D)
+        k = qk[:, :, self.n_head :].transpose(1, 2)  # (B, K, T, D)
+        v = qkv[:, :, turned:].transpose(1, 2)  # (B, K, T, D)
+        mask = None
+        if cache is not None:
+            before = cache.length
+            k, v = cache.append(self.layer, k, v)
+            if before and t > 1:
+                mask = torch.ones(t, before + t, dtype=torch.bool, device=x.device).tril(before)
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            is_causal=mask is None and t > 1,
+            enable_gqa=self.n_head != self.kv_heads,
+        )
+        out: Tensor = self.out(y.transpose(1, 2).reshape(b, t, c))
+        return out
+
+
+class MLP(nn.Module):
+    """SwiGLU. Source: Shazeer, "GLU variants improve transformer", 2020."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate_up = nn.Linear(config.n_embd, 2 * config.inner, bias=False)
+        self.down = nn.Linear(config.inner, config.n_embd, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) to (B, T, C)."""
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        out: Tensor = self.down(F.silu(gate) * up)
+        return out
+
+
+class Block(nn.Module):
+    """Attention, then the MLP, each normed before and added to the stream."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.n_embd, eps=config.norm_eps)
+        self.attention = Attention(config, layer)
+        self.mlp_norm = nn.RMSNorm(config.n_embd, eps=config.norm_eps)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None) -> Tensor:
+        """(B, T, C) to (B, T, C)."""
+        x = x + self.attention(self.attention_norm(x), cos, sin, cache)
+        added: Tensor = x + self.mlp(self.mlp_norm(x))
+        return added
+
+
+class Transformer(nn.Module):
+    """A language model over tokens, optionally told what followed the longest match.
+
+    Two models that differ in `match_input` alone start from the same weights when their generators
+    have the same seed: what only the match input has is drawn last.
+
+    Args:
+        config: The shape.
+        generator: Draws the initial weights; torch's own when absent.
+    """
+
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, config: ModelConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab_size, config.n_embd)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        self.norm = nn.RMSNorm(config.n_embd, eps=config.norm_eps)
+        self.head: nn.Linear | None = None
+        if not config.tie_embeddings:
+            self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.match = MatchInput(config) if config.match_input else None
+        cos, sin = rotary_tables(config)
+        self.register_buffer("cos", cos.unsqueeze(1), persistent=False)
+        self.register_buffer("sin", sin.unsqueeze(1), persistent=False)
+        self._initialise(generator)
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator | None) -> None:
+        """Normal weights; what is added to the stream starts smaller, the deeper the model.
+
+        Source: Radford et al., "Language models are unsupervised multitask learners", 2019, §2.3.
+        """
+        residual_std = INIT_STD / math.sqrt(2 * self.config.n_layer)
+        for name, parameter in self.named_parameters():
+            if name.startswith("match.") or parameter.ndim < 2:
+                continue
+            added = name.endswith(("out.weight", "down.weight"))
+            parameter.normal_(0.0, residual_std if added else INIT_STD, generator=generator)
+        if self.match is not None:
+            self.match.initialise(INIT_STD, generator)
+
+    def hidden(
+        self,
+        tokens: Tensor,
+        match_next: Tensor | None = None,
+        match_length: Tensor | None = None,
+        cache: KVCache | None = None,
+    ) -> Tensor:
+        """The normed output of the last layer, (B, T, C). Arguments as for `forward`."""
+        start = cache.length if cache is not None else 0
+        end = start + tokens.shape[1]
+        if end > self.config.context_length:
+            raise ValueError(f"{end} tokens exceed the context of {self.config.context_length}")
+        x = self.embed(tokens)
+        if self.match is not None and match_next is not None and match_length is not None:
+            x = x + self.match.embed(match_next, match_length)
+        cos, sin = self.cos[start:end], self.sin[start:end]
+        for block in self.blocks:
+            x = block(x, cos, sin, cache)
+        if cache is not None:
+            cache.length = end
+        normed: Tensor = self.norm(x)
+        return normed
+
+    def output(
+        self,
+        hidden: Tensor,
+        match_next: Tensor | None = None,
+        match_length: Tensor | None = None,
+    ) -> Tensor:
+        """Logits, (B, T, V), of hidden states (B, T, C) and the matches at the same tokens."""
+        logits = F.linear(hidden, self._head_weight())
+        if self.match is None or match_next is None or match_length is None:
+            return logits
+        return mixed_logits(logits, self.match.gate(hidden, match_length), match_next)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        match_next: Tensor | None = None,
+        match_length: Tensor | None = None,
+        cache: KVCache | None = None,
+    ) -> Tensor:
+        """Logits, (B, T, V); their softmax is the distribution of the token after each.
+
+        Args:
+            tokens: (B, T) int64.
+            match_next: (B, T) int64, the token that followed the longest match of the text up to
+                and with each token. None switches the index off, as lengths of 0 do.
+            match_length: (B, T) int64 in [0, match_length_max]; 0 means no match.
+            cache: What was read before; the new tokens come after it and are added to it.
+
+        Raises:
+            ValueError: There are more tokens than the context holds.
+        """
+        hidden = self.hidden(tokens, match_next, match_length, cache)
+        return self.output(hidden, match_next, match_length)
+
+    def loss(
+        self,
+        tokens: Tensor,
+        targets: Tensor,
+        match_next: Tensor | None = None,
+        match_length: Tensor | None = None,
+    ) -> Tensor:
+        """Cross-entropy of each token in nats, (B, T) float32.
+
+        Args:
+            tokens: (B, T) int64.
+            targets: (B, T) int64, the token after each.
+            match_next: As for `forward`.
+            match_length: As for `forward`.
+        """
+        hidden = self.hidden(tokens, match_next, match_length)
+        loss = self._own_loss(hidden.flatten(0, 1), targets.flatten()).view_as(targets)
+        if self.match is None or match_next is None or match_length is None:
+            return loss
+        return mixed_loss(loss, self.match.gate(hidden, match_length), match_next, targets)
+
+    def _head_weight(self) -> Tensor:
+        """The output matrix, (V, C)."""
+        return self.embed.weight if self.head is None else self.head.weight
+
+    def _own_loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """-log p(target) without the pointer, (B·T,) float32, of (B·T, C) and (B·T,)."""
+        weight = self._head_weight()
+        rows = max(1, LOGITS_AT_ONCE // self.config.vocab_size)
+        if len(targets) <= rows:
+            return _cross_entropy(hidden, weight, targets)
+        pieces: list[Tensor] = [
+            checkpoint(
+                _cross_entropy, part, weight, goal, use_reentrant=False, preserve_rng_state=False
+            )
+            for part, goal in zip(
+                torch.split(hidden, rows), torch.split(targets, rows), strict=True
+            )
+        ]
+        return torch.cat(pieces)
+
+
+def _cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """-log softmax(hidden @ weight.T)[target], (N,) float32."""
+    return F.cross_entropy(F.linear(hidden, weight).float(), targets, reduction="none")
