@@ -1,0 +1,325 @@
+"""Checkpoints: written whole or not at all, verified when opened, and chosen by best, last or step.
+
+A checkpoint is a folder `checkpoints/step-00000500/` in the run's folder, with the weights and the
+optimizer as safetensors, the loop's state as JSON, and a manifest with size and SHA-256 of each.
+Nothing in it is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from torch import Tensor
+
+from trainer_core.errors import CheckpointError
+from trainer_core.spec import ModelConfig
+from trainer_core.train.tensor_file import FileFact, file_fact, read_tensors
+
+if TYPE_CHECKING:
+    from trainer_core.model.transformer import Transformer
+
+VERSION = 1
+FOLDER = "checkpoints"
+WEIGHTS = "model.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+STATE = "state.json"
+MANIFEST = "manifest.json"
+FILES = frozenset({WEIGHTS, OPTIMIZER, STATE})
+
+_NAME = re.compile(r"step-(\d{8,})")
+_log = logging.getLogger(__name__)
+
+
+class Fingerprints(msgspec.Struct, frozen=True, kw_only=True):
+    """What a training was fed with; a run goes on only with the same."""
+
+    corpus: str
+    tokenizer: str
+    index: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a checkpoint is, and what its files must be to count as whole."""
+
+    version: int = VERSION
+    step: int
+    tokens_seen: int
+    config: ModelConfig
+    fingerprints: Fingerprints
+    val_loss: float | None
+    """Of this very step, in nats per token; None when it was not measured here."""
+    saved_s: float
+    files: dict[str, FileFact]
+    digest: str = ""
+    """SHA-256 of this manifest with an empty digest."""
+
+    def sealed(self) -> Manifest:
+        """The manifest with its digest filled in."""
+        blank = msgspec.structs.replace(self, digest="")
+        digest = hashlib.sha256(msgspec.json.encode(blank)).hexdigest()
+        return msgspec.structs.replace(self, digest=digest)
+
+
+class TrainState(msgspec.Struct, kw_only=True):
+    """Where the loop stands, besides weights and optimizer."""
+
+    step: int = 0
+    tokens_seen: int = 0
+    elapsed_s: float = 0.0
+    """Active training time over all sessions."""
+    validated_step: int = -1
+    """The last step at which held-out text was measured."""
+    val_loss: float | None = None
+    bits_per_byte: float | None = None
+    best_val_loss: float | None = None
+    best_step: int | None = None
+    bad_steps: int = 0
+    """Steps in a row, up to now, whose loss or gradient was no number."""
+    recent_norms: list[float] = msgspec.field(default_factory=list)
+    """Gradient norms that a spike is told from."""
+    sampled_step: int = -1
+
+
+class NewerCheckpointError(CheckpointError):
+    """A checkpoint that a newer Hearth wrote: not damaged, only unreadable here."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint on disk whose manifest has been read."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps that led here."""
+        return self.manifest.step
+
+    @property
+    def config(self) -> ModelConfig:
+        """Shape of the model."""
+        return self.manifest.config
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all its files."""
+        listed = sum(fact.size_bytes for fact in self.manifest.files.values())
+        return listed + (self.folder / MANIFEST).stat().st_size
+
+    def load_model(self, device: str = "cpu") -> Transformer:
+        """The model in evaluation mode.
+
+        Raises:
+            CheckpointError: The weights cannot be read or are of another shape.
+        """
+        from trainer_core.model.transformer import Transformer
+
+        model = Transformer(self.config)
+        self.load_weights(model)
+        return model.to(device).eval()
+
+    def load_weights(self, model: Transformer) -> None:
+        """Copy the weights into a model of the same shape, wherever it is.
+
+        Raises:
+            CheckpointError: The weights cannot be read or are of another shape.
+        """
+        stored = read_tensors(self.folder / WEIGHTS)
+        wanted = weights_of(model)
+        shapes = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
+        if {name: tuple(tensor.shape) for name, tensor in stored.items()} != shapes:
+            raise CheckpointError(
+                f"The weights in {self.folder} are not of the shape that its manifest names.",
+                safe="Nothing was changed.",
+                do="Use another checkpoint.",
+            )
+        for name, tensor in wanted.items():
+            tensor.data.copy_(stored[name])
+
+    def load_optimizer(self) -> dict[str, Tensor]:
+        """The optimizer's tensors, by name.
+
+        Raises:
+            CheckpointError: They cannot be read.
+        """
+        return read_tensors(self.folder / OPTIMIZER)
+
+    def load_state(self) -> TrainState:
+        """Where the loop stood.
+
+        Raises:
+            CheckpointError: It cannot be read.
+        """
+        try:
+            return msgspec.json.decode((self.folder / STATE).read_bytes(), type=TrainState)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _damaged(self.folder, str(error)) from None
+
+
+def weights_of(model: Transformer) -> dict[str, Tensor]:
+    """Parameters and saved buffers by name; tensors that are shared stand once."""
+    names: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            names[name] = tensor
+    return names
+
+
+def folder_name(step: int) -> str:
+    """Name of the checkpoint of a step."""
+    return f"step-{step:08d}"
+
+
+def checkpoint_steps(run_folder: Path) -> list[int]:
+    """Steps that have a checkpoint, whole or not, ascending."""
+    folder = run_folder / FOLDER
+    if not folder.is_dir():
+        return []
+    found = (_NAME.fullmatch(entry.name) for entry in folder.iterdir())
+    return sorted(int(match[1]) for match in found if match)
+
+
+def _damaged(folder: Path, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"The checkpoint {folder} is damaged: {why}.",
+        safe="The other checkpoints are not affected.",
+        do="Use an earlier checkpoint.",
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a checkpoint.
+
+    Raises:
+        NewerCheckpointError: It was written by a newer version.
+        CheckpointError: It is absent or damaged.
+    """
+    try:
+        data = (folder / MANIFEST).read_bytes()
+        version = msgspec.json.decode(data, type=_Version).version
+        if version > VERSION:
+            raise NewerCheckpointError(
+                f"The checkpoint {folder} was written by a newer version of Hearth.",
+                safe="Nothing was changed.",
+                do="Update Hearth to use it.",
+            )
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except OSError as error:
+        raise _damaged(folder, error.strerror or str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _damaged(folder, f"its manifest is unreadable ({error})") from None
+    if manifest.sealed() != manifest or frozenset(manifest.files) != FILES:
+        raise _damaged(folder, "its manifest has been changed")
+    return manifest
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+def read_checkpoint(run_folder: Path, step: int, *, verify: bool = True) -> Checkpoint:
+    """The checkpoint of one step.
+
+    Args:
+        run_folder: Job folder of the training.
+        step: Its step.
+        verify: Also compare each file with its hash; takes about a second for each 1.5 GB.
+
+    Raises:
+        CheckpointError: It is absent or damaged.
+    """
+    folder = run_folder / FOLDER / folder_name(step)
+    manifest = read_manifest(folder)
+    for name, fact in manifest.files.items():
+        path = folder / name
+        try:
+            whole = path.stat().st_size == fact.size_bytes
+            if verify and whole:
+                whole = file_fact(path) == fact
+        except OSError as error:
+            raise _damaged(folder, f"{name}: {error.strerror}") from None
+        if not whole:
+            raise _damaged(folder, f"{name} is not what was written")
+    return Checkpoint(folder, manifest)
+
+
+def best_step(run_folder: Path) -> int | None:
+    """The step with the lowest validation loss among the checkpoints; the later one of equals."""
+    best: tuple[float, int] | None = None
+    for step in checkpoint_steps(run_folder):
+        try:
+            val_loss = read_manifest(run_folder / FOLDER / folder_name(step)).val_loss
+        except CheckpointError as error:
+            _log.debug("%s", error)
+            continue
+        if val_loss is not None:
+            best = min(best or (val_loss, -step), (val_loss, -step))
+    return None if best is None else -best[1]
+
+
+def _wanted_steps(run_folder: Path, which: str) -> list[int]:
+    """Steps to try, most wanted first."""
+    newest_first = checkpoint_steps(run_folder)[::-1]
+    if which == "best":
+        best = best_step(run_folder)
+        return newest_first if best is None else [best, *(s for s in newest_first if s != best)]
+    if which == "last":
+        return newest_first
+    if which.isdecimal():
+        return [int(which)]
+    raise CheckpointError(
+        f"“{which}” names no checkpoint.",
+        safe="Nothing was changed.",
+        do="Say best, last, or a step number.",
+        field="checkpoint",
+    )
+
+
+def open_checkpoint(
+    run_folder: Path,
+    which: str = "best",
+    *,
+    verify: bool = True,
+    on_damage: Callable[[CheckpointError], None] | None = None,
+) -> Checkpoint:
+    """Find a whole checkpoint.
+
+    Args:
+        run_folder: Job folder of the training.
+        which: `best`, `last`, or a step number. The first two fall back to the newest whole one.
+        verify: Compare each file with its hash.
+        on_damage: Told about each damaged checkpoint that was passed over.
+
+    Raises:
+        CheckpointError: There is none, the wanted step is damaged, or no whole one is left.
+    """
+    steps = _wanted_steps(run_folder, which)
+    if not steps:
+        raise CheckpointError(
+            f"{run_folder} has no checkpoint yet.",
+            safe="Nothing was changed.",
+            do="Let the training reach its first checkpoint, then try again.",
+        )
+    problem: CheckpointError | None = None
+    for step in steps:
+        try:
+            return read_checkpoint(run_folder, step, verify=verify)
+        except NewerCheckpointError:
+            raise
+        except CheckpointError as error:
+            problem = error
+            _log.warning("%s", error)
+            if on_damage is not None:
+                on_damage(error)
+    assert problem is not None  # the loop ran at least once
+    raise problem

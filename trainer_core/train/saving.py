@@ -1,0 +1,188 @@
+"""Writing checkpoints whole or not at all, and removing those that are no longer kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Tensor
+
+from trainer_core.errors import CheckpointError
+from trainer_core.spec import ModelConfig
+from trainer_core.train.checkpoint import (
+    FOLDER,
+    MANIFEST,
+    OPTIMIZER,
+    STATE,
+    WEIGHTS,
+    Checkpoint,
+    Fingerprints,
+    Manifest,
+    NewerCheckpointError,
+    TrainState,
+    best_step,
+    checkpoint_steps,
+    folder_name,
+    read_checkpoint,
+    weights_of,
+)
+from trainer_core.train.tensor_file import tensor_file_bytes, write_pieces, write_tensors
+
+_HIDDEN = "."
+"""Prefix of folders that are half written or half removed; a new session clears them."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a checkpoint holds, as the loop has it in memory."""
+
+    config: ModelConfig
+    fingerprints: Fingerprints
+    state: TrainState
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+    val_loss: float | None
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # Windows cannot open a folder; its rename is journalled by NTFS
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def save_checkpoint(run_folder: Path, snapshot: Snapshot) -> Checkpoint:
+    """Write a checkpoint through to the disk; when this returns it is whole.
+
+    Raises:
+        OSError: The disk is full or gone; no trace of this checkpoint is left.
+    """
+    folder = run_folder / FOLDER
+    step = snapshot.state.step
+    target = folder / folder_name(step)
+    draft = folder / f"{_HIDDEN}{target.name}.writing"
+    folder.mkdir(exist_ok=True)
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        draft.mkdir()
+        manifest = _write(draft, snapshot)
+        _sync_folder(draft)
+        draft.rename(target)
+        _sync_folder(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return Checkpoint(target, manifest)
+
+
+def _write(draft: Path, snapshot: Snapshot) -> Manifest:
+    state = snapshot.state
+    facts = {
+        WEIGHTS: write_tensors(draft / WEIGHTS, snapshot.weights),
+        OPTIMIZER: write_tensors(draft / OPTIMIZER, snapshot.optimizer),
+        STATE: write_pieces(draft / STATE, iter([memoryview(msgspec.json.encode(state))])),
+    }
+    manifest = Manifest(
+        step=state.step,
+        tokens_seen=state.tokens_seen,
+        config=snapshot.config,
+        fingerprints=snapshot.fingerprints,
+        val_loss=snapshot.val_loss,
+        saved_s=time.time(),
+        files=facts,
+    ).sealed()
+    write_pieces(draft / MANIFEST, iter([memoryview(msgspec.json.encode(manifest))]))
+    return manifest
+
+
+def remove_checkpoint(run_folder: Path, step: int) -> None:
+    """Remove a checkpoint; a crash in the middle leaves no half one under its name.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    folder = run_folder / FOLDER / folder_name(step)
+    doomed = folder.with_name(f"{_HIDDEN}{folder.name}.removing")
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def retire_checkpoints(run_folder: Path, keep: int) -> list[int]:
+    """Remove all but the newest `keep` and the best; the steps that went.
+
+    Raises:
+        OSError: A folder cannot be renamed.
+    """
+    steps = checkpoint_steps(run_folder)
+    kept = {*steps[-keep:], best_step(run_folder)}
+    gone = [step for step in steps if step not in kept]
+    for step in gone:
+        remove_checkpoint(run_folder, step)
+    return gone
+
+
+def clear_drafts(run_folder: Path) -> None:
+    """Remove what a killed process left half written or half removed."""
+    folder = run_folder / FOLDER
+    if folder.is_dir():
+        for entry in folder.iterdir():
+            if entry.name.startswith(f"{_HIDDEN}step-"):
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def newest_whole(run_folder: Path) -> tuple[Checkpoint | None, list[CheckpointError]]:
+    """The checkpoint to go on from; damaged newer ones are set aside as `*.damaged`.
+
+    Returns:
+        The newest whole checkpoint, or None when there is none, and what was wrong with the others.
+
+    Raises:
+        NewerCheckpointError: The newest one was written by a newer version.
+    """
+    problems: list[CheckpointError] = []
+    for step in reversed(checkpoint_steps(run_folder)):
+        try:
+            return read_checkpoint(run_folder, step), problems
+        except NewerCheckpointError:
+            raise
+        except CheckpointError as error:
+            problems.append(error)
+            _set_aside(run_folder / FOLDER / folder_name(step))
+    return None, problems
+
+
+def _set_aside(folder: Path) -> None:
+    number = 0
+    while True:
+        aside = folder.with_name(f"{folder.name}.damaged{f'-{number}' if number else ''}")
+        if not aside.exists():
+            break
+        number += 1
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(aside)
+
+
+def checkpoint_size_bytes(config: ModelConfig) -> int:
+    """Size of one checkpoint of a training with AdamW, known before the run, to within 1 %."""
+    from trainer_core.model.transformer import Transformer
+
+    with torch.device("meta"):
+        model = Transformer(config)
+    weights = weights_of(model)
+    count = torch.zeros((), device="meta")
+    moments: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        moments |= {f"exp_avg/{name}": weight, f"exp_avg_sq/{name}": weight, f"step/{name}": count}
+    rest = 5_056 + 4_096  # torch's random state; state, manifest and headers
+    return tensor_file_bytes(weights) + tensor_file_bytes(moments) + rest

@@ -1,0 +1,121 @@
+"""Tensors in one file: safetensors' format, written so that a full disk and a flipped bit show.
+
+The library's own writer needs a second copy of everything in memory, and a second reading for the
+hash. The format is a u64 length, that much JSON, and the tensors' bytes; reading is the library's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from trainer_core.errors import CheckpointError
+
+_DTYPES = {
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.uint8: "U8",
+}
+_READ_BYTES = 1 << 22
+
+
+class FileFact(msgspec.Struct, frozen=True):
+    """What a file must be to count as whole."""
+
+    size_bytes: int
+    sha256: str
+
+
+def _header(tensors: Mapping[str, Tensor]) -> bytes:
+    """Length and JSON: where each tensor stands, padded so that the first one is aligned."""
+    entries: dict[str, object] = {}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + tensor.nbytes
+        entries[name] = {
+            "dtype": _DTYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def tensor_file_bytes(tensors: Mapping[str, Tensor]) -> int:
+    """Size of the file that `write_tensors` would write; tensors on the meta device will do."""
+    return len(_header(tensors)) + sum(tensor.nbytes for tensor in tensors.values())
+
+
+def _pieces(tensors: Mapping[str, Tensor]) -> Iterator[memoryview]:
+    yield memoryview(_header(tensors))
+    for tensor in tensors.values():
+        flat = tensor.detach().to("cpu").contiguous().reshape(-1)
+        yield flat.view(torch.uint8).numpy().data
+
+
+def write_pieces(path: Path, pieces: Iterator[memoryview]) -> FileFact:
+    """Write a new file through to the disk, hashing it on the way.
+
+    Raises:
+        OSError: The disk is full or gone; the file may be half written.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("xb") as file:
+        for piece in pieces:
+            file.write(piece)
+            digest.update(piece)
+            size += piece.nbytes
+        file.flush()
+        os.fsync(file.fileno())
+    return FileFact(size, digest.hexdigest())
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> FileFact:
+    """Write a safetensors file.
+
+    Raises:
+        OSError: The disk is full or gone; the file may be half written.
+    """
+    return write_pieces(path, _pieces(tensors))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a file, on the CPU.
+
+    Raises:
+        CheckpointError: The file is absent or no safetensors file.
+    """
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read: {error}.",
+            safe="Nothing was changed.",
+            do="Use another checkpoint.",
+        ) from None
+
+
+def file_fact(path: Path) -> FileFact:
+    """Size and hash of a file as it is now.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_READ_BYTES):
+            digest.update(piece)
+        return FileFact(file.tell(), digest.hexdigest())
