@@ -1,0 +1,1 @@
+"""What the user organises: projects, names, notes and settings, in one SQLite database."""

@@ -1,0 +1,1 @@
+"""The history of hearth.db's tables; Alembic walks it, `database.py` calls Alembic."""
