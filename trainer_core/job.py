@@ -53,6 +53,12 @@ VERB_MODULES = {
 }
 """Where each verb's `run(job, spec)` stands; imported when it is needed, since torch is slow."""
 
+_VERB_COMMANDS: dict[str, tuple[type, ...]] = {
+    "train": (protocol.CheckpointNow,),
+    "generate": (protocol.Generate, protocol.Cancel, protocol.FindSources),
+}
+"""What a verb takes besides Pause and Stop, which every job takes."""
+
 LOCK_PATIENCE_S = 3.0
 PROGRESS_PERIOD_S = 0.25
 _log = logging.getLogger(__name__)
@@ -78,9 +84,15 @@ class Job:
     """A running job, as its verb sees it."""
 
     def __init__(
-        self, folder: Path, journal: JournalWriter, server: protocol.Server, wish: _Wish
+        self,
+        folder: Path,
+        verb: str,
+        journal: JournalWriter,
+        server: protocol.Server,
+        wish: _Wish,
     ) -> None:
         self.folder = folder
+        self.verb = verb
         self.server = server
         self.step = 0
         """The training step that system readings are filed under; kept by the verb."""
@@ -172,11 +184,16 @@ class Job:
             self._take(peer, message)
 
     def _take(self, peer: protocol.Peer, message: protocol.Message) -> None:
+        name = name_of(message)
         if isinstance(message, protocol.Pause | protocol.Stop):
             self._wish.wanted = "pause" if isinstance(message, protocol.Pause) else "stop"
-            self.server.send(peer, protocol.Accepted(command=name_of(message)))
-        else:
+        elif isinstance(message, _VERB_COMMANDS.get(self.verb, ())):
             self._commands.append((peer, message))
+        else:
+            what = f"A job of the kind `{self.verb}` does not take `{name}`."
+            self.server.send(peer, protocol.Refused(command=name, what=what))
+            return
+        self.server.send(peer, protocol.Accepted(command=name))
 
 
 def _rows(path: Path, kind: type[StepLog] | type[SystemLog]) -> int:
@@ -358,15 +375,16 @@ def run_job(
         stack.callback(server.close)
         if _wish is None:
             stack.enter_context(_signals(wish))
-        return _run_in(Job(folder, journal, server, wish), spec)
+        return _run_in(Job(folder, specs.verb_of(spec), journal, server, wish), spec)
 
 
 def _run_in(job: Job, spec: specs.JobSpec) -> ExitCode:
     """Everything between the first and the last record of a session."""
-    verb = specs.verb_of(spec)
     try:
         job.record(
-            JobStarted(verb=verb, pid=os.getpid(), host=socket.gethostname(), version=__version__)
+            JobStarted(
+                verb=job.verb, pid=os.getpid(), host=socket.gethostname(), version=__version__
+            )
         )
         ended = _run_verb(job, spec)
         job.record(ended)
