@@ -1,0 +1,1 @@
+"""Text sources, tokenizers and the corpus: everything between a user's files and token ids."""
