@@ -287,11 +287,8 @@ class Server:
 
     def _flush(self, peer: Peer) -> None:
         with self._guard:
-            if peer.hint is not None and not peer.outbox and peer.trusted:
-                peer.outbox += encode_frame(peer.hint)
-                peer.hint = None
             try:
-                while peer.outbox:
+                while peer.outbox or self._take_hint(peer):
                     del peer.outbox[: peer.connection.send(bytes(peer.outbox[:_CHUNK]))]
             except BlockingIOError:
                 pass
@@ -300,6 +297,14 @@ class Server:
         if not peer.closing:
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.outbox else 0)
             self._selector.modify(peer.connection, wanted, peer)
+
+    def _take_hint(self, peer: Peer) -> bool:
+        """Move the newest hint into the empty outbox; False where none waits."""
+        if peer.hint is None or not peer.trusted:
+            return False
+        peer.outbox += encode_frame(peer.hint)
+        peer.hint = None
+        return True
 
     def _drop(self, peer: Peer) -> None:
         if peer.closing:
