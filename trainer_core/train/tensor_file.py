@@ -37,9 +37,9 @@ class FileFact(msgspec.Struct, frozen=True):
     sha256: str
 
 
-def _header(tensors: Mapping[str, Tensor]) -> bytes:
+def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
     """Length and JSON: where each tensor stands, padded so that the first one is aligned."""
-    entries: dict[str, object] = {}
+    entries: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
     end = 0
     for name, tensor in tensors.items():
         start, end = end, end + tensor.nbytes
@@ -55,11 +55,11 @@ def _header(tensors: Mapping[str, Tensor]) -> bytes:
 
 def tensor_file_bytes(tensors: Mapping[str, Tensor]) -> int:
     """Size of the file that `write_tensors` would write; tensors on the meta device will do."""
-    return len(_header(tensors)) + sum(tensor.nbytes for tensor in tensors.values())
+    return len(_header(tensors, {})) + sum(tensor.nbytes for tensor in tensors.values())
 
 
-def _pieces(tensors: Mapping[str, Tensor]) -> Iterator[memoryview]:
-    yield memoryview(_header(tensors))
+def _pieces(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[memoryview]:
+    yield memoryview(_header(tensors, metadata))
     for tensor in tensors.values():
         flat = tensor.detach().to("cpu").contiguous().reshape(-1)
         yield flat.view(torch.uint8).numpy().data
@@ -83,13 +83,20 @@ def write_pieces(path: Path, pieces: Iterator[memoryview]) -> FileFact:
     return FileFact(size, digest.hexdigest())
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> FileFact:
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> FileFact:
     """Write a safetensors file.
+
+    Args:
+        path: The new file.
+        tensors: By name, on any device.
+        metadata: Texts for its header, such as the `format` that transformers looks for.
 
     Raises:
         OSError: The disk is full or gone; the file may be half written.
     """
-    return write_pieces(path, _pieces(tensors))
+    return write_pieces(path, _pieces(tensors, metadata or {}))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
