@@ -1,0 +1,248 @@
+"""Which tokens a training step sees: windows of the token stream, as a pure function of the step.
+
+Letters: B batch, T time (context length).
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer_core.errors import DataError
+
+PREFETCHED = 4
+"""Batches that are ready before they are wanted."""
+
+
+class Tokens(Protocol):
+    """A token stream, as a part of a corpus gives it."""
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens there are."""
+
+    def tokens(self) -> NDArray[Any]:
+        """All of them, (n_tokens,) of an unsigned integer type, mapped or in memory."""
+
+
+class Matches(Protocol):
+    """The longest match at each token of a stream, as the index gives them."""
+
+    @property
+    def length(self) -> NDArray[Any]:
+        """(n_tokens,) match length, 0 for none."""
+
+    @property
+    def next(self) -> NDArray[Any]:
+        """(n_tokens,) the token that followed the match."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's worth of windows.
+
+    Attributes:
+        inputs: (B, T) int64.
+        targets: (B, T) int64, the token after each input.
+        match_next: (B, T) int64, what followed the longest match; None without features.
+        match_length: (B, T) int64, 0 where there is no match; None without features.
+        hit_rate: Share of the inputs whose match names the target; NaN without features.
+        mean_match: Mean match length in tokens; NaN without features.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    match_next: Tensor | None = None
+    match_length: Tensor | None = None
+    hit_rate: float = math.nan
+    mean_match: float = math.nan
+
+    def pinned(self) -> Batch:
+        """The same in page-locked memory, from where a GPU takes it without making anyone wait."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device; from pinned memory the copy overlaps with computing."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        def changed(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else change(tensor)
+
+        return Batch(
+            change(self.inputs),
+            change(self.targets),
+            changed(self.match_next),
+            changed(self.match_length),
+            self.hit_rate,
+            self.mean_match,
+        )
+
+
+def gather(
+    tokens: NDArray[Any], matches: Matches | None, starts: NDArray[np.int64], context_length: int
+) -> Batch:
+    """The windows that begin at these positions.
+
+    Args:
+        tokens: The stream.
+        matches: Features of the same stream, or None.
+        starts: (B,) positions; a window and its last target must lie within the stream.
+        context_length: T.
+    """
+    places = starts[:, None] + np.arange(context_length + 1)  # (B, T + 1)
+    window = tokens[places].astype(np.int64)
+    inputs, targets = window[:, :-1], window[:, 1:]
+    batch = Batch(torch.from_numpy(inputs.copy()), torch.from_numpy(targets.copy()))
+    if matches is None:
+        return batch
+    places = places[:, :-1]
+    match_next = matches.next[places].astype(np.int64)
+    match_length = matches.length[places].astype(np.int64)
+    return Batch(
+        batch.inputs,
+        batch.targets,
+        torch.from_numpy(match_next),
+        torch.from_numpy(match_length),
+        hit_rate=float(np.mean((match_next == targets) & (match_length > 0))),
+        mean_match=float(np.mean(match_length)),
+    )
+
+
+class TrainBatches:
+    """Non-overlapping windows in a new order, and from a new offset, in each epoch.
+
+    Batch `step` depends on the seed and the step alone, so a resumed training sees exactly what an
+    uninterrupted one would have seen. Within an epoch every token is an input once, but for less
+    than two windows at the ends of the stream.
+
+    Args:
+        split: The training part.
+        matches: Its match features, or None.
+        batch_size: B.
+        context_length: T.
+        seed: Draws order and offsets.
+
+    Raises:
+        DataError: The stream is shorter than one window and its last target.
+    """
+
+    def __init__(
+        self,
+        split: Tokens,
+        matches: Matches | None,
+        batch_size: int,
+        context_length: int,
+        seed: int,
+    ) -> None:
+        if split.n_tokens < context_length + 1:
+            raise DataError(
+                f"The training text has {split.n_tokens:,} tokens, fewer than one context of"
+                f" {context_length:,} and the token after it.",
+                safe="Nothing was started.",
+                do="Add text, or choose a shorter model.context_length.",
+                field="model.context_length",
+            )
+        self._tokens, self._matches = split.tokens(), matches
+        self._batch_size, self._context_length = batch_size, context_length
+        self._seed = seed
+        # One window less than fits leaves room for every offset; a short stream has no such room.
+        self.windows_per_epoch = max(1, (split.n_tokens - context_length) // context_length)
+        used = self.windows_per_epoch * context_length
+        self._offsets = min(context_length, split.n_tokens - used)
+        self._epochs: dict[int, NDArray[np.int64]] = {}
+
+    @property
+    def tokens_per_step(self) -> int:
+        """B · T."""
+        return self._batch_size * self._context_length
+
+    def batch(self, step: int) -> Batch:
+        """What the optimizer step of this number sees; the first one is 1."""
+        samples = range((step - 1) * self._batch_size, step * self._batch_size)
+        return gather(self._tokens, self._matches, self._starts(samples), self._context_length)
+
+    def _starts(self, samples: range) -> NDArray[np.int64]:
+        """Where the windows of these samples begin; samples are counted through all epochs."""
+        starts = [
+            self._epoch(sample // self.windows_per_epoch)[sample % self.windows_per_epoch]
+            for sample in samples
+        ]
+        return np.array(starts, np.int64)
+
+    def _epoch(self, epoch: int) -> NDArray[np.int64]:
+        """Where an epoch's windows begin, in their order, (windows_per_epoch,)."""
+        if epoch not in self._epochs:
+            if len(self._epochs) > 1:
+                self._epochs.pop(min(self._epochs))
+            random = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
+            offset = int(random.integers(self._offsets))
+            order = random.permutation(self.windows_per_epoch)
+            self._epochs[epoch] = offset + order * self._context_length
+        return self._epochs[epoch]
+
+
+class Prefetcher:
+    """Makes the batches of a range of steps in a thread, a few ahead of the loop.
+
+    Use it as a context manager and iterate over it; it ends the thread however the loop ends.
+    """
+
+    def __init__(self, batches: TrainBatches, steps: range, device: torch.device) -> None:
+        self._batches, self._steps, self._device = batches, steps, device
+        self._ready: queue.Queue[Batch | BaseException] = queue.Queue(PREFETCHED)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches in order, on the device.
+
+        Raises:
+            OSError: The corpus or the index could not be read.
+        """
+        for _ in self._steps:
+            item = self._ready.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item.to(self._device)
+
+    def _run(self) -> None:
+        try:
+            for step in self._steps:
+                batch = self._batches.batch(step)
+                self._put(batch.pinned() if self._device.type == "cuda" else batch)
+                if self._ended.is_set():
+                    return
+        except BaseException as error:  # noqa: BLE001 - handed over to the loop, which raises it
+            self._put(error)
+
+    def _put(self, item: Batch | BaseException) -> None:
+        while not self._ended.is_set():
+            try:
+                self._ready.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                continue
