@@ -161,12 +161,13 @@ class Server:
         self._wake()
 
     def close(self) -> None:
-        """Flush briefly, drop every peer and end the thread; may be called twice."""
+        """Flush, drop every peer, end the thread and the ownership; may be called twice."""
         if self._ended:
             return
         self._ended = True
         self._wake()
         self._thread.join(timeout=2.0)
+        (self._folder / address.OWNER_FILE).unlink(missing_ok=True)
         if self._path is not None:
             self._path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
