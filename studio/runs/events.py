@@ -1,0 +1,184 @@
+"""What happened to a job, in sentences; routine events fold into groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from studio.runs.wording import count_text, size_text
+from trainer_core.records import (
+    CheckpointSaved,
+    ChildStarted,
+    Ended,
+    JobStarted,
+    Level,
+    Noted,
+    Record,
+    Resumed,
+    Validated,
+)
+from trainer_core.spec import JobSpec, TrainSpec
+
+EventKind = Literal[
+    "validation", "checkpoint", "note", "child", "started", "resumed", "reattached", "ended"
+]
+ROUTINE: frozenset[str] = frozenset({"validation", "checkpoint"})
+_SHOWN_SINGLY = {"validation": 1, "checkpoint": 2}
+"""How many of the newest routine events of a kind stay out of the groups."""
+
+_WORK = {
+    "prepare": "Reading text",
+    "index": "Index build",
+    "train": "Training",
+    "evaluate": "Evaluation",
+    "generate": "Playground",
+    "export": "Export",
+    "tour": "Tour",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. `time_s` is seconds since the epoch."""
+
+    time_s: float
+    kind: EventKind
+    level: Level
+    title: str
+    text: str = ""
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class EventGroup:
+    """Routine events in a row, newest first."""
+
+    events: tuple[Event, ...]
+
+    @property
+    def title(self) -> str:
+        """Such as `22 validations, 3 checkpoints`."""
+        validations = sum(event.kind == "validation" for event in self.events)
+        checkpoints = len(self.events) - validations
+        parts = []
+        if validations:
+            parts.append(count_text(validations, "validation", "validations"))
+        if checkpoints:
+            parts.append(count_text(checkpoints, "checkpoint", "checkpoints"))
+        return ", ".join(parts)
+
+
+def work_name(verb: str) -> str:
+    """What a verb's job is called, such as `Training`."""
+    return _WORK.get(verb, "Job")
+
+
+def event_of(record: Record, *, verb: str, spec: JobSpec | None, first: bool) -> Event | None:
+    """The event that a record tells, or None for the ones that are no news to a person.
+
+    Args:
+        record: What the job wrote.
+        verb: The job's verb.
+        spec: Its spec, where known.
+        first: Whether this is the job's first session.
+    """
+    match record:
+        case JobStarted():
+            return _started(record, verb, spec) if first else None
+        case Resumed():
+            where = f"from step {record.step:,}" if record.step else "from the beginning"
+            return Event(
+                record.time_s, "resumed", "info", f"{work_name(verb)} resumed", where, record.step
+            )
+        case Validated():
+            return _validated(record)
+        case CheckpointSaved():
+            return _checkpoint(record)
+        case Noted():
+            return Event(
+                record.time_s, "note", record.level, record.title, record.text, record.step
+            )
+        case ChildStarted():
+            return Event(record.time_s, "child", "info", record.name)
+        case Ended():
+            return _ended(record, verb)
+        case _:
+            return None
+
+
+def _started(record: JobStarted, verb: str, spec: JobSpec | None) -> Event:
+    text = ""
+    if isinstance(spec, TrainSpec):
+        tokens = spec.budget.steps * spec.budget.batch_size * spec.model.context_length
+        text = f"Plan: {spec.budget.steps:,} steps, {tokens:,} tokens"
+    return Event(record.time_s, "started", "info", f"{work_name(verb)} started", text)
+
+
+def _validated(record: Validated) -> Event:
+    best = ", best so far" if record.best else ""
+    return Event(
+        record.time_s,
+        "validation",
+        "good" if record.best else "info",
+        f"Validation {record.loss:.3f}{best}",
+        f"step {record.step:,}, {record.bits_per_byte:.3f} bits per byte",
+        record.step,
+    )
+
+
+def _checkpoint(record: CheckpointSaved) -> Event:
+    parts = [f"step {record.step:,}", size_text(record.size_bytes)]
+    if record.best:
+        parts.append("best so far")
+    return Event(
+        record.time_s, "checkpoint", "good", "Checkpoint saved", ", ".join(parts), record.step
+    )
+
+
+def _ended(record: Ended, verb: str) -> Event:
+    if record.state == "failed":
+        text = " ".join(part for part in (record.safe, record.do) if part)
+        title = record.what or f"{work_name(verb)} failed"
+        return Event(record.time_s, "ended", "error", title, text, record.step)
+    at = "" if record.step is None else f"at step {record.step:,}"
+    level: Level = "good" if record.state == "finished" else "info"
+    return Event(
+        record.time_s, "ended", level, f"{work_name(verb)} {record.state}", at, record.step
+    )
+
+
+def is_void(event: Event, step: int) -> bool:
+    """Whether a resume from this step makes the event void: it will happen again, or did not."""
+    if event.step is None or event.step <= step:
+        return False
+    return event.kind in ROUTINE or (event.kind == "note" and event.level != "error")
+
+
+def grouped(events: Sequence[Event]) -> list[Event | EventGroup]:
+    """Events newest first, with routine ones in a row folded, but for the newest of each kind.
+
+    Args:
+        events: Oldest first, as `JobModel.events` has them.
+    """
+    out: list[Event | EventGroup] = []
+    left = dict(_SHOWN_SINGLY)
+    row: list[Event] = []
+
+    def close_row() -> None:
+        if len(row) == 1:
+            out.append(row[0])
+        elif row:
+            out.append(EventGroup(tuple(row)))
+        row.clear()
+
+    for event in reversed(events):
+        if event.kind in ROUTINE and not left.get(event.kind):
+            row.append(event)
+            continue
+        if event.kind in ROUTINE:
+            left[event.kind] -= 1
+        close_row()
+        out.append(event)
+    close_row()
+    return out

@@ -1,0 +1,353 @@
+"""Starts jobs as processes of their own, passes commands on, and ends those that will not listen.
+
+A job outlives the studio: it runs in a session of its own, and nothing here keeps it alive. What is
+asked of a job, and what became of it, is written to `studio.log` in the home.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+import trainer_core
+from studio.runs.launch import read_launch, write_launch
+from trainer_core import spec as specs
+from trainer_core.errors import JobFolderError, KnownError, LockedError, from_os_error
+from trainer_core.protocol import (
+    CheckpointNow,
+    Message,
+    Owner,
+    Pause,
+    Stop,
+    read_owner,
+    send_command,
+)
+from trainer_core.status import LOG_FILE, SPEC_FILE, read_status
+
+STUDIO_LOG = "studio.log"
+HowEnded = Literal["asked", "terminated", "killed", "not_running", "left"]
+"""Which rung of the ladder ended a job; `left`: the studio closed before it did."""
+
+_POLL_S = 0.05
+_LOOK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long each rung of the stop ladder waits, in seconds."""
+
+    listen_s: float = 20.0
+    """For a process that was just started to listen."""
+    ask_s: float = 120.0
+    """After the command; the time it takes to save does not count."""
+    save_s: float = 900.0
+    """For saving at most."""
+    terminate_s: float = 60.0
+    """After SIGTERM."""
+    kill_s: float = 10.0
+    """After SIGKILL, for the system to take the process away."""
+
+
+class Supervisor:
+    """The studio's hand on its jobs. Methods may be called from any thread.
+
+    `start` and `resume` return when the process exists. `pause`, `stop` and `checkpoint_now` work
+    in threads of their own and return futures; `tasks.Tasks.follow` brings those to the UI.
+    """
+
+    def __init__(self, home: Path, patience: Patience | None = None) -> None:
+        """Open `studio.log` in the home folder."""
+        self.home = home
+        self._patience = patience or Patience()
+        self._children: dict[Path, subprocess.Popen[bytes]] = {}
+        self._guard = threading.Lock()
+        self._closing = threading.Event()
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="supervisor")
+        home.mkdir(parents=True, exist_ok=True)
+        self._handler = logging.FileHandler(home / STUDIO_LOG, encoding="utf-8", delay=True)
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._log = logging.Logger("studio.supervisor", logging.INFO)  # of this home alone
+        self._log.addHandler(self._handler)
+
+    def close(self) -> None:
+        """End the threads, leave the jobs at work; may be called twice."""
+        self._closing.set()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.reap()
+        with self._guard:
+            for child in self._children.values():
+                child.returncode = 0  # it outlives us on purpose: keep Popen from complaining
+            self._children.clear()
+        self._log.removeHandler(self._handler)
+        self._handler.close()
+
+    # --- starting ------------------------------------------------------------------------------
+
+    def start(self, spec: specs.JobSpec, folder: Path) -> int:
+        """Begin a job.
+
+        Args:
+            spec: What to do; it is frozen in the folder first.
+            folder: The job folder; made when absent.
+
+        Returns:
+            The process id.
+
+        Raises:
+            JobFolderError: The folder belongs to a job with another spec.
+            LockedError: A process works in it already.
+            KnownError: It cannot be written, or the process cannot be started.
+        """
+        try:
+            freeze_spec(folder, spec)
+        except OSError as error:
+            raise from_os_error(error, "writing the job's settings") from error
+        return self._launch(folder, "started")
+
+    def resume(self, folder: Path) -> int:
+        """Go on with a job where it stopped; see `start` for the errors."""
+        if not (folder / SPEC_FILE).exists():
+            raise JobFolderError(
+                f"{folder} holds no job.",
+                safe="Nothing was started.",
+                do="Put its folder back, or begin a new job.",
+            )
+        return self._launch(folder, "resumed")
+
+    def _launch(self, folder: Path, how: str) -> int:
+        folder = folder.absolute()
+        if _process_of(folder) is not None:
+            raise LockedError(
+                f"A process works in {folder} already.",
+                safe="It goes on.",
+                do="Watch it, or stop it first.",
+            )
+        self.reap()
+        began_s = time.time()
+        try:
+            with (folder / LOG_FILE).open("ab") as log:
+                child = _spawn(folder, log.fileno())
+            write_launch(folder, child.pid, began_s)
+        except OSError as error:
+            raise from_os_error(error, "starting the job") from error
+        with self._guard:
+            self._children[folder] = child
+        self._log.info("%s: %s as process %d", folder.name, how, child.pid)
+        return child.pid
+
+    def reap(self) -> None:
+        """Take away what is left of ended processes; cheap, called often."""
+        with self._guard:
+            ended = [
+                (folder, child)
+                for folder, child in self._children.items()
+                if child.poll() is not None
+            ]
+            for folder, _ in ended:
+                del self._children[folder]
+        for folder, child in ended:
+            self._log.info("%s: process %d ended with %s", folder.name, child.pid, child.returncode)
+
+    # --- commands ------------------------------------------------------------------------------
+
+    def pause(self, folder: Path) -> Future[None]:
+        """Have a job save, free its memory and end; a job that does not listen gets SIGTERM."""
+        return self._threads.submit(self._pause, folder)
+
+    def checkpoint_now(self, folder: Path) -> Future[None]:
+        """Have a training save a checkpoint and go on."""
+        return self._threads.submit(self._ask, folder, CheckpointNow())
+
+    def stop(self, folder: Path) -> Future[HowEnded]:
+        """End a job: ask, wait, terminate, wait, kill. Each rung is logged."""
+        return self._threads.submit(self._stop, folder)
+
+    def _ask(self, folder: Path, message: Message) -> None:
+        """Send a command; a process that was just started is given time to listen."""
+        name = type(message).__name__.lower()
+        deadline = time.monotonic() + self._patience.listen_s
+        while True:
+            try:
+                send_command(folder, message)
+            except KnownError as error:
+                starting = _process_of(folder) is not None and not _listens(folder)
+                if starting and time.monotonic() < deadline and not self._closing.wait(_POLL_S):
+                    continue
+                self._log.warning("%s: %s was not taken: %s", folder.name, name, error.what)
+                raise
+            self._log.info("%s: %s was accepted", folder.name, name)
+            return
+
+    def _pause(self, folder: Path) -> None:
+        try:
+            self._ask(folder, Pause())
+        except KnownError:
+            process = _process_of(folder)
+            if process is None or not _listens(folder):
+                raise
+            self._signal(folder, process, "SIGTERM")
+
+    def _stop(self, folder: Path) -> HowEnded:
+        process = _process_of(folder)
+        if process is None:
+            return "not_running"
+        with contextlib.suppress(KnownError):  # logged there; the next rungs need no answer
+            self._ask(folder, Stop())
+            if self._wait_until_gone(folder, process, self._patience.ask_s):
+                return self._ended(folder, "asked")
+        for name, rung, patience_s in (
+            ("SIGTERM", "terminated", self._patience.terminate_s),
+            ("SIGKILL", "killed", self._patience.kill_s),
+        ):
+            if self._closing.is_set():
+                return self._ended(folder, "left")
+            self._signal(folder, process, name)
+            if self._wait_until_gone(folder, process, patience_s):
+                return self._ended(folder, "terminated" if rung == "terminated" else "killed")
+        self._log.error("%s: process %d cannot be ended", folder.name, process.pid)
+        raise KnownError(
+            f"Process {process.pid} cannot be ended.",
+            safe="Its saved work is whole.",
+            do="Restart the computer if it holds memory that you need.",
+        )
+
+    def _ended(self, folder: Path, how: HowEnded) -> HowEnded:
+        self.reap()
+        self._log.info("%s: stop: %s", folder.name, how)
+        return how
+
+    def _signal(self, folder: Path, process: Owner, name: str) -> None:
+        """Send a signal to the very process that works in a folder."""
+        self._log.warning("%s: %s to process %d", folder.name, name, process.pid)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found = psutil.Process(process.pid)
+            if name == "SIGTERM":
+                found.terminate()
+                return
+            for child in found.children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            found.kill()
+
+    def _wait_until_gone(self, folder: Path, process: Owner, patience_s: float) -> bool:
+        """Wait until a process has ended; time that it spends on saving does not count."""
+        left_s, saving_s, looked = patience_s, self._patience.save_s, 0.0
+        saving = False
+        while process.alive:
+            if left_s <= 0 or self._closing.wait(_POLL_S):
+                return not process.alive
+            if time.monotonic() - looked > _LOOK_S:
+                looked, saving = time.monotonic(), _is_saving(folder)
+            if saving and saving_s > 0:
+                saving_s -= _POLL_S
+            else:
+                left_s -= _POLL_S
+        return True
+
+
+def freeze_spec(folder: Path, spec: specs.JobSpec) -> None:
+    """Write the spec of a new job folder in one step.
+
+    Raises:
+        JobFolderError: The folder belongs to a job with another spec.
+        SpecError: The spec in it cannot be read.
+        OSError: It cannot be written.
+    """
+    path = folder / SPEC_FILE
+    if path.exists():
+        if specs.load(path) != spec:
+            raise JobFolderError(
+                f"{folder} already belongs to another job.",
+                safe="That job was not touched.",
+                do="Choose another name.",
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{SPEC_FILE}.{os.getpid()}"
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(specs.to_toml(spec))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _spawn(folder: Path, log: int) -> subprocess.Popen[bytes]:
+    """Start `python -m trainer_core run <folder>`, free of this process's session and files."""
+    environment = dict(os.environ)
+    source = str(Path(trainer_core.__file__).parents[1])
+    others = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = os.pathsep.join([source, others] if others else [source])
+    environment["PYTHONUNBUFFERED"] = environment["PYTHONFAULTHANDLER"] = "1"
+    # -P: a file in the current folder must not take the place of a module.
+    command = [sys.executable, "-P", "-m", "trainer_core", "run", str(folder)]
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        creationflags=flags,
+        start_new_session=sys.platform != "win32",
+    )
+
+
+def _process_of(folder: Path) -> Owner | None:
+    """The living process of a job folder: the one that took it, or one that was just started.
+
+    Raises:
+        LockedError: It runs on another computer, out of reach.
+    """
+    owner = read_owner(folder)
+    if owner is not None and owner.alive and not _has_ended(folder, owner):
+        if owner.host != socket.gethostname():
+            raise LockedError(
+                f"This job runs on {owner.host}.",
+                safe="It goes on.",
+                do="Stop it on that computer.",
+            )
+        return owner
+    launch = read_launch(folder)
+    return launch.process if launch is not None and launch.alive else None
+
+
+def _has_ended(folder: Path, owner: Owner) -> bool:
+    """Whether an owner from another computer has written its last word.
+
+    Its process cannot be asked whether it lives, so its journal decides.
+    """
+    if owner.host == socket.gethostname():
+        return False
+    status = read_status(folder)
+    return status.ended is not None and status.pid == owner.pid
+
+
+def _listens(folder: Path) -> bool:
+    owner = read_owner(folder)
+    return owner is not None and owner.alive
+
+
+def _is_saving(folder: Path) -> bool:
+    try:
+        return read_status(folder).state == "saving"
+    except (KnownError, OSError):
+        return False

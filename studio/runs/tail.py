@@ -1,0 +1,247 @@
+"""Follows a job folder: each poll reads what the job wrote since the last one.
+
+The order matters. Whether the process is alive is asked before the journal is read, so that what
+is gone has written its last word by then. The journal is read before the step rows and once more
+after them: when the job was resumed in between, the rows are dropped and read again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from studio.runs.launch import log_tail, read_launch
+from trainer_core import spec as specs
+from trainer_core.errors import JobFolderError, KnownError, from_os_error
+from trainer_core.journal import read_records
+from trainer_core.metrics import STEP_DTYPE, SYSTEM_DTYPE, Rows, read_rows
+from trainer_core.protocol import read_owner
+from trainer_core.records import Ended, JobStarted, Record, Resumed
+from trainer_core.status import JOURNAL_FILE, SPEC_FILE, STEPS_FILE, SYSTEM_FILE
+
+RECORDS_MAX = 2_000
+ROWS_MAX = 200_000
+"""Bounds of one update, so that applying it never holds up a frame for long."""
+_HEADER_BYTES = 16
+_RESUME_SETTLES_S = 0.5
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a poll found. Apply updates in order, each exactly once."""
+
+    folder: Path
+    spec: specs.JobSpec | None = None
+    records: tuple[Record, ...] = ()
+    first_row: int = 0
+    """Step rows from this number on are replaced by `rows`."""
+    rows: Rows | None = None
+    first_system_row: int = 0
+    system_rows: Rows | None = None
+    reset: bool = False
+    """The folder holds another job than before: forget everything first."""
+    alive: bool = False
+    """Whether a process works on the job, or was just started to."""
+    killed: bool = False
+    """By the journal it works, but its process is gone."""
+    stillborn: str | None = None
+    """A process was started and died before its first record: the end of its log."""
+    problem: KnownError | None = None
+    """The folder cannot be read, or only in part."""
+    more: bool = False
+    """There is more to read right now."""
+    is_news: bool = True
+    """Whether anything is different from the update before."""
+
+
+class JobTail:
+    """Reads one job folder bit by bit. Belongs to one thread; never writes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start before the first record."""
+        self.folder = folder
+        self._spec: specs.JobSpec | None = None
+        self._was_there = False
+        self._told: tuple[object, ...] = ()
+        self._journal_id = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._offset = 0
+        self._pending: deque[Record] = deque()
+        self._row = 0
+        self._system_row = 0
+        self._started_s = 0.0
+        self._pid = 0
+        self._at_work = False
+        self._resumed_s = 0.0
+
+    def poll(self) -> Update:
+        """Everything new since the last poll, up to a bound; never raises for a bad folder."""
+        try:
+            update = self._poll()
+        except KnownError as error:
+            update = Update(self.folder, spec=self._spec, problem=error)
+        except OSError as error:
+            problem = from_os_error(error, "reading the job folder")
+            update = Update(self.folder, spec=self._spec, problem=problem)
+        return self._mark_news(update)
+
+    def _mark_news(self, update: Update) -> Update:
+        problem = update.problem.what if update.problem else ""
+        told = (update.alive, update.killed, update.stillborn, problem, update.spec is None)
+        grew = bool(update.records) or update.rows is not None or update.system_rows is not None
+        is_news = grew or update.reset or told != self._told
+        self._told = told
+        return replace(update, is_news=is_news)
+
+    def _poll(self) -> Update:
+        if not self._is_there():
+            return Update(self.folder)
+        reset = self._was_replaced()
+        if reset:
+            self._forget()
+            self._spec = None
+        owner_lived = self._owner_lives()
+        launch = read_launch(self.folder)
+        launch_lived = launch is not None and launch.alive
+        problem = self._read_spec()
+        self._read_journal()
+        update = Update(self.folder, spec=self._spec, reset=reset, problem=problem)
+        if len(self._pending) <= RECORDS_MAX and not self._just_resumed():
+            update = self._with_rows(update)
+        records = self._take_records()
+        alive = self._confirm(owner_lived)
+        stillborn: str | None = None
+        if launch is not None and not alive and launch.time_s > self._started_s:
+            alive = launch_lived
+            stillborn = None if launch_lived else log_tail(self.folder)
+        return replace(
+            update,
+            records=records,
+            alive=alive,
+            killed=self._at_work and not alive and stillborn is None,
+            stillborn=stillborn,
+            more=bool(self._pending) or update.more,
+        )
+
+    # --- the folder ----------------------------------------------------------------------------
+
+    def _is_there(self) -> bool:
+        if self.folder.is_dir():
+            self._was_there = True
+            return True
+        if self._was_there:
+            raise JobFolderError(
+                f"The folder {self.folder} is gone.",
+                safe="What was read from it before is still shown.",
+                do="Put the folder back, or remove this entry.",
+            )
+        return False
+
+    def _was_replaced(self) -> bool:
+        """Whether the journal is another file than before, or shorter than what was read of it."""
+        try:
+            found = (self.folder / JOURNAL_FILE).stat()
+        except FileNotFoundError:
+            return self._offset > 0
+        before, self._journal_id = self._journal_id, found.st_ino
+        return found.st_size < self._offset or before not in (0, found.st_ino)
+
+    def _read_spec(self) -> KnownError | None:
+        path = self.folder / SPEC_FILE
+        if self._spec is None and path.exists():
+            try:
+                self._spec = specs.load(path)
+            except KnownError as error:  # the rest of the folder may still tell something
+                return error
+        return None
+
+    # --- the process ---------------------------------------------------------------------------
+
+    def _owner_lives(self) -> bool:
+        owner = read_owner(self.folder)
+        return owner is not None and owner.alive
+
+    def _confirm(self, owner_lived: bool) -> bool:
+        """Whether the process is alive, now that its journal was read.
+
+        When the owner was dead before the journal was read, but the journal begins a new session,
+        another process has taken over since: ask again.
+        """
+        if owner_lived:
+            return self._at_work
+        owner = read_owner(self.folder)
+        return self._at_work and owner is not None and owner.pid == self._pid and owner.alive
+
+    # --- the files -----------------------------------------------------------------------------
+
+    def _read_journal(self) -> bool:
+        """Take in new records; tells whether a resume is among them."""
+        records, self._offset = read_records(self.folder / JOURNAL_FILE, self._offset)
+        self._pending.extend(records)
+        for record in records:
+            match record:
+                case JobStarted():
+                    self._started_s, self._pid, self._at_work = record.time_s, record.pid, True
+                case Resumed():
+                    self._row = min(self._row, record.step)
+                    self._resumed_s = record.time_s
+                case Ended():
+                    self._at_work = False
+        return any(isinstance(record, Resumed) for record in records)
+
+    def _just_resumed(self) -> bool:
+        """Whether the job may be about to cut its rows back, so that they are not to be read."""
+        return 0.0 <= time.time() - self._resumed_s < _RESUME_SETTLES_S
+
+    def _take_records(self) -> tuple[Record, ...]:
+        count = min(len(self._pending), RECORDS_MAX)
+        return tuple(self._pending.popleft() for _ in range(count))
+
+    def _with_rows(self, update: Update) -> Update:
+        first, rows, more = self._new_rows(STEPS_FILE, STEP_DTYPE, self._row)
+        if rows is not None:
+            rows = _dense(rows, first)
+        system_first, system_rows, system_more = self._new_rows(
+            SYSTEM_FILE, SYSTEM_DTYPE, self._system_row
+        )
+        if self._read_journal():
+            return update  # these rows may be void: the next poll reads them again
+        self._row = first + (0 if rows is None else len(rows))
+        self._system_row = system_first + (0 if system_rows is None else len(system_rows))
+        return replace(
+            update,
+            first_row=first,
+            rows=rows,
+            first_system_row=system_first,
+            system_rows=system_rows,
+            more=more or system_more,
+        )
+
+    def _new_rows(
+        self, name: str, dtype: np.dtype[np.void], known: int
+    ) -> tuple[int, Rows | None, bool]:
+        """First row number, new rows from there, and whether more wait; None for no change."""
+        path = self.folder / name
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            size = 0
+        on_disk = max(0, size - _HEADER_BYTES) // dtype.itemsize
+        if on_disk < known:
+            return on_disk, np.empty(0, dtype), False
+        if on_disk == known:
+            return known, None, False
+        rows = read_rows(path, known, dtype)
+        return known, rows[:ROWS_MAX], len(rows) > ROWS_MAX
+
+
+def _dense(rows: Rows, first: int) -> Rows:
+    """The rows up to the first one whose step is not the expected one."""
+    wrong = np.flatnonzero(rows["step"] != np.arange(first, first + len(rows)) + 1)
+    return rows[: int(wrong[0])] if len(wrong) else rows
