@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from trainer_core.errors import DataError
+from trainer_core.records import Level
 
 CORPUS_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -46,6 +47,11 @@ class SkippedGroup(msgspec.Struct, frozen=True, kw_only=True):
     """Files or documents that were left out for one reason."""
 
     reason: str
+    """Which reason, in one fixed word, such as `not_utf8`."""
+    meaning: str
+    """The reason for people, such as "not UTF-8 text"."""
+    level: Level
+    """How much a person should care."""
     count: int
     examples: tuple[str, ...]
     """The first paths."""

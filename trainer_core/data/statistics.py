@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.data.corpus import Corpus, CorpusSplit
-from trainer_core.data.skipped import level, meaning
 from trainer_core.errors import from_os_error
 
 STATISTICS_NAME = "statistics.json"
@@ -105,8 +104,8 @@ def corpus_statistics(corpus: Corpus) -> Statistics:
         skipped=tuple(
             SkippedFiles(
                 reason=group.reason,
-                meaning=meaning(group.reason),
-                level=level(group.reason),
+                meaning=group.meaning,
+                level=group.level,
                 count=group.count,
                 examples=group.examples,
             )

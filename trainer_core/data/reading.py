@@ -1,0 +1,97 @@
+"""Reading one file as text, part by part, with a plain reason when it is no text."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from trainer_core.data.pretokens import last_cut
+from trainer_core.data.skipped import Reason
+
+PART_BYTES = 1 << 20
+"""Files are read and handed on in parts of about this size, so that memory stays flat."""
+UNCUT_PARTS = 16
+"""After this many parts without a safe place to cut (an endless word), text is cut anywhere."""
+
+# Opening a pipe would wait for a writer; O_BINARY is for Windows.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+class NoText(Exception):  # noqa: N818 - an outcome: the file is reported, the work goes on
+    """A file holds no usable text, for this reason."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except FileNotFoundError:
+        raise NoText("vanished") from None
+    except OSError:
+        raise NoText("unreadable") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NoText("special")
+        yield file
+
+
+def _decoded(file: BinaryIO) -> Iterator[str]:
+    """The file's text in parts, without the byte-order mark that some editors put in front."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    first = True
+    while True:
+        try:
+            chunk = file.read(PART_BYTES)
+        except OSError:
+            raise NoText("unreadable") from None
+        if first and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise NoText("not_utf8")
+        if b"\0" in chunk:
+            raise NoText("binary")
+        if first:
+            chunk = chunk.removeprefix(codecs.BOM_UTF8)
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError:
+            raise NoText("not_utf8") from None
+        if not chunk:
+            return
+        first = False
+        yield text
+
+
+def read_text(path: str) -> Iterator[str]:
+    """The text of a file, in parts that are cut where no token is (see `pretokens`).
+
+    Line ends are kept as they are; a byte-order mark is dropped. White space only counts as empty.
+
+    Raises:
+        NoText: The file is empty, no text, no regular file, gone or unreadable. It may be raised
+            after parts were given.
+    """
+    blank = True
+    held = ""
+    with _opened(path) as file:
+        for text in _decoded(file):
+            blank = blank and text.isspace()
+            held += text
+            if len(held) < PART_BYTES // 4:  # characters have up to four bytes: this is the end
+                continue
+            cut = last_cut(held, 0, len(held))
+            if cut < 0 and len(held) > UNCUT_PARTS * PART_BYTES:
+                cut = len(held)
+            if cut > 0:
+                yield held[:cut]
+                held = held[cut:]
+    if blank:
+        raise NoText("empty")
+    if held:
+        yield held

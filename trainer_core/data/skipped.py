@@ -1,0 +1,75 @@
+"""The report of what a source left out: how much for which reason, and the first paths of each."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import Literal
+
+from trainer_core.data.manifest import SkippedGroup
+from trainer_core.records import Level
+
+Reason = Literal[
+    "not_utf8",
+    "binary",
+    "unreadable",
+    "vanished",
+    "changed",
+    "special",
+    "broken_link",
+    "reached_twice",
+    "empty",
+    "duplicate",
+    "hidden",
+    "other_suffix",
+]
+
+_MEANINGS: dict[Reason, tuple[Level, str]] = {
+    "not_utf8": ("warning", "not UTF-8 text"),
+    "binary": ("warning", "not text: NUL bytes inside"),
+    "unreadable": ("warning", "cannot be read: no permission, or the drive failed"),
+    "vanished": ("warning", "gone before it could be read"),
+    "changed": ("warning", "changed while it was read"),
+    "special": ("warning", "no file: a pipe, a socket or a device"),
+    "broken_link": ("warning", "a link that leads nowhere"),
+    "reached_twice": ("info", "a link to a folder that is read anyway"),
+    "empty": ("info", "empty, or white space only"),
+    "duplicate": ("info", "the same text as an earlier document"),
+    "hidden": ("info", "hidden: the name starts with a dot"),
+    "other_suffix": ("info", "another kind of file than chosen"),
+}
+EXAMPLES_KEPT = 20
+
+
+def printable(path: str) -> str:
+    """A path that can be shown and stored: bytes that are not UTF-8 are written by their numbers."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+class Skipped:
+    """Counts what was left out, with bounded memory."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Reason] = Counter()
+        self._examples: dict[Reason, list[str]] = {}
+
+    def add(self, reason: Reason, path: str) -> None:
+        """Count one file or document."""
+        self.counts[reason] += 1
+        examples = self._examples.setdefault(reason, [])
+        if len(examples) < EXAMPLES_KEPT:
+            examples.append(printable(path))
+
+    def groups(self) -> tuple[SkippedGroup, ...]:
+        """The report, in the order of how much a person should care."""
+        return tuple(
+            SkippedGroup(
+                reason=reason,
+                meaning=meaning,
+                level=level,
+                count=self.counts[reason],
+                examples=tuple(self._examples[reason]),
+            )
+            for reason, (level, meaning) in _MEANINGS.items()
+            if self.counts[reason]
+        )
