@@ -181,7 +181,7 @@ def _font(role: str, weight: QFont.Weight | None) -> QFont:
     size, _, default_weight = _FONTS[role]
     made = QFont()
     if role in _MONO:
-        # Narrow no-break spaces are not in JetBrains Mono; Inter's are as narrow as they should be.
+        # JetBrains Mono lacks the narrow spaces between figure and unit; Inter's fit well.
         made.setFamilies(["JetBrains Mono", "Inter"])
         made.setFeature(QFont.Tag("calt"), 0)
         made.setStyleHint(QFont.StyleHint.Monospace)

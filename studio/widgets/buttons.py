@@ -54,8 +54,8 @@ def look_of(kind: Kind, *, enabled: bool, hovered: bool, pressed: bool) -> Look:
         return Look(colour, colour, fill, p.faint if pressed else p.line2)
     if kind == "quiet":
         lit = hovered or pressed
-        fill = (p.bg3 if pressed else p.bg2) if lit else None
-        return Look(p.text if lit else p.muted, p.text if lit else p.muted, fill, None)
+        quiet_fill = (p.bg3 if pressed else p.bg2) if lit else None
+        return Look(p.text if lit else p.muted, p.text if lit else p.muted, quiet_fill, None)
     colour = _mixed(p.accent, p.text, 0.35) if hovered or pressed else p.accent
     return Look(colour, colour, None, None)
 
@@ -113,7 +113,7 @@ class Button(KeyboardFocus, QAbstractButton):
         if self.kind == "link":
             return QSize(self._link_width(), 20)
         # An icon weighs less than letters: the side with one has a little less padding.
-        padding = 24 + (0 if self._icon_name else 2) + (0 if self._trailing else 0)
+        padding = 24 + (0 if self._icon_name else 2)
         return QSize(width + padding, HEIGHT_PX[self._size])
 
     def minimumSizeHint(self) -> QSize:
@@ -162,8 +162,7 @@ class Button(KeyboardFocus, QAbstractButton):
         return font("strong", weight)
 
     def _link_width(self) -> int:
-        role = "secondary" if self._size == "small" else "strong"
-        width = text_width(self.text(), role) + 4
+        width = text_width(self.text(), "secondary" if self._size == "small" else "strong") + 4
         icons = sum(1 for name in (self._icon_name, self._trailing) if name)
         return width + icons * (self._icon_size() + 5)
 

@@ -212,9 +212,9 @@ class Label(QWidget):
             tone = part.tone or self._tone
             styled.setForeground(tone_colour(tone if self.isEnabled() else "faint"))
             made = QTextLayout.FormatRange()
-            made.start = start  # type: ignore[misc]
-            made.length = length  # type: ignore[misc]
-            made.format = styled  # type: ignore[misc]
+            made.start = start
+            made.length = length
+            made.format = styled
             ranges.append(made)
             start += length
         return ranges

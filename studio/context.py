@@ -1,0 +1,44 @@
+"""What every page is handed: where things are kept, and how to reach the rest of the studio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.theme import Theme
+
+if TYPE_CHECKING:
+    from studio.keeper import Keeper
+    from studio.runs.supervisor import Supervisor
+    from studio.storage.library import Library
+    from studio.tasks import JobWatcher, Tasks
+
+
+@dataclass(frozen=True)
+class Context:
+    """The studio from the point of view of a page.
+
+    Args:
+        home: The data home.
+        library: Projects, datasets and runs. Its methods are called on the database thread
+            only, through `tasks.run_op`.
+        tasks: Background work.
+        watcher: Live models of jobs.
+        supervisor: Starts and stops jobs.
+        keeper: Follows runs until they rest; told of each run that is started or resumed.
+        theme: The look in force.
+        navigate: Opens a page by key with a target.
+        toast: Shows an error above the page without leaving it.
+    """
+
+    home: Path
+    library: Library
+    tasks: Tasks
+    watcher: JobWatcher
+    supervisor: Supervisor
+    keeper: Keeper
+    theme: Theme
+    navigate: Callable[[str, object | None], None]
+    toast: Callable[[BaseException], None]
