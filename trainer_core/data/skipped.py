@@ -42,7 +42,7 @@ EXAMPLES_KEPT = 20
 
 
 def printable(path: str) -> str:
-    """A path that can be shown and stored: bytes that are not UTF-8 are written by their numbers."""
+    """A path that can be shown and stored: bytes that are not UTF-8 are written as numbers."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
