@@ -52,6 +52,7 @@ class JobModel:
         error: Why it failed or cannot be read, or None.
         reattached_s: When this studio found the job at work without having started it, or None.
         caught_up: Whether everything that was on disk has been read once.
+        behind: Whether more waits on disk than could be taken in at once.
     """
 
     def __init__(self, folder: Path, opened_s: float | None = None) -> None:
@@ -76,6 +77,7 @@ class JobModel:
         self.error: Problem | None = None
         self.reattached_s: float | None = None
         self.caught_up = False
+        self.behind = True
         self._resumes: list[Resumed] = []
         self._worked_s = 0.0
         self._seen_s = 0.0
@@ -209,6 +211,7 @@ class JobModel:
         if update.system_rows is not None:
             self._take_system_rows(update.first_system_row, update.system_rows)
         self._take_liveness(update)
+        self.behind = update.more
         if not update.more and not self.caught_up:
             self.caught_up = True
             self._notice_reattachment()
