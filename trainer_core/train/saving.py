@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -35,8 +36,8 @@ from trainer_core.train.checkpoint import (
 )
 from trainer_core.train.tensor_file import tensor_file_bytes, write_pieces, write_tensors
 
-_HIDDEN = "."
-"""Prefix of folders that are half written or half removed; a new session clears them."""
+_DRAFT, _DOOMED, _REPLACED = "writing", "removing", "replaced"
+_HIDDEN_NAME = re.compile(r"\.(step-\d+)\.(writing|removing|replaced)")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Snapshot:
     weights: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
     val_loss: float | None
+
+
+def _hidden(folder: Path, why: str) -> Path:
+    """Where a checkpoint's folder stands while it is not to be found."""
+    return folder.with_name(f".{folder.name}.{why}")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -64,24 +70,31 @@ def _sync_folder(folder: Path) -> None:
 def save_checkpoint(run_folder: Path, snapshot: Snapshot) -> Checkpoint:
     """Write a checkpoint through to the disk; when this returns it is whole.
 
+    One of the same step is replaced: a resumed training may learn more about its step than the
+    session that saved it, such as its validation loss.
+
     Raises:
         OSError: The disk is full or gone; no trace of this checkpoint is left.
     """
     folder = run_folder / FOLDER
-    step = snapshot.state.step
-    target = folder / folder_name(step)
-    draft = folder / f"{_HIDDEN}{target.name}.writing"
+    target = folder / folder_name(snapshot.state.step)
+    draft, replaced = _hidden(target, _DRAFT), _hidden(target, _REPLACED)
     folder.mkdir(exist_ok=True)
     shutil.rmtree(draft, ignore_errors=True)
     try:
         draft.mkdir()
         manifest = _write(draft, snapshot)
         _sync_folder(draft)
+        if target.exists():
+            target.rename(replaced)  # after a crash in this moment, `clear_drafts` undoes it
         draft.rename(target)
         _sync_folder(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
+        if replaced.exists() and not target.exists():
+            replaced.rename(target)
         raise
+    shutil.rmtree(replaced, ignore_errors=True)
     return Checkpoint(target, manifest)
 
 
@@ -112,7 +125,7 @@ def remove_checkpoint(run_folder: Path, step: int) -> None:
         OSError: It cannot be renamed.
     """
     folder = run_folder / FOLDER / folder_name(step)
-    doomed = folder.with_name(f"{_HIDDEN}{folder.name}.removing")
+    doomed = _hidden(folder, _DOOMED)
     shutil.rmtree(doomed, ignore_errors=True)
     folder.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
@@ -133,11 +146,16 @@ def retire_checkpoints(run_folder: Path, keep: int) -> list[int]:
 
 
 def clear_drafts(run_folder: Path) -> None:
-    """Remove what a killed process left half written or half removed."""
+    """Remove what a killed process left half written, half removed or replaced."""
     folder = run_folder / FOLDER
-    if folder.is_dir():
-        for entry in folder.iterdir():
-            if entry.name.startswith(f"{_HIDDEN}step-"):
+    if not folder.is_dir():
+        return
+    for entry in list(folder.iterdir()):
+        if found := _HIDDEN_NAME.fullmatch(entry.name):
+            target = folder / found[1]
+            if found[2] == _REPLACED and not target.exists():
+                entry.rename(target)
+            else:
                 shutil.rmtree(entry, ignore_errors=True)
 
 

@@ -1,0 +1,121 @@
+"""What a step sees: every token once per epoch, by step and seed alone."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer_core.data.batches import Prefetcher, TrainBatches, gather
+from trainer_core.errors import DataError
+
+
+class Stream:
+    """Tokens that are their own positions."""
+
+    def __init__(self, n):
+        self.n_tokens = n
+
+    def tokens(self):
+        return np.arange(self.n_tokens, dtype=np.uint32)
+
+
+@dataclass
+class Features:
+    length: np.ndarray
+    next: np.ndarray
+
+
+def epoch_of(batches, batch_size):
+    steps = -(-batches.windows_per_epoch // batch_size)
+    windows = torch.cat([batches.batch(step).inputs for step in range(1, steps + 1)])
+    return windows[: batches.windows_per_epoch]
+
+
+@settings(deadline=None, max_examples=60)
+@given(n=st.integers(3, 300), t=st.integers(2, 40), b=st.integers(1, 5), seed=st.integers(0, 9))
+def test_an_epoch_shows_every_token_once_but_for_the_ends(n, t, b, seed):
+    if n < t + 1:
+        with pytest.raises(DataError, match="fewer than one context"):
+            TrainBatches(Stream(n), None, b, t, seed)
+        return
+    batches = TrainBatches(Stream(n), None, b, t, seed)
+    seen = Counter(epoch_of(batches, b).flatten().tolist())
+    assert set(seen.values()) == {1}
+    assert n - len(seen) < 2 * t
+    assert max(seen) - min(seen) + 1 == len(seen)  # without holes
+    for step in range(1, 8):
+        batch = batches.batch(step)
+        assert torch.equal(batch.targets, batch.inputs + 1)
+        assert batch.targets.max() < n  # no window crosses the end
+        assert torch.equal(batch.inputs[:, 1:], batch.inputs[:, :-1] + 1)
+
+
+def test_a_batch_depends_on_seed_and_step_alone():
+    first, second = (TrainBatches(Stream(1000), None, 4, 16, 5) for _ in range(2))
+    forward = [first.batch(step).inputs for step in range(1, 60)]
+    backward = [second.batch(step).inputs for step in range(59, 0, -1)][::-1]
+    assert all(torch.equal(a, b) for a, b in zip(forward, backward, strict=True))
+    other = TrainBatches(Stream(1000), None, 4, 16, 6)
+    assert not torch.equal(other.batch(1).inputs, forward[0])
+
+
+def test_each_epoch_has_its_own_order_and_offset():
+    batches = TrainBatches(Stream(64 * 16 + 9), None, 1, 16, 5)
+    n = batches.windows_per_epoch
+    starts = [
+        [int(batches.batch(epoch * n + i + 1).inputs[0, 0]) for i in range(n)] for epoch in range(4)
+    ]
+    assert len({min(s) for s in starts}) > 1
+    assert len({tuple(np.argsort(s)) for s in starts}) == 4
+
+
+def test_matches_are_gathered_at_the_inputs_and_counted():
+    tokens = np.array([5, 6, 7, 5, 6, 9, 9], np.uint16)
+    features = Features(
+        length=np.array([0, 0, 0, 1, 2, 0, 1], np.uint8),
+        next=np.array([0, 0, 0, 6, 7, 0, 9], np.uint16),
+    )
+    batch = gather(tokens, features, np.array([0, 2]), 4)
+    assert batch.inputs.tolist() == [[5, 6, 7, 5], [7, 5, 6, 9]]
+    assert batch.targets.tolist() == [[6, 7, 5, 6], [5, 6, 9, 9]]
+    assert batch.match_length.tolist() == [[0, 0, 0, 1], [0, 1, 2, 0]]
+    assert batch.match_next.tolist() == [[0, 0, 0, 6], [0, 6, 7, 0]]
+    assert batch.hit_rate == pytest.approx(2 / 8)  # 6 after the match of 5, twice; 7 was wrong
+    assert batch.mean_match == pytest.approx(4 / 8)
+
+
+def test_the_prefetcher_gives_the_same_batches_in_order():
+    batches = TrainBatches(Stream(500), None, 2, 8, 1)
+    with Prefetcher(batches, range(3, 20), torch.device("cpu")) as ready:
+        got = [batch.inputs for batch in ready]
+    expected = [
+        TrainBatches(Stream(500), None, 2, 8, 1).batch(step).inputs for step in range(3, 20)
+    ]
+    assert len(got) == 17
+    assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+
+
+def test_leaving_early_ends_the_prefetcher():
+    batches = TrainBatches(Stream(500), None, 2, 8, 1)
+    with Prefetcher(batches, range(1, 10_000), torch.device("cpu")) as ready:
+        next(iter(ready))
+    assert not ready._thread.is_alive()
+
+
+def test_what_goes_wrong_in_the_thread_is_raised_in_the_loop():
+    class Broken(TrainBatches):
+        def batch(self, step):
+            if step == 3:
+                raise OSError(5, "Input/output error")
+            return super().batch(step)
+
+    broken = Broken(Stream(500), None, 2, 8, 1)
+    seen = 0
+    with Prefetcher(broken, range(1, 10), torch.device("cpu")) as ready, pytest.raises(OSError):
+        for _ in ready:
+            seen += 1
+    assert seen == 2
