@@ -1,4 +1,4 @@
-"""What a corpus looks like, worked out once: document lengths, sample documents, what was skipped.
+"""What a corpus looks like, worked out once: document lengths and sample documents.
 
 `statistics.json` lies beside the corpus's manifest, as plain values that the studio and the model
 card read without this package. D documents.
@@ -62,16 +62,6 @@ class SampleDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of each token shown."""
 
 
-class SkippedFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Files left out for one reason, in words."""
-
-    reason: str
-    meaning: str
-    level: str
-    count: int
-    examples: tuple[str, ...]
-
-
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """Figures over all documents, both sides of the split. Lengths are in tokens."""
 
@@ -83,7 +73,6 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     lengths: tuple[LengthBar, ...]
     crops: tuple[Crop, ...]
     samples: tuple[SampleDocument, ...]
-    skipped: tuple[SkippedFiles, ...]
 
 
 def corpus_statistics(corpus: Corpus) -> Statistics:
@@ -101,16 +90,6 @@ def corpus_statistics(corpus: Corpus) -> Statistics:
         lengths=length_bars(lengths),
         crops=tuple(_crop(lengths, context) for context in _CONTEXTS),
         samples=tuple(_samples(corpus)),
-        skipped=tuple(
-            SkippedFiles(
-                reason=group.reason,
-                meaning=group.meaning,
-                level=group.level,
-                count=group.count,
-                examples=group.examples,
-            )
-            for group in corpus.manifest.source.skipped
-        ),
     )
 
 

@@ -1,0 +1,262 @@
+"""What the data page shows of a dataset, read from the files of its jobs. Free of Qt.
+
+The files are read as plain data: the studio does not import the code that wrote them.
+"""
+
+# No `from __future__ import annotations`: msgspec resolves these annotations at run time.
+
+import base64
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from studio.storage.rows import DatasetRow
+from trainer_core import spec as specs
+from trainer_core.errors import KnownError
+from trainer_core.records import MATCH_BUCKETS
+from trainer_core.status import SPEC_FILE, JobStatus, read_status
+
+MANIFEST_FILE = "manifest.json"
+STATISTICS_FILE = "statistics.json"
+Loaded = TypeVar("Loaded")
+
+
+class SplitFacts(msgspec.Struct, frozen=True):
+    """One side of the split."""
+
+    tokens: int = 0
+    documents: int = 0
+    bytes: int = 0
+
+
+class SkippedGroup(msgspec.Struct, frozen=True):
+    """Files that were left out for one reason, as the manifest counts them."""
+
+    reason: str = ""
+    meaning: str = ""
+    level: str = "info"
+    count: int = 0
+    examples: tuple[str, ...] = ()
+
+
+class SourceFacts(msgspec.Struct, frozen=True):
+    """Where the text came from."""
+
+    description: str = ""
+    documents_read: int = 0
+    bytes_read: int = 0
+    skipped: tuple[SkippedGroup, ...] = ()
+    cut_document: str = ""
+
+
+class ManifestFacts(msgspec.Struct, frozen=True):
+    """What the page needs of a corpus's manifest."""
+
+    name: str = ""
+    tokenizer_kind: str = ""
+    vocab_size: int = 0
+    seed: int = 0
+    validation_fraction: float = 0.0
+    train: SplitFacts = SplitFacts()
+    validation: SplitFacts = SplitFacts()
+    source: SourceFacts = SourceFacts()
+    fingerprint: str = ""
+
+    @property
+    def documents(self) -> int:
+        """Documents on both sides."""
+        return self.train.documents + self.validation.documents
+
+    @property
+    def tokens(self) -> int:
+        """Tokens on both sides."""
+        return self.train.tokens + self.validation.tokens
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of text on both sides."""
+        return self.train.bytes + self.validation.bytes
+
+
+class LengthBar(msgspec.Struct, frozen=True):
+    """Documents of at least `low` and fewer than `high` tokens."""
+
+    low: float
+    high: float
+    documents: int
+
+
+class Crop(msgspec.Struct, frozen=True):
+    """What cutting each document to `context` tokens would cost, as shares."""
+
+    context: int
+    longer: float
+    lost: float
+
+
+class SampleDocument(msgspec.Struct, frozen=True):
+    """The beginning of a training document, token by token."""
+
+    document: int
+    title: str
+    path: str
+    tokens: int
+    text_bytes: int = msgspec.field(name="bytes")
+    data: str = ""
+    lengths: tuple[int, ...] = ()
+
+    def pieces(self) -> list[bytes]:
+        """The bytes of each token shown."""
+        raw = base64.b64decode(self.data)
+        pieces: list[bytes] = []
+        start = 0
+        for length in self.lengths:
+            pieces.append(raw[start : start + length])
+            start += length
+        return pieces
+
+
+class StatisticsFacts(msgspec.Struct, frozen=True):
+    """Figures over all documents."""
+
+    documents: int = 0
+    mean_tokens: float = 0.0
+    median_tokens: float = 0.0
+    longest_tokens: int = 0
+    lengths: tuple[LengthBar, ...] = ()
+    crops: tuple[Crop, ...] = ()
+    samples: tuple[SampleDocument, ...] = ()
+
+    def crop(self, context: int) -> Crop | None:
+        """The figures for the context length nearest to this one."""
+        if not self.crops or context < 1:
+            return None
+        return min(self.crops, key=lambda crop: abs(math.log2(crop.context / context)))
+
+
+class MatchBar(msgspec.Struct, frozen=True):
+    """Held-out tokens by the length of their longest match."""
+
+    low: int
+    high: int
+    tokens: int
+    right: float
+    """Share of these tokens that the match alone names."""
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """A dataset as its folders tell it now.
+
+    Attributes:
+        prepare: State of the `prepare` job.
+        index: State of the `index` job; None when none was ever asked for.
+        manifest: The corpus; None until it is whole.
+        statistics: None for a corpus without them.
+        matches: Held-out tokens by match length, from the index job's result.
+        repeated_share: Share of training tokens inside repeats of 32 tokens or more, or None.
+        is_code: Whether the text is program code, which is shown in a fixed-width font.
+        problem: Why the folder cannot be read.
+    """
+
+    dataset: DatasetRow
+    prepare: JobStatus
+    index: JobStatus | None = None
+    manifest: ManifestFacts | None = None
+    statistics: StatisticsFacts | None = None
+    matches: tuple[MatchBar, ...] = ()
+    repeated_share: float | None = None
+    is_code: bool = False
+    problem: KnownError | None = None
+
+    @property
+    def index_bytes(self) -> int | None:
+        """Size of the finished index."""
+        value = self.index.result.get("size_bytes") if self.index else None
+        return int(value) if isinstance(value, int | float) else None
+
+    @property
+    def index_ready(self) -> bool:
+        """Whether there is a whole index."""
+        return self.index is not None and self.index.state == "finished"
+
+    @property
+    def serious_skips(self) -> int:
+        """Files left out that a person may have wanted in."""
+        groups = self.manifest.source.skipped if self.manifest else ()
+        return sum(group.count for group in groups if group.level != "info")
+
+
+def read_facts(dataset: DatasetRow) -> DatasetFacts:
+    """Read a dataset's folders; blocks on the disk, so for a worker thread."""
+    try:
+        prepare = read_status(dataset.folder)
+        index = read_status(dataset.index_folder) if dataset.index_folder else None
+    except KnownError as error:
+        return DatasetFacts(dataset, JobStatus(), problem=error)
+    corpus = dataset.corpus_folder
+    result = index.result if index is not None else {}
+    return DatasetFacts(
+        dataset,
+        prepare,
+        index,
+        manifest=_load(corpus / MANIFEST_FILE, ManifestFacts),
+        statistics=_load(corpus / STATISTICS_FILE, StatisticsFacts),
+        matches=match_bars(result),
+        repeated_share=_share(result.get("repeated_share")),
+        is_code=reads_code(dataset.folder),
+    )
+
+
+def reads_code(prepare_folder: Path) -> bool:
+    """Whether the dataset's source is program code."""
+    try:
+        spec = specs.load(prepare_folder / SPEC_FILE)
+    except KnownError:
+        return False
+    if not isinstance(spec, specs.PrepareSpec):
+        return False
+    if isinstance(spec.source, specs.PythonLibrary):
+        return True
+    endings = {suffix.lower().lstrip("*.") for suffix in spec.source.suffixes}
+    endings |= {Path(path).suffix.lower().lstrip(".") for path in spec.source.paths} - {""}
+    return bool(endings) and endings <= _CODE_ENDINGS
+
+
+# fmt: off
+_CODE_ENDINGS = frozenset((
+    "c", "cc", "cpp", "cs", "css", "cxx", "go", "h", "hpp", "java", "js", "json", "jsx",
+    "kt", "lua", "m", "php", "pl", "py", "pyi", "r", "rb", "rs", "scala", "sh", "sql",
+    "swift", "toml", "ts", "tsx", "xml", "yaml", "yml",
+))
+# fmt: on
+
+
+def match_bars(result: dict[str, Any]) -> tuple[MatchBar, ...]:
+    """Held-out tokens by match length from the index job's result; empty when it has none."""
+    found: list[MatchBar] = []
+    for bucket in result.get("validation_buckets", ()):
+        try:
+            found.append(msgspec.convert(bucket, MatchBar))
+        except msgspec.ValidationError:
+            return ()
+    known = {bar.low: bar for bar in found}
+    if not found or sum(bar.tokens for bar in found) == 0:
+        return ()
+    return tuple(
+        known.get(low, MatchBar(low, high, 0, float("nan"))) for low, high in MATCH_BUCKETS
+    )
+
+
+def _load(path: Path, kind: type[Loaded]) -> Loaded | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _share(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
