@@ -9,6 +9,8 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from studio.widgets.figures import NARROW
+
 Unit = Literal["number", "time"]
 """What an axis counts: plain numbers, or seconds that are written in h, min and s."""
 
@@ -93,7 +95,7 @@ def linear_ticks(low: float, high: float, most: int, unit: Unit = "number") -> T
     last = math.floor(high / step + 1e-9)
     values = tuple(float(k * step) for k in range(first, min(last, first + 200) + 1))
     if unit == "time":
-        return Ticks(values, tuple(duration(value, exact=True) for value in values))
+        return Ticks(values, tuple(time_label(value) for value in values))
     return Ticks(values, number_labels(values, step))
 
 
@@ -126,7 +128,7 @@ def log_ticks(low: float, high: float, most: int) -> Ticks:
 def time_log_ticks(low: float, high: float, most: int) -> Ticks:
     """`log_ticks` of seconds, written as time."""
     ticks = log_ticks(low, high, most)
-    return Ticks(ticks.values, tuple(duration(value, exact=True) for value in ticks.values))
+    return Ticks(ticks.values, tuple(time_label(value) for value in ticks.values))
 
 
 def number_labels(values: tuple[float, ...], step: float) -> tuple[str, ...]:
@@ -154,40 +156,18 @@ def short_number(value: float) -> str:
     return f"{value / size:.3g}" + suffix
 
 
-def count_label(value: float) -> str:
-    """A count for figures beside a chart: `19,934`, `852M`, `1.32B`; no more than five digits."""
-    if not math.isfinite(value):
-        return short_number(value)
-    if abs(value) < 100_000:
-        return f"{value:,.0f}"
-    size, suffix = next((s, name) for s, name in _UNITS if abs(value) >= s)
-    shown = abs(value) / size
-    digits = 2 if shown < 9.995 else 1 if shown < 99.95 and suffix != "M" else 0
-    return f"{value / size:.{digits}f}{suffix}"
-
-
-def duration(seconds: float, *, exact: bool = False) -> str:
-    """A time span in the two largest units, such as `45 h 46 min`.
-
-    Args:
-        seconds: The span.
-        exact: Leave out a smaller unit that is zero, as on an axis; otherwise hours always have
-            their minutes, and seconds are left out from ten minutes on.
-    """
+def time_label(seconds: float) -> str:
+    """A time on an axis: only the units that are not zero, such as `6 h` or `1 h 30 min`."""
     if not math.isfinite(seconds):
         return "–"
-    if abs(seconds) < 1:
-        return f"{seconds * 1000:.0f} ms" if exact and seconds else "0 s"
+    if 0 < abs(seconds) < 1:
+        return f"{seconds * 1000:.3g}{NARROW}ms"
     total = round(seconds)
     hours, rest = divmod(total, 3600)
     minutes, secs = divmod(rest, 60)
-    if hours:
-        return f"{hours:,} h" if exact and not minutes else f"{hours:,} h {minutes:02d} min"
-    if minutes >= 10 and not exact:
-        return f"{minutes} min"
-    if minutes:
-        return f"{minutes} min" if not secs else f"{minutes} min {secs:02d} s"
-    return f"{secs} s"
+    parts = [(hours, "h"), (minutes, "min"), (secs, "s")]
+    words = [f"{count:,}{NARROW}{unit}" for count, unit in parts if count]
+    return NARROW.join(words) or f"0{NARROW}s"
 
 
 def _step(rough: float, unit: Unit) -> float:

@@ -11,7 +11,7 @@ from studio.charts.pyramid import FloatArray, GrowingArray, IndexArray, Pyramid
 
 _BLOCK: Final = 8
 LARGEST: Final = 1e9
-"""Values beyond this are no measurement of anything we smooth; they would eat all digits of a sum."""
+"""Values beyond this are not summed: they would eat the digits of all sums after them."""
 
 
 class RunningMean:

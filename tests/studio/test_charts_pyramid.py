@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -18,7 +19,7 @@ values_f32 = st.one_of(
 
 def brute(values, edges):
     low, high = [], []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         part = np.asarray(values[start:stop], dtype=np.float32)
         part = part[~np.isnan(part)]
         low.append(part.min() if len(part) else np.nan)

@@ -1,0 +1,261 @@
+"""The layout of one picture of a chart: where everything lies in pixels. Knows nothing of Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from studio.charts.axis import Scale, Ticks, linear_ticks, log_ticks, time_log_ticks
+from studio.charts.content import Content, Curve, Note, Points
+from studio.charts.lines import Doubles, Trace, XMode, trace
+from studio.charts.ranges import vertical_range
+
+AXIS_CHAR: Final = 6.0
+"""Width of a character of axis text, in pixels."""
+_LEFT: Final = 40
+_TOP: Final = 6
+_BOTTOM: Final = 28
+_STRIP_TOP: Final = 24
+_STRIP_BOTTOM: Final = 4
+_TITLE: Final = 18
+_TICK_HEIGHT: Final = {False: 44.0, True: 30.0}
+_TICK_GAP: Final = 40.0
+_FAR: Final = 4000.0
+"""Pixels beyond the picture that nothing is drawn at: painters overflow far outside."""
+
+
+class Axis(Protocol):
+    """What a frame needs to know of the x axis; `ChartLink` is one."""
+
+    @property
+    def mode(self) -> XMode:
+        """What it counts."""
+
+    @property
+    def log(self) -> bool:
+        """Whether it is logarithmic."""
+
+    @property
+    def zoomed(self) -> bool:
+        """Whether a part of it was chosen."""
+
+    @property
+    def first_percent(self) -> float:
+        """Up to here vertical ranges do not look."""
+
+    def scale(self, start: float, stop: float) -> Scale:
+        """The axis between two pixels."""
+
+
+@dataclass(frozen=True)
+class DrawnCurve:
+    """A curve in pixels; `y` may be NaN where it is interrupted."""
+
+    curve: Curve
+    x: Doubles
+    y: Doubles
+    whole: bool
+
+
+@dataclass(frozen=True)
+class DrawnPoints:
+    """Marks in pixels; `chosen` are their indices."""
+
+    points: Points
+    x: Doubles
+    y: Doubles
+    chosen: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DrawnNote:
+    """A note in pixels, inside the plot."""
+
+    note: Note
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a chart.
+
+    Attributes:
+        left: Pixel of the plot's left edge; `right`, `top` and `bottom` alike.
+        x: Horizontal axis.
+        y: Vertical axis; its `start` is the lower edge.
+        outside: Pixel columns whose values leave the picture at the top.
+    """
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x: Scale
+    y: Scale
+    x_ticks: Ticks
+    y_ticks: Ticks
+    curves: tuple[DrawnCurve, ...]
+    points: tuple[DrawnPoints, ...]
+    notes: tuple[DrawnNote, ...]
+    outside: Doubles
+    empty: bool
+
+    @property
+    def height(self) -> float:
+        """Height of the plot in pixels."""
+        return self.bottom - self.top
+
+    def holds_x(self, pixel: float) -> bool:
+        """Whether a horizontal pixel lies in the plot."""
+        return self.left <= pixel <= self.right
+
+    def clamp_y(self, pixel: float) -> float:
+        """The nearest vertical pixel in the plot; the lower edge for what has no place."""
+        if pixel != pixel:
+            return self.bottom
+        return min(max(pixel, self.top), self.bottom)
+
+
+def build_frame(content: Content, axis: Axis, width: float, height: float) -> Frame:
+    """Lay out a chart.
+
+    Args:
+        content: What it shows.
+        axis: Its x axis.
+        width: Of the whole chart with its labels, in pixels.
+        height: Likewise.
+    """
+    top, bottom = _vertical_edges(content, height)
+    left = float(_LEFT)
+    traces: list[Trace] = []
+    y_low, y_high, y_ticks = 0.0, 1.0, Ticks((), ())
+    x = axis.scale(left, left + 1)
+    for _ in range(2):  # wide labels need a wider margin, which moves everything once
+        x = axis.scale(left, max(width - content.right_margin, left + 10))
+        traces = [trace(c.line, axis.mode, x, c.smooth) for c in content.curves]
+        y_low, y_high = _y_range(content, axis, x, traces)
+        y_ticks = _y_ticks(content, y_low, y_high, bottom - top)
+        needed = max((len(label) for label in y_ticks.labels), default=0) * AXIS_CHAR + 16
+        if needed <= left:
+            break
+        left = needed
+    y = Scale(y_low, y_high, bottom, top, content.log_y)
+    curves = tuple(
+        _drawn(curve, found, y) for curve, found in zip(content.curves, traces, strict=True)
+    )
+    return Frame(
+        left=left,
+        right=x.stop,
+        top=top,
+        bottom=bottom,
+        x=x,
+        y=y,
+        x_ticks=_x_ticks(axis, x),
+        y_ticks=y_ticks,
+        curves=curves,
+        points=tuple(_placed(points, axis.mode, x, y) for points in content.points),
+        notes=_noted(content, axis.mode, x, y),
+        outside=_outside(curves, top),
+        empty=not any(len(found.x) for found in traces),
+    )
+
+
+def _vertical_edges(content: Content, height: float) -> tuple[float, float]:
+    top = _TOP if content.strip is None else _STRIP_TOP
+    bottom = _BOTTOM if content.x_labels else _STRIP_BOTTOM
+    if content.x_title:
+        bottom += _TITLE
+    return float(top), float(max(height - bottom, top + 10))
+
+
+def _y_range(content: Content, axis: Axis, x: Scale, traces: list[Trace]) -> tuple[float, float]:
+    """The vertical range for what is in view, without the first percent of the run."""
+    since = x.pixel(axis.first_percent) if axis.first_percent > 0 else x.start
+    parts = [found.y[(found.x >= since) & (found.x <= x.stop)] for found in traces]
+    if sum(len(part) for part in parts) < 0.2 * sum(len(found.y) for found in traces):
+        parts = [found.y for found in traces]  # zoomed into the beginning
+    for points in content.points:
+        if points.values:
+            place = x.pixels(points.timeline.of_steps(axis.mode, points.steps))
+            values = np.asarray(points.values, dtype=np.float64)
+            parts.append(values[(place >= since) & (place <= x.stop)])
+    include = [limit.value for limit in content.limits]
+    low, high = vertical_range(parts, log=content.log_y, include=include)
+    if content.floor is not None and not content.log_y:
+        low = content.floor  # below it nothing has a meaning
+    return low, max(high, low + 1e-9)
+
+
+def _y_ticks(content: Content, low: float, high: float, height: float) -> Ticks:
+    most = max(2, int(height / _TICK_HEIGHT[content.strip is not None]))
+    if content.log_y:
+        return log_ticks(low, high, most)
+    return linear_ticks(low, high, most, content.y_unit)
+
+
+def _x_ticks(axis: Axis, x: Scale) -> Ticks:
+    """As many ticks as fit: labels keep a gap to each other."""
+    width = x.stop - x.start
+    low, high = x.low, x.high
+    unit = "time" if axis.mode == "time" else "number"
+    found = Ticks((), ())
+    for most in range(10, 0, -1):
+        if axis.log:
+            make = time_log_ticks if unit == "time" else log_ticks
+            found = make(low, high, most)
+        else:
+            found = linear_ticks(low, high, most, "time" if unit == "time" else "number")
+        if _fits(found, x, width):
+            return found
+    return found
+
+
+def _fits(ticks: Ticks, x: Scale, width: float) -> bool:
+    if len(ticks.values) < 2:
+        return True
+    places = x.pixels(ticks.values)
+    halves = np.array([len(label) * AXIS_CHAR / 2 for label in ticks.labels])
+    room = np.diff(places) - halves[1:] - halves[:-1]
+    return bool(room.min() >= min(_TICK_GAP, width / 10))
+
+
+def _drawn(curve: Curve, found: Trace, y: Scale) -> DrawnCurve:
+    return DrawnCurve(curve, found.x, _kept_near(y.pixels(found.y), y), found.whole)
+
+
+def _placed(points: Points, mode: XMode, x: Scale, y: Scale) -> DrawnPoints:
+    place = x.pixels(points.timeline.of_steps(mode, points.steps))
+    if points.values:
+        heights = _kept_near(y.pixels(points.values), y)
+    else:
+        heights = np.full(len(place), y.start - 6.0)
+    inside = (place >= x.start - 1) & (place <= x.stop + 1) & ~np.isnan(heights)
+    chosen = np.flatnonzero(inside)
+    return DrawnPoints(points, place[chosen], heights[chosen], tuple(chosen.tolist()))
+
+
+def _noted(content: Content, mode: XMode, x: Scale, y: Scale) -> tuple[DrawnNote, ...]:
+    found = []
+    for note in content.notes:
+        place = x.pixel(float(content.timeline.of_steps(mode, [note.step])[0]))
+        height = y.pixel(note.value)
+        if x.start <= place <= x.stop:
+            height = y.start if height != height else min(max(height, y.stop), y.start)
+            found.append(DrawnNote(note, place, height))
+    return tuple(found)
+
+
+def _kept_near(pixels: Doubles, y: Scale) -> Doubles:
+    near: Doubles = np.clip(pixels, y.stop - _FAR, y.start + _FAR)
+    return near
+
+
+def _outside(curves: tuple[DrawnCurve, ...], top: float) -> Doubles:
+    """Where a curve that is not smoothed leaves the picture at the top, in whole pixels."""
+    columns = [
+        np.floor(drawn.x[drawn.y < top - 1.0]) for drawn in curves if drawn.curve.smooth <= 1
+    ]
+    return np.unique(np.concatenate(columns)) if columns else np.empty(0)

@@ -1,0 +1,328 @@
+"""A chart as a widget: drawn once into a picture, with the crosshair over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.charts.content import Content
+from studio.charts.crosshair import Box, BoxRow, Cross, Ring, paint_cross
+from studio.charts.frame import Frame, build_frame
+from studio.charts.link import ChartLink
+from studio.charts.paint import paint_chart, paint_strip
+from studio.charts.readout import curve_value, position_label, readings, value_text
+from studio.charts.redraw import RedrawQueue
+from studio.theme import theme
+from studio.widgets.focus import KeyboardFocus
+
+MakeBox = Callable[[float], Box]
+
+_DRAG_PX: Final = 4
+_MARK_PX: Final = 8.0
+_WHEEL: Final = 1.2
+"""A notch of the wheel shows this many times less or more."""
+
+
+class PlotCanvas(KeyboardFocus, QWidget):
+    """One chart. Wheel zooms x, drag pans, double-click resets, a click keeps the crosshair.
+
+    Args:
+        content: What it shows; change it, then call `refresh`.
+        link: The x axis and crosshair, shared with other charts.
+        queue: Spreads the drawing over time.
+        name: Accessible name.
+        make_box: Makes the value box for a crosshair; None lists the values of the content.
+
+    Signals:
+        mark_clicked: A diamond was clicked; carries its step.
+    """
+
+    mark_clicked = Signal(int)
+
+    def __init__(
+        self,
+        content: Content,
+        link: ChartLink,
+        queue: RedrawQueue,
+        *,
+        name: str,
+        make_box: MakeBox | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.content = content
+        self.link = link
+        self.vector = False
+        """Draw straight to the painter, for pictures that scale."""
+        self._queue = queue
+        self._make_box = make_box
+        self._frame: Frame | None = None
+        self._picture = QPixmap()
+        self._stale = True
+        self._by_hand = False
+        self._press: QPointF | None = None
+        self._dragged_from: tuple[float, float] | None = None
+        self.setAccessibleName(name)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        link.view_changed.connect(self._on_view_changed)
+        link.crosshair_changed.connect(self.update)
+        theme().changed.connect(self._on_theme_changed)
+
+    # --- drawing -------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Have the picture drawn anew soon, because the content changed."""
+        self._stale = True
+        self._queue.request(self)
+
+    def is_seen(self) -> bool:
+        """Whether any part of it is on the screen."""
+        return self.isVisible() and not self.visibleRegion().isEmpty()
+
+    def redraw(self) -> None:
+        """Draw the picture now and show it."""
+        self._draw_picture()
+        self.update()
+
+    def frame(self) -> Frame:
+        """The layout in force."""
+        if self._frame is None or self._stale:
+            self._frame = build_frame(self.content, self.link, self.width(), self.height())
+        return self._frame
+
+    def sizeHint(self) -> QSize:
+        """Any size does."""
+        return QSize(400, 260)
+
+    def minimumSizeHint(self) -> QSize:
+        """Small enough for any window."""
+        return QSize(160, 60)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lay out for the new size with the next painting."""
+        self._stale = True
+        super().resizeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Show the picture, and the crosshair over it."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.vector:
+            self._paint_content(painter, self.frame())
+        else:
+            ratio = self.devicePixelRatioF()
+            fits = self._picture.size() == QSize(
+                round(self.width() * ratio), round(self.height() * ratio)
+            )
+            if not fits or self._frame is None:
+                self._draw_picture()
+            painter.drawPixmap(0, 0, self._picture)
+        frame = self.frame()
+        cross = self._cross(frame)
+        if cross is not None and not frame.empty:
+            paint_cross(painter, frame, cross, self.content, theme().palette)
+        if self.content.strip is not None:
+            latest = "" if cross is None else cross.figure
+            figure = latest or self._latest_figure()
+            area = QRectF(frame.left, 0, frame.right - frame.left, frame.top)
+            paint_strip(painter, area, self.content.strip, figure, theme().palette)
+        painter.end()
+
+    def _draw_picture(self) -> None:
+        ratio = self.devicePixelRatioF()
+        size = QSize(round(self.width() * ratio), round(self.height() * ratio))
+        if self._picture.size() != size:
+            self._picture = QPixmap(size)
+            self._picture.setDevicePixelRatio(ratio)
+        self._picture.fill(QColor(theme().palette.bg1))
+        self._frame = build_frame(self.content, self.link, self.width(), self.height())
+        self._stale = False
+        painter = QPainter(self._picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_content(painter, self._frame)
+        painter.end()
+
+    def _paint_content(self, painter: QPainter, frame: Frame) -> None:
+        paint_chart(painter, frame, self.content, theme().palette)
+
+    def _cross(self, frame: Frame) -> Cross | None:
+        position = self.link.crosshair_position()
+        at = self.link.crosshair
+        if position is None or at is None:
+            return None
+        label = position_label(self.link.mode, at, position)
+        curves = self.content.curves
+        values = [(curve, curve_value(curve, at)) for curve in curves if curve.ring]
+        rings = [Ring(curve.colour, value) for curve, value in values if np.isfinite(value)]
+        figure = ""
+        if self.content.strip is not None and values:
+            figure = value_text(values[0][1], self.content.strip.digits)
+        box = self._box(at) if self.content.boxed else None
+        return Cross(frame.x.pixel(position), label, rings, box, figure)
+
+    def _box(self, at: float) -> Box:
+        if self._make_box is not None:
+            return self._make_box(at)
+        rows = readings(self.content, at)
+        return Box(tuple(BoxRow(colour, name, value) for colour, name, value in rows))
+
+    def _latest_figure(self) -> str:
+        strip = self.content.strip
+        if strip is None or not self.content.curves or not len(self.content.curves[0].line):
+            return ""
+        return value_text(float(self.content.curves[0].line.pyramid.values[-1]), strip.digits)
+
+    # --- what the user does --------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a click or a drag."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._press = event.position()
+            self._dragged_from = None
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Point at a step, or pan."""
+        at = event.position()
+        if self._press is None:
+            self._hover(at)
+            return
+        if self._dragged_from is None and abs(at.x() - self._press.x()) >= _DRAG_PX:
+            self._dragged_from = self.link.visible()
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        if self._dragged_from is not None:
+            self._pan(at.x() - self._press.x())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End a drag, or take a click: on a diamond, or to keep the crosshair."""
+        if event.button() != Qt.MouseButton.LeftButton or self._press is None:
+            return
+        dragged, self._press, self._dragged_from = self._dragged_from, None, None
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        if dragged is not None:
+            self._hover(event.position())
+            return
+        step = self._mark_at(event.position())
+        if step is not None:
+            self.mark_clicked.emit(step)
+        elif self.frame().holds_x(event.position().x()):
+            self.link.pin_hovered()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Show everything again and let the crosshair go."""
+        self._press = None
+        self.link.pin(None)
+        self._act_by_hand(self.link.reset)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom around the pointer; sideways pans."""
+        delta = event.angleDelta()
+        if abs(delta.x()) > abs(delta.y()):
+            self._dragged_from = self.link.visible()
+            self._pan(delta.x() / 4)
+            self._dragged_from = None
+        elif delta.y():
+            self._zoom(event.position().x(), _WHEEL ** (-delta.y() / 120))
+        event.accept()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Point back at what is kept, if anything is."""
+        self.link.hover(None)
+        super().leaveEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrows move the crosshair by a pixel, or ten with Shift; plus and minus zoom."""
+        frame = self.frame()
+        position = self.link.crosshair_position()
+        at = (frame.left + frame.right) / 2 if position is None else frame.x.pixel(position)
+        step = 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
+        moves = {Qt.Key.Key_Left: -step, Qt.Key.Key_Right: step}
+        key = Qt.Key(event.key())
+        if key in moves:
+            self._move_crosshair(frame, at, moves[key])
+        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+            self._zoom(at, 1 / _WHEEL)
+        elif key == Qt.Key.Key_Minus:
+            self._zoom(at, _WHEEL)
+        elif key == Qt.Key.Key_Escape and self.link.pinned:
+            self.link.pin(None)
+        else:
+            super().keyPressEvent(event)
+
+    def _move_crosshair(self, frame: Frame, pixel: float, by: int) -> None:
+        target = min(max(pixel + by, frame.left), frame.right)
+        before = self.link.crosshair
+        self.link.hover(frame.x.value(target))
+        if self.link.crosshair == before and self.link.timeline is not None and before is not None:
+            # Steps are farther apart than pixels: go to the next one.
+            after = before + (1 if by > 0 else -1)
+            self.link.hover(float(self.link.timeline.of_steps(self.link.mode, [after])[0]))
+        self.link.pin_hovered()
+
+    def _hover(self, at: QPointF) -> None:
+        frame = self.frame()
+        inside = frame.holds_x(at.x()) and 0 <= at.y() <= self.height()
+        self.link.hover(frame.x.value(at.x()) if inside else None)
+        if self.content.points:
+            on_mark = self._mark_at(at) is not None
+            shape = Qt.CursorShape.PointingHandCursor if on_mark else Qt.CursorShape.CrossCursor
+            self.setCursor(shape)
+
+    def _mark_at(self, at: QPointF) -> int | None:
+        """Step of the diamond under the pointer."""
+        for drawn in self.frame().points:
+            if drawn.points.shape != "diamond" or not len(drawn.x):
+                continue
+            away = np.hypot(drawn.x - at.x(), drawn.y - at.y())
+            nearest = int(np.argmin(away))
+            if away[nearest] <= _MARK_PX:
+                return drawn.points.steps[drawn.chosen[nearest]]
+        return None
+
+    def _zoom(self, pixel: float, factor: float) -> None:
+        frame = self.frame()
+        pixel = min(max(pixel, frame.left), frame.right)
+        low = frame.x.value(pixel - (pixel - frame.left) * factor)
+        high = frame.x.value(pixel + (frame.right - pixel) * factor)
+        self._act_by_hand(lambda: self.link.show_range(low, high))
+
+    def _pan(self, by: float) -> None:
+        if self._dragged_from is None or not self.link.zoomed:
+            return
+        frame = self.frame()
+        scale = type(frame.x)(*self._dragged_from, frame.left, frame.right, frame.x.log)
+        low, high = scale.value(frame.left - by), scale.value(frame.right - by)
+        self._act_by_hand(lambda: self.link.show_range(low, high))
+
+    def _act_by_hand(self, action: Callable[[], None]) -> None:
+        """Do something to the view and have this chart drawn first."""
+        self._by_hand = True
+        action()
+        self._by_hand = False
+
+    # --- what changes around it ----------------------------------------------------------------
+
+    def _on_view_changed(self) -> None:
+        self._stale = True
+        self._queue.request(self, by_hand=True, first=self._by_hand)
+
+    def _on_theme_changed(self) -> None:
+        self._stale = True
+        self._queue.request(self, by_hand=True)
