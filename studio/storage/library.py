@@ -361,5 +361,5 @@ def _free_color_slot(session: Session, project_id: int) -> int:
         .where(Run.project_id == project_id)
         .group_by(Run.color_slot)
     )
-    used = {slot: number for slot, number in counted.tuples()}
+    used: dict[int, int] = {row[0]: row[1] for row in counted}
     return min(range(COLOR_SLOTS), key=lambda slot: (used.get(slot, 0), slot))
