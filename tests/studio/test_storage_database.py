@@ -1,4 +1,4 @@
-"""The database walks every migration, keeps a copy before it does, and fails whole or not at all."""
+"""The database walks every migration after a copy was made, and fails whole or not at all."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -205,22 +205,13 @@ def test_search_finds_every_word_in_any_case_and_the_closest_name_first(library)
 
 
 def test_every_thread_may_call(library):
-    errors: list[Exception] = []
-
     def work(number: int) -> None:
-        try:
-            for turn in range(10):
-                library.add_project(f"{number}-{turn}")
-                library.projects()
-        except Exception as error:
-            errors.append(error)
+        for turn in range(10):
+            library.add_project(f"{number}-{turn}")
+            library.projects()
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))  # raises what a thread raised
     assert len(library.projects()) == 40
 
 
