@@ -1,0 +1,1 @@
+"""The wizard: from a dataset to a running training, with its plan always in view."""

@@ -1,0 +1,260 @@
+"""What the user has chosen so far, and the spec that follows from it. Free of Qt."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trainer_core import spec as specs
+from trainer_core.errors import SpecError
+from trainer_core.presets import PRESETS, Preset
+from trainer_core.spec import OptimizerConfig, TrainSpec
+
+Typed = int | float | str
+"""A setting as it was typed: text that is no number stays text, and the spec's check names it."""
+
+FIELDS: dict[str, str] = {
+    "n_layer": "model.n_layer",
+    "n_embd": "model.n_embd",
+    "n_head": "model.n_head",
+    "context_length": "model.context_length",
+    "batch_size": "budget.batch_size",
+    "lr": "optimizer.lr",
+    "steps": "budget.steps",
+    "seed": "seed",
+}
+"""Settings that are typed, by the path that errors name them with."""
+
+FIELD_OF = {path: name for name, path in FIELDS.items()}
+_VALIDATIONS = 20
+_CHECKPOINTS = 8
+_WARMUP_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """A dataset that can be trained on.
+
+    Attributes:
+        train_tokens: Of the training part.
+        index_bytes: Size of its index, or None while there is none.
+        index_state: `ready`, `building`, `failed` or `absent`.
+    """
+
+    id: int
+    name: str
+    what: str
+    tokenizer: str
+    corpus: Path
+    index: Path | None
+    vocab_size: int
+    train_tokens: int
+    validation_tokens: int
+    text_bytes: int = 0
+    index_state: str = "absent"
+    index_bytes: int | None = None
+    index_max_length: int = 32
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One run as it stands in the wizard."""
+
+    data: DataChoice | None = None
+    use_index: bool = True
+    preset: str = "tour"
+    n_layer: Typed = 4
+    n_embd: Typed = 128
+    n_head: Typed = 4
+    context_length: Typed = 256
+    batch_size: Typed = 16
+    lr: Typed = 4e-3
+    steps: Typed = 1000
+    seed: Typed = 1337
+    name: str = ""
+    project_id: int | None = None
+    project_name: str = ""
+    """Name of a new project, used while `project_id` is None."""
+    base: TrainSpec | None = field(default=None, compare=False)
+    """The spec of the run that this one repeats with changes; settings without a field stay."""
+
+    def with_preset(self, name: str) -> Draft:
+        """The draft with a preset's shape; the budget stays the same in tokens where it can."""
+        preset = PRESETS[name]
+        tokens = self.training_tokens
+        config = preset.config
+        made = replace(
+            self,
+            preset=name,
+            n_layer=config.n_layer,
+            n_embd=config.n_embd,
+            n_head=config.n_head,
+            context_length=config.context_length,
+            batch_size=preset.batch_size,
+            lr=preset.lr,
+            base=None,
+        )
+        return made.with_tokens(tokens) if tokens else made
+
+    def with_tokens(self, tokens: float) -> Draft:
+        """The draft with as many steps as come closest to this many training tokens."""
+        per_step = self.tokens_per_step
+        if not per_step or not math.isfinite(tokens):
+            return self
+        return replace(self, steps=max(1, round(tokens / per_step)))
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens in one step; 0 while a setting that decides it is no number."""
+        if isinstance(self.batch_size, int) and isinstance(self.context_length, int):
+            return max(0, self.batch_size * self.context_length)
+        return 0
+
+    @property
+    def training_tokens(self) -> int:
+        """Tokens the training reads in all; 0 while it cannot be said."""
+        return self.tokens_per_step * self.steps if isinstance(self.steps, int) else 0
+
+    @property
+    def matching_preset(self) -> str:
+        """The preset whose shape this still is, or an empty string."""
+        return next((name for name, preset in PRESETS.items() if self._has_shape(preset)), "")
+
+    def _has_shape(self, preset: Preset) -> bool:
+        config = preset.config
+        mine = (self.n_layer, self.n_embd, self.n_head, self.context_length)
+        return mine == (config.n_layer, config.n_embd, config.n_head, config.context_length)
+
+    def suggested_name(self) -> str:
+        """A name that says what the run is, such as `index-10m`."""
+        size = self.matching_preset or "own"
+        return f"{'index' if self.use_index else 'plain'}-{size.lower()}"
+
+
+def parse(text: str) -> Typed:
+    """A typed setting as a number; digits may be grouped by commas, spaces or underscores.
+
+    >>> parse("1,024"), parse("4e-3"), parse("many")
+    (1024, 0.004, 'many')
+    """
+    plain = re.sub(r"(?<=\d)[,_\s\u202f\u00a0](?=\d{3}(\D|$))", "", text.strip())
+    try:
+        return int(plain)
+    except ValueError:
+        pass
+    try:
+        value = float(plain)
+    except ValueError:
+        return text.strip()
+    return value if math.isfinite(value) else text.strip()
+
+
+def parse_count(text: str) -> float | None:
+    """A count with an optional letter, such as `3.28B`, `10M` or `1,024`; None for nonsense."""
+    found = re.fullmatch(r"([0-9.,_\s\u202f]+)\s*([kKmMbBgGtT]?)", text.strip())
+    if found is None:
+        return None
+    try:
+        value = float(re.sub(r"[,_\s\u202f]", "", found[1]))
+    except ValueError:
+        return None
+    factor = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}[found[2].lower()]
+    return value * factor if value > 0 else None
+
+
+def build_spec(draft: Draft) -> TrainSpec:
+    """The train spec of a draft.
+
+    Raises:
+        SpecError: A setting is missing or wrong; the error has its path.
+    """
+    data = draft.data
+    if data is None:
+        raise SpecError("No data is chosen.", do="Choose a dataset.", field="corpus")
+    index = str(data.index) if data.index is not None else ""
+    wanted: TrainSpec = specs.convert(_settings(draft, data, index), TrainSpec, "this plan")
+    context = wanted.model.context_length
+    for part, tokens in (("training", data.train_tokens), ("held-out", data.validation_tokens)):
+        if context >= tokens:
+            raise SpecError(
+                f"The context of {context:,} tokens is longer than the {part} text, which has"
+                f" {tokens:,}.",
+                safe="Nothing was started.",
+                do="Choose a shorter context or more data.",
+                field="model.context_length",
+            )
+    return wanted
+
+
+def _settings(draft: Draft, data: DataChoice, index: str) -> dict[str, Any]:
+    """The draft as plain settings, on top of what the repeated run had."""
+    base: dict[str, Any] = {} if draft.base is None else msgspec.to_builtins(draft.base)
+    uses_index = draft.use_index or data.index_state == "ready"
+    return {
+        **base,
+        "verb": "train",
+        "corpus": str(data.corpus),
+        "index": index if uses_index else "",
+        "seed": draft.seed,
+        "model": {
+            **base.get("model", {}),
+            "vocab_size": data.vocab_size,
+            "n_layer": draft.n_layer,
+            "n_embd": draft.n_embd,
+            "n_head": draft.n_head,
+            "context_length": draft.context_length,
+            "match_input": draft.use_index,
+            "match_length_max": data.index_max_length,
+        },
+        "budget": {"steps": draft.steps, "batch_size": draft.batch_size},
+        **_rhythm(draft, base),
+    }
+
+
+def _rhythm(draft: Draft, base: dict[str, Any]) -> dict[str, Any]:
+    """Warm-up, validation and checkpoints at a pace that fits the number of steps."""
+    steps = draft.steps if isinstance(draft.steps, int) and draft.steps > 0 else 1
+    optimizer = {**base.get("optimizer", {}), "lr": draft.lr}
+    wanted = optimizer.get("warmup_steps", OptimizerConfig().warmup_steps)
+    optimizer["warmup_steps"] = min(wanted, int(steps * _WARMUP_SHARE))
+    evaluation = dict(base.get("evaluation", {}))
+    checkpoint = dict(base.get("checkpoint", {}))
+    if draft.base is None or draft.base.budget.steps != draft.steps:
+        evaluation["every_steps"] = handy(steps / _VALIDATIONS)
+        checkpoint["every_steps"] = handy(steps / _CHECKPOINTS)
+    return {"optimizer": optimizer, "evaluation": evaluation, "checkpoint": checkpoint}
+
+
+def handy(number: float) -> int:
+    """The nearest of 1, 2, 5, 10, 20, 50 … that is not larger than the number; at least 1."""
+    if number < 1:
+        return 1
+    magnitude = 10 ** math.floor(math.log10(number))
+    return int(max(factor for factor in (1, 2, 5) if factor * magnitude <= number) * magnitude)
+
+
+def field_message(error: SpecError) -> str:
+    """The error in as few words as stand beside a field."""
+    text = error.what
+    found = re.search(r"cannot be used: (?P<why>.*)\.$", text)
+    if found is None:
+        return text.rstrip(".")
+    why = found["why"]
+    low = re.search(r"Expected `\w+` >= (?P<low>\S+)", why)
+    if low:
+        return f"at least {float(low['low']):,.10g}"
+    high = re.search(r"Expected `\w+` <= (?P<high>\S+)", why)
+    if high:
+        return f"at most {float(high['high']):,.10g}"
+    if re.search(r"Expected `\w+` > 0", why):
+        return "must be more than 0"
+    if "Expected `int`, got `float`" in why:
+        return "a whole number"
+    if "Expected `int`" in why or "Expected `float`" in why:
+        return "a number"
+    return why[:1].lower() + why[1:]

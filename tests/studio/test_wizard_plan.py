@@ -1,0 +1,189 @@
+"""The wizard's draft becomes a spec and a plan; what cannot work is named by its field."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from studio.pages.wizard.draft import (
+    DataChoice,
+    Draft,
+    build_spec,
+    field_message,
+    handy,
+    parse,
+    parse_count,
+)
+from studio.pages.wizard.plan import (
+    MeasuredRate,
+    Plan,
+    Surroundings,
+    estimate_time,
+    make_plan,
+    work_per_token,
+)
+from trainer_core.errors import SpecError
+from trainer_core.presets import PRESETS, parameter_count
+from trainer_core.spec import from_toml, to_toml
+
+DATA = DataChoice(
+    id=1,
+    name="Python library",
+    what="Source code",
+    tokenizer="own, 4,096",
+    corpus=Path("/data/python/corpus"),
+    index=Path("/indexes/python/index"),
+    vocab_size=4096,
+    train_tokens=1_000_000,
+    validation_tokens=50_000,
+)
+
+
+def draft(**changes: object) -> Draft:
+    return replace(Draft(data=DATA), **changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("12", 12), (" 1,024 ", 1024), ("1 000 000", 1_000_000), ("4e-3", 0.004), ("-1", -1)],
+)
+def test_numbers_are_read_as_people_write_them(text: str, value: float) -> None:
+    assert parse(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "many", "nan", "1e999", "12 layers", "1,02"])
+def test_what_is_no_number_stays_text(text: str) -> None:
+    assert parse(text) == text.strip()
+
+
+def test_counts_take_a_letter() -> None:
+    assert parse_count("3.28B") == 3.28e9
+    assert parse_count("10 m") == 10e6
+    assert parse_count("1,024") == 1024
+    assert parse_count("0") is None
+    assert parse_count("lots") is None
+
+
+@pytest.mark.parametrize(("number", "wanted"), [(0.2, 1), (1, 1), (7.5, 5), (50, 50), (99, 50)])
+def test_a_handy_number_is_a_round_one(number: float, wanted: int) -> None:
+    assert handy(number) == wanted
+
+
+def test_every_preset_gives_a_valid_spec_for_the_data() -> None:
+    big = replace(DATA, train_tokens=10**9, validation_tokens=10**8)
+    for name, preset in PRESETS.items():
+        spec = build_spec(Draft(data=big).with_preset(name))
+        assert spec.model.n_layer == preset.config.n_layer
+        assert spec.model.vocab_size == 4096
+        assert spec.model.match_input
+        assert from_toml(to_toml(spec)) == spec
+
+
+def test_a_plain_run_takes_the_index_only_when_it_is_there() -> None:
+    assert build_spec(draft(use_index=False)).index == ""
+    ready = replace(DATA, index_state="ready")
+    spec = build_spec(draft(use_index=False, data=ready))
+    assert spec.index == str(DATA.index)
+    assert not spec.model.match_input
+
+
+def test_another_preset_keeps_the_budget_in_tokens() -> None:
+    before = draft().with_tokens(5_000_000)
+    after = before.with_preset("10M")
+    assert after.training_tokens == pytest.approx(5_000_000, rel=0.01)
+    assert after.matching_preset == "10M"
+    assert replace(after, n_layer=7).matching_preset == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"n_layer": 0}, "model.n_layer", "at least 1"),
+        ({"n_layer": "two"}, "model.n_layer", "a number"),
+        ({"n_layer": 2.5}, "model.n_layer", "a whole number"),
+        ({"n_head": 3}, "model.n_embd", "128 is not a multiple of n_head 3"),
+        ({"lr": -1.0}, "optimizer.lr", "must be more than 0"),
+        ({"lr": 11.0}, "optimizer.lr", "at most 10"),
+        ({"batch_size": 0}, "budget.batch_size", "at least 1"),
+        ({"steps": 0}, "budget.steps", "at least 1"),
+        ({"seed": -1}, "seed", "at least 0"),
+        ({"context_length": 60_000}, "model.context_length", "longer than the held-out text"),
+        ({"context_length": 10**9}, "model.context_length", "at most 131,072"),
+    ],
+)
+def test_an_absurd_setting_is_named_by_its_field(
+    changes: dict[str, object], field: str, message: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        build_spec(draft(**changes))
+    assert caught.value.field == field
+    assert message in field_message(caught.value)
+
+
+def test_the_plan_counts_what_the_run_takes() -> None:
+    plan = make_plan(draft(steps=1000), Surroundings())
+    assert plan.spec is not None
+    assert plan.parameters == parameter_count(plan.spec.model)
+    assert plan.training_tokens == 1000 * 16 * 256
+    assert plan.passes == pytest.approx(4.096)
+    assert plan.disk_bytes == 12 * (plan.parameters or 0) * 5
+    assert any("read 4.1 times" in advice.title for advice in plan.advice)
+    assert plan.obstacle == ""
+
+
+def test_a_wrong_setting_leaves_the_figures_out_and_says_why() -> None:
+    plan = make_plan(draft(n_head=3), Surroundings())
+    assert plan.parameters is None
+    assert "n_embd" in plan.obstacle
+    assert make_plan(Draft(), Surroundings()) == Plan()
+
+
+def test_a_disk_that_is_too_small_makes_the_plan_impossible() -> None:
+    assert "disk" in make_plan(draft(), Surroundings(free_bytes=1_000_000)).obstacle
+    assert make_plan(draft(), Surroundings(free_bytes=10**12)).obstacle == ""
+
+
+def test_the_index_is_known_or_scaled_from_others_or_not_said() -> None:
+    around = Surroundings(index_bytes_per_token=7.0)
+    assert make_plan(draft(), Surroundings()).index_bytes is None
+    assert make_plan(draft(), around).index_bytes == 7_000_000
+    built = replace(DATA, index_state="ready", index_bytes=123)
+    assert make_plan(draft(data=built), around).index_bytes == 123
+    assert make_plan(draft(use_index=False), around).index_bytes is None
+
+
+def test_time_is_told_only_from_a_similar_run() -> None:
+    spec = build_spec(draft())
+    small = MeasuredRate("tour", spec.model, 16, 10_000.0)
+    assert estimate_time(spec, 1_000_000, ()) is None
+    same = estimate_time(spec, 1_000_000, (small,))
+    assert same is not None and same.exact
+    assert same.seconds == pytest.approx(100.0)
+    large = build_spec(draft(n_embd=160, n_head=4))
+    scaled = estimate_time(large, 1_000_000, (small,))
+    assert scaled is not None and not scaled.exact
+    ratio = work_per_token(large.model) / work_per_token(spec.model)
+    assert scaled.seconds == pytest.approx(100.0 * ratio)
+    huge = build_spec(draft(n_embd=1024, n_head=16, n_layer=24))
+    assert estimate_time(huge, 1_000_000, (small,)) is None
+
+
+def test_a_repeated_run_keeps_what_has_no_field() -> None:
+    first = build_spec(draft(steps=1000))
+    kept = from_toml(to_toml(first).replace("weight_decay = 0.1", "weight_decay = 0.2"))
+    again = build_spec(draft(base=kept, steps=1000, lr=1e-3))
+    assert again.optimizer.weight_decay == 0.2
+    assert again.optimizer.lr == 1e-3
+    assert again.evaluation == first.evaluation
+
+
+def test_a_plan_takes_far_less_than_a_tenth_of_a_second() -> None:
+    rates = tuple(
+        MeasuredRate(f"run {i}", build_spec(draft()).model, 16, 1000.0 + i) for i in range(500)
+    )
+    start = time.perf_counter()
+    make_plan(draft(), Surroundings(rates=rates))
+    assert time.perf_counter() - start < 0.05
