@@ -1,0 +1,1 @@
+"""Writing a checkpoint as a folder that other programs open."""

@@ -1,0 +1,1 @@
+"""Text from a checkpoint, token by token, with the matches behind it."""
