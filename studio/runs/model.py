@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from studio.runs.events import Event, event_of, is_void, work_name
-from studio.runs.pace import Pace, measure_pace
+from studio.runs.pace import Pace, SessionStart, measure_pace
 from studio.runs.series import StepSeries, SystemSeries
 from studio.runs.tail import Update
 from trainer_core.metrics import Rows
@@ -79,6 +79,7 @@ class JobModel:
         self.caught_up = False
         self.behind = True
         self._resumes: list[Resumed] = []
+        self._sessions: list[SessionStart] = []
         self._worked_s = 0.0
         self._seen_s = 0.0
 
@@ -168,7 +169,7 @@ class JobModel:
         if not isinstance(self.spec, TrainSpec):
             return Pace()
         return measure_pace(
-            self.spec, self.steps, self.status.resumed_step, self.validations, self.checkpoints
+            self.spec, self.steps, self._sessions, self.validations, self.checkpoints
         )
 
     def elapsed_s(self, now_s: float | None = None) -> float:
@@ -219,8 +220,13 @@ class JobModel:
             observer()
 
     def _take_record(self, record: Record) -> None:
-        if isinstance(record, JobStarted) and self.status.sessions:
-            self._worked_s += max(0.0, self._seen_s - self.status.started_s)
+        match record:
+            case JobStarted():
+                if self.status.sessions:
+                    self._worked_s += max(0.0, self._seen_s - self.status.started_s)
+                self._sessions.append(SessionStart(record.time_s, 0))
+            case Validated():
+                self._forget_validations(record.step)
         self.status = fold(self.status, record)
         self._seen_s = max(self._seen_s, record.time_s)
         if isinstance(record, Resumed):
@@ -229,9 +235,22 @@ class JobModel:
         if event is not None:
             self.events.append(event)
 
+    def _forget_validations(self, step: int) -> None:
+        """Drop validations from this step on: a session that died early left one behind."""
+        kept = tuple(each for each in self.validations if each.step < step)
+        if len(kept) != len(self.validations):
+            self.status = replace(self.status, validations=kept)
+            self.events = [
+                event
+                for event in self.events
+                if not (event.kind == "validation" and (event.step or 0) >= step)
+            ]
+
     def _take_resume(self, record: Resumed) -> None:
         """Forget what was reported for later steps: it is void."""
         self._resumes.append(record)
+        if self._sessions:
+            self._sessions[-1] = replace(self._sessions[-1], step=record.step)
         self.steps.truncate(record.step)
         self.events = [event for event in self.events if not is_void(event, record.step)]
         time_s, step = self.system.column("time_s"), self.system.column("step")

@@ -1,15 +1,18 @@
 """How fast a training goes and when it will be done, from what it really took so far.
 
-The time left is the sum of three things, each with its own rate: steps, validations, checkpoints.
-So the estimate holds right after a resume, before this session has seen its first validation: what
-the session cannot tell yet is taken from the earlier ones.
+The time left is what the steps take, at the speed of the newest ones, and what passes between them
+(validation, checkpoints, samples), by the rounds so far. Both are known right after a resume: what
+the new session cannot tell yet is taken from the earlier ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from studio.runs.series import StepSeries
 from trainer_core.records import CheckpointSaved, Validated
@@ -18,7 +21,15 @@ from trainer_core.spec import TrainSpec
 _WINDOW_STEPS = 500
 _ENOUGH_STEPS = 5
 """A session with fewer steps than this says too little: warm-up, compile, cold caches."""
-_EVENTS_AVERAGED = 10
+_ROUNDS_AVERAGED = 10
+
+
+@dataclass(frozen=True)
+class SessionStart:
+    """When a process took up the work, and how many steps were done by then."""
+
+    time_s: float
+    step: int
 
 
 @dataclass(frozen=True)
@@ -38,31 +49,69 @@ class Pace:
 def measure_pace(
     spec: TrainSpec,
     steps: StepSeries,
-    session_start: int,
-    validations: tuple[Validated, ...],
-    checkpoints: tuple[CheckpointSaved, ...],
+    session_starts: Sequence[SessionStart],
+    validations: Sequence[Validated],
+    checkpoints: Sequence[CheckpointSaved],
 ) -> Pace:
     """The pace of a training.
 
     Args:
         spec: What is to be done.
         steps: Figures of the steps so far.
-        session_start: Steps that were done before this session began.
+        session_starts: When and at which step each session began, in order.
         validations: All of them, in order.
         checkpoints: Those that are kept, in order.
     """
-    total, done = spec.budget.steps, steps.n
-    if done >= total:
-        return Pace(_seconds_per_step(steps, session_start), 0.0)
-    per_step = _seconds_per_step(steps, session_start)
+    done = steps.n
+    left = spec.budget.steps - done
+    per_step = _seconds_per_step(steps, session_starts[-1].step if session_starts else 0)
+    if left <= 0:
+        return Pace(per_step, 0.0)
     if per_step is None:
         return Pace()
-    every_validation = spec.evaluation.every_steps
-    every_checkpoint = spec.checkpoint.every_steps
-    left = (total - done) * per_step
-    left += _times(done, total, every_validation) * _mean([v.seconds for v in validations])
-    left += _times(done, total, every_checkpoint) * _mean([c.seconds for c in checkpoints])
-    return Pace(per_step, left)
+    overhead = _overhead_per_step(steps, session_starts, validations)
+    if overhead is not None:
+        return Pace(per_step, left * (per_step + overhead))
+    validating = _times(done, spec.budget.steps, spec.evaluation.every_steps)
+    saving = _times(done, spec.budget.steps, spec.checkpoint.every_steps)
+    seconds = left * per_step
+    seconds += validating * _mean([validation.seconds for validation in validations])
+    seconds += saving * _mean([checkpoint.seconds for checkpoint in checkpoints])
+    return Pace(per_step, seconds)
+
+
+def step_seconds(steps: StepSeries, first: int, end: int) -> NDArray[np.float64]:
+    """How long steps first + 1 to end took, (end - first,), in seconds; NaN where not known."""
+    tokens = np.asarray(steps.column("tokens_seen")[max(0, first - 1) : end], np.float64)
+    in_step = np.diff(tokens) if first else np.diff(tokens, prepend=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seconds = in_step / steps.column("tokens_per_s")[first:end]
+    return np.where(np.isfinite(seconds) & (seconds > 0), seconds, np.nan)
+
+
+def _overhead_per_step(
+    steps: StepSeries, session_starts: Sequence[SessionStart], validations: Sequence[Validated]
+) -> float | None:
+    """Seconds per step beyond the step itself, between the newest validations.
+
+    From one validation to the next passes exactly one round of everything that happens between
+    steps: a validation, the checkpoints, the samples. Rounds that a pause falls into do not count.
+    """
+    starts = [start.time_s for start in session_starts]
+    wall_s = work_s = 0.0
+    counted = rounds = 0
+    for earlier, later in reversed(list(pairwise(validations))):
+        paused = any(earlier.time_s < start <= later.time_s for start in starts)
+        if paused or later.step <= earlier.step or later.step > steps.n:
+            continue
+        seconds = step_seconds(steps, earlier.step, later.step)
+        wall_s += later.time_s - earlier.time_s
+        work_s += float(np.nansum(seconds))
+        counted += later.step - earlier.step
+        rounds += 1
+        if rounds == _ROUNDS_AVERAGED:
+            break
+    return max(0.0, wall_s - work_s) / counted if counted else None
 
 
 def _times(done: int, total: int, every: int) -> int:
@@ -72,17 +121,13 @@ def _times(done: int, total: int, every: int) -> int:
 
 
 def _mean(seconds: list[float]) -> float:
-    recent = seconds[-_EVENTS_AVERAGED:]
+    recent = seconds[-_ROUNDS_AVERAGED:]
     return sum(recent) / len(recent) if recent else 0.0
 
 
 def _seconds_per_step(steps: StepSeries, session_start: int) -> float | None:
     """Mean over the session's newest steps; over the steps before it while those are too few."""
-    first = session_start if steps.n - session_start > _ENOUGH_STEPS else 0
-    first = max(first, steps.n - _WINDOW_STEPS)
-    tokens = np.diff(steps.column("tokens_seen")[first:])
-    rate = steps.column("tokens_per_s")[first + 1 :]
-    usable = np.isfinite(rate) & (rate > 0) & (tokens > 0)
-    if not usable.any():
-        return None
-    return float(np.mean(tokens[usable] / rate[usable]))
+    first = session_start if steps.n - session_start >= _ENOUGH_STEPS else 0
+    seconds = step_seconds(steps, max(first, steps.n - _WINDOW_STEPS), steps.n)
+    known = seconds[np.isfinite(seconds)]
+    return float(known.mean()) if len(known) else None

@@ -7,7 +7,6 @@ after them: when the job was resumed in between, the rows are dropped and read a
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +25,6 @@ from trainer_core.status import JOURNAL_FILE, SPEC_FILE, STEPS_FILE, SYSTEM_FILE
 RECORDS_MAX = 2_000
 ROWS_MAX = 200_000
 """Bounds of one update, so that applying it never holds up a frame for long."""
-_HEADER_BYTES = 16
-_RESUME_SETTLES_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,9 @@ class JobTail:
         self._started_s = 0.0
         self._pid = 0
         self._at_work = False
-        self._resumed_s = 0.0
+        self._resumed_step = 0
+        self._last_row = b""
+        self._last_system_row = b""
 
     def poll(self) -> Update:
         """Everything new since the last poll, up to a bound; never raises for a bad folder."""
@@ -112,7 +111,7 @@ class JobTail:
         problem = self._read_spec()
         self._read_journal()
         update = Update(self.folder, spec=self._spec, reset=reset, problem=problem)
-        if len(self._pending) <= RECORDS_MAX and not self._just_resumed():
+        if len(self._pending) <= RECORDS_MAX:
             update = self._with_rows(update)
         records = self._take_records()
         alive = self._confirm(owner_lived)
@@ -189,56 +188,80 @@ class JobTail:
                 case JobStarted():
                     self._started_s, self._pid, self._at_work = record.time_s, record.pid, True
                 case Resumed():
-                    self._row = min(self._row, record.step)
-                    self._resumed_s = record.time_s
+                    if record.step < self._row:
+                        self._row, self._last_row = record.step, b""
+                    self._resumed_step = record.step
                 case Ended():
                     self._at_work = False
         return any(isinstance(record, Resumed) for record in records)
-
-    def _just_resumed(self) -> bool:
-        """Whether the job may be about to cut its rows back, so that they are not to be read."""
-        return 0.0 <= time.time() - self._resumed_s < _RESUME_SETTLES_S
 
     def _take_records(self) -> tuple[Record, ...]:
         count = min(len(self._pending), RECORDS_MAX)
         return tuple(self._pending.popleft() for _ in range(count))
 
     def _with_rows(self, update: Update) -> Update:
-        first, rows, more = self._new_rows(STEPS_FILE, STEP_DTYPE, self._row)
-        if rows is not None:
-            rows = _dense(rows, first)
-        system_first, system_rows, system_more = self._new_rows(
-            SYSTEM_FILE, SYSTEM_DTYPE, self._system_row
-        )
-        if self._read_journal():
+        steps = self._new_rows(STEPS_FILE, STEP_DTYPE, self._row, self._last_row)
+        if steps is None:
+            # Cut back, and perhaps grown again, since the last poll: only what was done before
+            # the last known resume can have stayed.
+            first = min(self._row, self._resumed_step)
+            steps = self._new_rows(STEPS_FILE, STEP_DTYPE, first, b"", again=True)
+        system = self._new_rows(SYSTEM_FILE, SYSTEM_DTYPE, self._system_row, self._last_system_row)
+        if system is None:
+            system = self._new_rows(SYSTEM_FILE, SYSTEM_DTYPE, 0, b"", again=True)
+        if steps is None or system is None or self._read_journal():
             return update  # these rows may be void: the next poll reads them again
-        self._row = first + (0 if rows is None else len(rows))
-        self._system_row = system_first + (0 if system_rows is None else len(system_rows))
+        self._row, self._last_row = steps.end, steps.last
+        self._system_row, self._last_system_row = system.end, system.last
         return replace(
             update,
-            first_row=first,
-            rows=rows,
-            first_system_row=system_first,
-            system_rows=system_rows,
-            more=more or system_more,
+            first_row=steps.first,
+            rows=steps.rows,
+            first_system_row=system.first,
+            system_rows=system.rows,
+            more=steps.more or system.more,
         )
 
     def _new_rows(
-        self, name: str, dtype: np.dtype[np.void], known: int
-    ) -> tuple[int, Rows | None, bool]:
-        """First row number, new rows from there, and whether more wait; None for no change."""
-        path = self.folder / name
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            size = 0
-        on_disk = max(0, size - _HEADER_BYTES) // dtype.itemsize
-        if on_disk < known:
-            return on_disk, np.empty(0, dtype), False
-        if on_disk == known:
-            return known, None, False
-        rows = read_rows(path, known, dtype)
-        return known, rows[:ROWS_MAX], len(rows) > ROWS_MAX
+        self, name: str, dtype: np.dtype[np.void], known: int, last: bytes, *, again: bool = False
+    ) -> _NewRows | None:
+        """Rows after the known ones; None when those are not in the file any more.
+
+        Args:
+            name: File in the job folder.
+            dtype: Its rows.
+            known: How many were read before.
+            last: The last one of these, to see whether it still stands; empty skips that.
+            again: Report even that there are no rows.
+        """
+        before = 1 if last else 0
+        rows = read_rows(self.folder / name, known - before, dtype)
+        if len(rows) < before or (before and rows[0].tobytes() != last):
+            return None
+        rows = rows[before:]
+        if dtype == STEP_DTYPE:
+            rows = _dense(rows, known)
+        taken = rows[:ROWS_MAX]
+        return _NewRows(
+            first=known,
+            rows=taken if len(taken) or again else None,
+            last=taken[-1].tobytes() if len(taken) else last,
+            more=len(rows) > ROWS_MAX,
+        )
+
+
+@dataclass(frozen=True)
+class _NewRows:
+    """Rows from a row number on; None for no change."""
+
+    first: int
+    rows: Rows | None
+    last: bytes
+    more: bool
+
+    @property
+    def end(self) -> int:
+        return self.first + (0 if self.rows is None else len(self.rows))
 
 
 def _dense(rows: Rows, first: int) -> Rows:
