@@ -1,0 +1,181 @@
+"""However a training was interrupted, it ends as if it had not been."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from train_for_tests import (
+    assert_same_training,
+    ended,
+    journal,
+    make_corpus,
+    notes,
+    resumed_steps,
+    rows,
+    saved_steps,
+    tiny_spec,
+    trained,
+)
+
+from trainer_core.errors import ExitCode
+from trainer_core.job import Job, freeze_spec, run_job
+from trainer_core.protocol import CheckpointNow, Pause, send_command
+from trainer_core.records import CheckpointSaved
+from trainer_core.train import meter
+from trainer_core.train.checkpoint import checkpoint_steps, open_checkpoint
+
+STEPS = 400
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("train-resume"))
+
+
+@pytest.fixture(scope="module")
+def spec(corpus):
+    return tiny_spec(
+        corpus,
+        steps=STEPS,
+        evaluation={"every_steps": 50, "max_tokens": 64},
+        checkpoint={"every_steps": 60, "keep": 2},
+    )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(spec, tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("uninterrupted") / "run", spec)
+
+
+@pytest.fixture(autouse=True)
+def quick_handover(monkeypatch):
+    monkeypatch.setattr(meter, "HANDOVER_S", 0.01)
+
+
+def when_step(folder, step, act):
+    """Do something as soon as the log has this step; the thread that waits for it."""
+
+    def wait():
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if (folder / "steps.bin").exists() and len(rows(folder)) >= step:
+                act()
+                return
+            time.sleep(0.002)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_pausing_and_resuming_changes_nothing(spec, uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    waits = when_step(folder, 70, lambda: send_command(folder, Pause()))
+    assert run_job(folder, spec) == ExitCode.OK
+    waits.join()
+    paused = ended(folder)
+    assert paused.state == "paused" and 70 <= paused.step < STEPS
+    assert open_checkpoint(folder, "last").step == paused.step
+    assert run_job(folder) == ExitCode.OK
+    assert resumed_steps(folder) == [paused.step]
+    assert_same_training(folder, uninterrupted)
+    assert open_checkpoint(folder).step == open_checkpoint(uninterrupted).step
+
+
+def test_sigterm_saves_and_ends_in_order(spec, uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    waits = when_step(folder, 20, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert run_job(folder, spec) == ExitCode.OK
+    waits.join()
+    assert ended(folder).state == "stopped"
+    assert journal(folder, CheckpointSaved)[-1].reason in ("stop", "schedule", "best")
+    assert saved_steps(folder)[-1] == ended(folder).step
+    assert run_job(folder) == ExitCode.OK
+    assert_same_training(folder, uninterrupted)
+
+
+def test_a_checkpoint_can_be_asked_for(spec, uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    waits = when_step(folder, 70, lambda: send_command(folder, CheckpointNow()))
+    assert run_job(folder, spec) == ExitCode.OK
+    waits.join()
+    assert "asked" in [record.reason for record in journal(folder, CheckpointSaved)]
+    assert_same_training(folder, uninterrupted)
+
+
+def test_a_stop_before_the_first_step_can_be_resumed(spec, uninterrupted, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    monkeypatch.setattr(Job, "wanted", "stop")
+    assert run_job(folder, spec) == ExitCode.OK
+    assert (ended(folder).state, ended(folder).step) == ("stopped", 0)
+    monkeypatch.undo()
+    assert run_job(folder) == ExitCode.OK
+    assert_same_training(folder, uninterrupted)
+
+
+def test_a_process_killed_twice_goes_on_from_its_last_checkpoint(spec, uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    draw = random.Random(11)
+    freeze_spec(folder, spec)
+    script = (  # what `python -m trainer_core run` does, with rows that can be watched
+        "import sys; from pathlib import Path; from trainer_core.job import run_job;"
+        "from trainer_core.train import meter; meter.HANDOVER_S = 0.01;"
+        "run_job(Path(sys.argv[1]))"
+    )
+    for from_step in (60, 150):
+        process = subprocess.Popen([sys.executable, "-c", script, str(folder)])
+        when_step(folder, from_step + draw.randrange(40), process.kill).join()
+        assert process.wait() == -signal.SIGKILL
+    assert run_job(folder) == ExitCode.OK
+    assert len(resumed_steps(folder)) == 2 and min(resumed_steps(folder)) >= 50
+    assert_same_training(folder, uninterrupted)
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_an_older_one_taken(spec, uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    waits = when_step(folder, 130, lambda: send_command(folder, Pause()))
+    assert run_job(folder, spec) == ExitCode.OK
+    waits.join()
+    older, newest = checkpoint_steps(folder)[-2:]
+    weights = folder / "checkpoints" / f"step-{newest:08d}" / "model.safetensors"
+    os.truncate(weights, 500)
+    assert run_job(folder) == ExitCode.OK
+    assert resumed_steps(folder) == [older]
+    assert len(notes(folder, "Damaged checkpoint set aside")) == 1
+    assert_same_training(folder, uninterrupted)
+
+
+def test_rows_that_were_lost_do_not_stop_a_resume(spec, uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    waits = when_step(folder, 70, lambda: send_command(folder, Pause()))
+    assert run_job(folder, spec) == ExitCode.OK
+    waits.join()
+    (folder / "steps.bin").unlink()
+    assert run_job(folder) == ExitCode.OK
+    ours, theirs = rows(folder), rows(uninterrupted)
+    start = resumed_steps(folder)[0]
+    assert ours["step"].tolist() == theirs["step"].tolist()
+    assert (ours["loss"][start:] == theirs["loss"][start:]).all()
+
+
+def test_another_corpus_is_refused_and_nothing_is_touched(spec, tmp_path):
+    folder = tmp_path / "run"
+    first = make_corpus(tmp_path / "a")
+    here = tmp_path / "corpus"
+    shutil.copytree(first, here)
+    trained_spec = tiny_spec(here, steps=30)
+    trained(folder, trained_spec)
+    shutil.rmtree(folder / "checkpoints" / "step-00000030")
+    shutil.rmtree(here)
+    shutil.copytree(make_corpus(tmp_path / "b", seed=5), here)
+    before = rows(folder).tobytes()
+    assert run_job(folder) == ExitCode.KNOWN_ERROR
+    assert ended(folder).field == "corpus" and "changed" in ended(folder).what
+    assert rows(folder).tobytes() == before
+    assert checkpoint_steps(folder) == [10, 20]

@@ -1,0 +1,64 @@
+"""The training loop, top to bottom.
+
+Letters: B batch, T time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainer_core.data.batches import Prefetcher
+from trainer_core.job import Job
+from trainer_core.spec import TrainSpec
+from trainer_core.train.compute import choose_compute, out_of_memory
+from trainer_core.train.inputs import open_inputs
+from trainer_core.train.schedule import lr_at
+from trainer_core.train.session import Session, open_session
+
+
+def run(job: Job, spec: TrainSpec) -> dict[str, Any]:
+    """Train, or go on training, until the last step.
+
+    A run that was finished before has nothing left to do. `Session.results` says what comes back.
+
+    Raises:
+        JobStopped: It was asked to pause or stop, and the work is saved.
+        KnownError: The settings, the data or the disk do not allow it.
+    """
+    compute = choose_compute(spec.device, spec.precision, spec.threads)
+    inputs = open_inputs(spec.corpus, spec.index, spec.model)
+    try:
+        session = open_session(job, spec, inputs, compute)
+        try:
+            train(session)
+            return session.results()
+        finally:
+            session.log.close()
+    except RuntimeError as error:
+        problem = out_of_memory(error, compute.device)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+def train(session: Session) -> None:
+    """Step after step from where the session stands; what happens between them is its business."""
+    spec, model, optimizer, state = session.spec, session.model, session.optimizer, session.state
+    steps = range(state.step + 1, session.steps + 1)
+    with Prefetcher(session.batches, steps, session.compute.device) as batches:
+        session.between_steps()
+        for step, batch in zip(steps, batches, strict=True):
+            with session.compute.autocast():
+                losses = model.loss(  # (B, T)
+                    batch.inputs, batch.targets, batch.match_next, batch.match_length
+                )
+                loss = losses.mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            lr = lr_at(step, session.steps, spec.optimizer)
+            norm = optimizer.guarded_step(loss.detach(), lr)
+            optimizer.zero_grad()
+            state.step, state.tokens_seen = step, step * session.batches.tokens_per_step
+            session.meter.add(
+                step, loss.detach(), norm, lr=lr, hit=batch.hit_rate, match=batch.mean_match
+            )
+            session.between_steps()
