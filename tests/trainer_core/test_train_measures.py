@@ -1,0 +1,265 @@
+"""Held-out losses, the meter and the guard, on figures that can be checked by hand."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from trainer_core.errors import DataError, KnownError
+from trainer_core.metrics import STEP_DTYPE, StepLog, read_rows
+from trainer_core.model.transformer import Transformer
+from trainer_core.records import MATCH_BUCKETS
+from trainer_core.spec import ModelConfig
+from trainer_core.train.checkpoint import TrainState
+from trainer_core.train.compute import Compute
+from trainer_core.train.guard import Guard
+from trainer_core.train.meter import CAPACITY, StepMeter, cut_log
+from trainer_core.train.validate import HeldOut
+
+CPU = Compute(torch.device("cpu"), "fp32", "CPU")
+VOCABULARY = 13
+CONFIG = ModelConfig(
+    vocab_size=VOCABULARY, context_length=8, n_layer=1, n_head=2, n_embd=8, match_input=True
+)
+BYTES = np.array([0, *range(1, VOCABULARY)], np.int32)
+"""Bytes per token; token 0 is the separator."""
+
+
+class Split:
+    def __init__(self, n, seed=0):
+        self.n_tokens = n
+        self._tokens = np.random.default_rng(seed).integers(0, VOCABULARY, n).astype(np.uint16)
+
+    def tokens(self):
+        return self._tokens
+
+
+@dataclass
+class Features:
+    length: np.ndarray
+    next: np.ndarray
+
+
+def some_features(split, seed=1):
+    random = np.random.default_rng(seed)
+    length = random.choice([0, 1, 3, 4, 5, 6, 8, 15, 16, 32], split.n_tokens).astype(np.uint8)
+    following = np.append(split.tokens()[1:], 0)
+    wrong = random.integers(0, VOCABULARY, split.n_tokens)
+    named = np.where(random.random(split.n_tokens) < 0.5, following, wrong)
+    return Features(length, np.where(length > 0, named, 0).astype(np.uint16))
+
+
+def held_out(split, features=None, *, batch_size=3, max_tokens=10**9):
+    return HeldOut(
+        split,
+        features,
+        BYTES,
+        context_length=CONFIG.context_length,
+        batch_size=batch_size,
+        max_tokens=max_tokens,
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    net = Transformer(CONFIG, torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.manual_seed(1)) * 0.2)
+    return net
+
+
+@torch.no_grad()
+def window_losses(model, split, features, windows):
+    """One window at a time, by the model's logits, (windows * 8,)."""
+    losses = []
+    for window in range(windows):
+        at = slice(window * 8, window * 8 + 8)
+        tokens = torch.tensor(split.tokens()[at].astype(np.int64))[None]
+        targets = torch.tensor(split.tokens()[at.start + 1 : at.stop + 1].astype(np.int64))
+        matches = () if features is None else (features.next[at], features.length[at])
+        logits = model(tokens, *(torch.tensor(m.astype(np.int64))[None] for m in matches))
+        logs = logits[0].double().log_softmax(-1)
+        losses.append(-logs[torch.arange(8), targets])
+    return torch.cat(losses).numpy()
+
+
+@pytest.mark.parametrize("with_index", [False, True])
+def test_loss_and_bits_per_byte_are_those_of_the_logits(model, with_index):
+    split = Split(100)
+    features = some_features(split) if with_index else None
+    measure = held_out(split, features).measure(model, CPU)
+    losses = window_losses(model, split, features, 12)  # 99 // 8 whole windows
+    n_bytes = BYTES[split.tokens()[1:97]].sum()
+    assert (measure.tokens, measure.n_bytes) == (96, n_bytes)
+    assert measure.loss == pytest.approx(losses.mean(), rel=1e-5)
+    assert measure.bits_per_byte == pytest.approx(losses.sum() / math.log(2) / n_bytes, rel=1e-5)
+
+
+@pytest.mark.parametrize("use_index", [False, True])
+def test_losses_are_sorted_by_the_length_of_the_match_before_the_target(model, use_index):
+    split = Split(400)
+    features = some_features(split)
+    measure = held_out(split, features).measure(model, CPU, use_index=use_index)
+    losses = window_losses(model, split, features if use_index else None, 49)
+    length, following = features.length[:392], features.next[:392]
+    hits = (following == split.tokens()[1:393]) & (length > 0)
+    by_range = {(bucket.low, bucket.high): bucket for bucket in measure.buckets}
+    for low, high in MATCH_BUCKETS:
+        inside = (length >= low) & (length <= high)
+        if not inside.any():
+            assert (low, high) not in by_range
+            continue
+        bucket = by_range.pop((low, high))
+        assert bucket.tokens == inside.sum()
+        assert bucket.loss == pytest.approx(losses[inside].mean(), rel=1e-5)
+        assert bucket.hit_rate == pytest.approx(hits[inside].mean())
+    assert not by_range
+    total = sum(bucket.loss * bucket.tokens for bucket in measure.buckets)
+    assert total / measure.tokens == pytest.approx(measure.loss)
+
+
+def test_the_batch_size_does_not_change_the_measure(model):
+    split = Split(300)
+    losses = {held_out(split, batch_size=b).measure(model, CPU).loss for b in (1, 5, 100)}
+    assert max(losses) == pytest.approx(min(losses), rel=1e-6)
+
+
+@pytest.mark.parametrize(("max_tokens", "tokens"), [(1, 8), (17, 16), (10**6, 96)])
+def test_only_whole_windows_up_to_the_limit_are_measured(model, max_tokens, tokens):
+    assert held_out(Split(100), max_tokens=max_tokens).measure(model, CPU).tokens == tokens
+
+
+def test_text_shorter_than_a_window_is_refused():
+    held_out(Split(9))
+    with pytest.raises(DataError, match="fewer than one context") as error:
+        held_out(Split(8))
+    assert error.value.field == "model.context_length"
+
+
+def test_the_model_stays_in_training_mode_even_when_measuring_is_broken_off(model):
+    class EnoughError(Exception):
+        pass
+
+    def stop(done, total):
+        raise EnoughError
+
+    model.train()
+    with pytest.raises(EnoughError):
+        held_out(Split(100)).measure(model, CPU, between=stop)
+    assert model.training
+
+
+# --- the meter ------------------------------------------------------------------------------------
+
+
+def add(meter, step, loss=2.0, norm=0.5):
+    meter.add(
+        step, torch.tensor(loss), torch.tensor(norm), lr=0.1 * step, hit=math.nan, match=math.nan
+    )
+
+
+def test_the_meter_hands_over_every_step(tmp_path):
+    log = StepLog(tmp_path / "steps.bin")
+    meter = StepMeter(log, torch.device("cpu"), 64, elapsed_s=100.0)
+    meter.start()
+    for step in range(1, 8):
+        add(meter, step, loss=step / 2)
+        if step in (3, 4):
+            meter.hand_over()
+    assert len(read_rows(tmp_path / "steps.bin")) == 4
+    meter.hand_over()
+    rows = read_rows(tmp_path / "steps.bin")
+    assert rows["step"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert rows["loss"].tolist() == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5]
+    assert rows["tokens_seen"].tolist() == [64 * step for step in range(1, 8)]
+    assert rows["elapsed_s"][0] > 100 and (np.diff(rows["elapsed_s"]) > 0).all()
+    assert meter.elapsed_s == rows["elapsed_s"][-1]
+    assert len(meter.hand_over()) == 0
+
+
+def test_the_meter_is_due_when_its_buffer_is_full_or_time_has_passed(tmp_path, monkeypatch):
+    from trainer_core.train import meter as module
+
+    meter = StepMeter(StepLog(tmp_path / "steps.bin"), torch.device("cpu"), 1, 0.0)
+    assert not meter.due
+    for step in range(1, CAPACITY + 1):
+        add(meter, step)
+    assert meter.due
+    meter.hand_over()
+    add(meter, CAPACITY + 1)
+    assert not meter.due
+    monkeypatch.setattr(module, "HANDOVER_S", 0.0)
+    assert meter.due
+
+
+def test_a_log_is_cut_at_the_step_and_lost_rows_stand_as_nan(tmp_path):
+    log = StepLog(tmp_path / "steps.bin")
+    rows = np.zeros(5, STEP_DTYPE)
+    rows["step"] = np.arange(5) + 1
+    log.append(rows)
+    cut_log(log, 3, 64)
+    assert read_rows(log.path)["step"].tolist() == [1, 2, 3]
+    cut_log(log, 6, 64)
+    padded = read_rows(log.path)
+    assert padded["step"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert padded["tokens_seen"][3:].tolist() == [256, 320, 384]
+    assert np.isnan(padded["loss"][3:]).all() and not np.isnan(padded["loss"][:3]).any()
+
+
+# --- the guard ------------------------------------------------------------------------------------
+
+
+class Notebook:
+    """The one thing that the guard asks of a job."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, level, title, text="", step=None):
+        self.notes.append((level, title, step))
+
+
+def figures(norms, first=1, losses=None):
+    rows = np.zeros(len(norms), STEP_DTYPE)
+    rows["step"] = np.arange(len(norms)) + first
+    rows["loss"] = 1.0 if losses is None else losses
+    rows["grad_norm"] = norms
+    return rows
+
+
+def test_a_gradient_spike_is_told_once_when_it_begins():
+    book = Notebook()
+    guard = Guard(book, TrainState(), warmup_steps=5, clip_norm=1.0)
+    guard.watch(figures([0.5] * 40 + [6.0, 7.0] + [0.5] * 5 + [50.0]))
+    assert book.notes == [
+        ("warning", "Gradient spike clipped", 41),
+        ("warning", "Gradient spike clipped", 48),
+    ]
+
+
+def test_spikes_during_warm_up_are_expected():
+    book = Notebook()
+    Guard(book, TrainState(), warmup_steps=60, clip_norm=1.0).watch(figures([0.5] * 40 + [9.0]))
+    assert book.notes == []
+
+
+def test_an_unclipped_spike_is_not_said_to_be_clipped():
+    book = Notebook()
+    Guard(book, TrainState(), warmup_steps=0, clip_norm=0.0).watch(figures([0.5] * 40 + [9.0]))
+    assert book.notes == [("warning", "Gradient spike", 41)]
+
+
+def test_bad_steps_count_in_a_row_across_handovers():
+    book, state = Notebook(), TrainState()
+    guard = Guard(book, state, warmup_steps=0, clip_norm=1.0)
+    guard.watch(figures([math.nan] * 4))
+    guard.watch(figures([1.0], first=5))
+    assert state.bad_steps == 0
+    guard.watch(figures([math.inf] * 3, first=6))
+    with pytest.raises(KnownError, match="5 steps in a row, up to step 10"):
+        guard.watch(figures([1.0] * 3, first=9, losses=math.nan))
+    assert {title for _, title, _ in book.notes} == {"Step skipped"}
+    assert all(math.isfinite(norm) for norm in state.recent_norms)
