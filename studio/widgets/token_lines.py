@@ -26,6 +26,7 @@ from PySide6.QtGui import (
 from studio.widgets.token_run import Colouring, TextToken, TokenRun
 
 _NEWLINE_WIDTH = 8.0
+_MARKED_NEWLINE_WIDTH = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,13 @@ class LineStyle:
     line_height: float = 29.0
     blank_height: float = 8.0
     """Height of a line without any text."""
+    mark_blanks: bool = False
+    """Give newlines, and spaces where a line was wrapped, a place that shows."""
+
+    @property
+    def newline_width(self) -> float:
+        """How wide the place of a newline is."""
+        return _MARKED_NEWLINE_WIDTH if self.mark_blanks else _NEWLINE_WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,7 @@ class Line:
     newline: int = -1
     """The token that ends this line with a newline, or -1."""
     newline_left: float = 0.0
+    newline_width: float = _NEWLINE_WIDTH
     follower: int = -1
     """The token that the next line begins with, when this one was wrapped."""
     begins_paragraph: bool = False
@@ -84,7 +93,7 @@ class Line:
 
     def newline_rect(self) -> QRectF:
         """A narrow place at the end of the line, by which a newline can be pointed at."""
-        return QRectF(self.newline_left, self.top, _NEWLINE_WIDTH, self.height)
+        return QRectF(self.newline_left, self.top, self.newline_width, self.height)
 
 
 def _utf16_length(text: str) -> int:
@@ -204,6 +213,10 @@ class TokenLines:
             else:
                 round_left = not goes_on or line.begins_paragraph
                 found.append(Segment(left, right, step, round_left, True))
+        if self.style.mark_blanks and line.newline >= 0:
+            rect = line.newline_rect()
+            step = self.run.step_of(line.newline)
+            found.append(Segment(rect.left(), rect.right(), step, True, True))
         if found and self._wraps_within(line):
             found[-1] = replace(found[-1], round_right=False)
         return [segment for segment in found if segment.step and segment.right > segment.left]
@@ -241,6 +254,8 @@ class TokenLines:
         line = self.lines[-1]
         line.newline = token
         line.newline_left = line.rights[-1] if line.rights else 0.0
+        line.newline_width = self.style.newline_width
+        line.segments = None
         self._open = []
         self._open_from = len(self.lines)
         self._paragraph_begins = True
@@ -309,7 +324,8 @@ class TokenLines:
         begin = text_line.textStart()
         end = begin + text_line.textLength()
         wrapped = number + 1 < layout.lineCount()
-        limit = text_line.naturalTextWidth() if wrapped else float("inf")
+        hides_blanks = wrapped and not self.style.mark_blanks
+        limit = text_line.naturalTextWidth() if hides_blanks else float("inf")
         line = Line(layout, number, self.height, self.style.line_height)
         line.begins_paragraph = number == 0 and self._paragraph_begins
         extra = self.style.line_height - (self._ascent + self._descent)
@@ -381,7 +397,7 @@ def _line_rect(line: Line, first: int, last: int) -> QRectF | None:
             left, right = min(left, start), max(right, end)
     if first <= line.newline <= last and (alone or left < right):
         left = min(left, line.newline_left)
-        right = max(right, line.newline_left + (_NEWLINE_WIDTH if alone else 0.0))
+        right = max(right, line.newline_left + (line.newline_width if alone else 0.0))
     if right < left:
         return None
     return QRectF(left, line.top, max(right - left, 2.0 if alone else 0.0), line.height)

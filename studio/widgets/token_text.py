@@ -67,8 +67,8 @@ class TokenText(QAbstractScrollArea):
         self._pressed_token = -1
         self._selection: tuple[int, int] | None = None
         self._pending: list[TextToken] = []
-        self._highlight = (True, 4)
-        self._lines = TokenLines(TokenRun(colouring), self._style(), self._text_width())
+        self._run = TokenRun(colouring)
+        self._lines = TokenLines(self._run, self._style(), self._text_width())
         self._append_timer = QTimer(self, singleShot=True, interval=_APPEND_INTERVAL_MS)
         self._append_timer.timeout.connect(self.flush)
         self._accessible_timer = QTimer(self, singleShot=True, interval=_ACCESSIBLE_INTERVAL_MS)
@@ -88,7 +88,7 @@ class TokenText(QAbstractScrollArea):
     @property
     def count(self) -> int:
         """Number of tokens, with those that are not painted yet."""
-        return len(self._lines.run) + len(self._pending)
+        return len(self._run) + len(self._pending)
 
     @property
     def current(self) -> int:
@@ -118,10 +118,8 @@ class TokenText(QAbstractScrollArea):
         self.set_pinned(-1)
         self._set_hovered(-1)
         self._selection = None
-        run = self._lines.run
-        self._lines = TokenLines(
-            TokenRun(run.colouring, run.highlight_from), self._style(), self._text_width()
-        )
+        self._run = TokenRun(self._run.colouring, self._run.highlight_from)
+        self._lines = TokenLines(self._run, self._style(), self._text_width())
         self._on_lines_changed()
 
     def flush(self) -> None:
@@ -145,29 +143,26 @@ class TokenText(QAbstractScrollArea):
     def text(self) -> str:
         """Everything, as plain text."""
         self.flush()
-        return self._lines.run.text
+        return self._run.text
 
     def copy(self) -> None:
         """Put the selected text, or else all of it, on the clipboard."""
         text = self.text()
         if self._selection is not None:
-            text = self._lines.run.text_of(min(self._selection), max(self._selection))
+            text = self._run.text_of(min(self._selection), max(self._selection))
         QGuiApplication.clipboard().setText(text)
 
     # --- looks -------------------------------------------------------------------------------
 
     def set_highlight(self, on: bool, from_tokens: int) -> None:
         """Colour matches of at least `from_tokens` tokens, or none."""
-        run = self._lines.run
-        if run.colouring is Colouring.BOUNDARIES:
-            return
-        run.colouring = Colouring.HEAT if on else Colouring.NONE
-        run.highlight_from = from_tokens
+        self._run.colouring = Colouring.HEAT if on else Colouring.NONE
+        self._run.highlight_from = from_tokens
         self._lay_out_again()
 
     def set_boundaries(self, on: bool) -> None:
         """Mark where tokens begin."""
-        self._lines.run.colouring = Colouring.BOUNDARIES if on else Colouring.NONE
+        self._run.colouring = Colouring.BOUNDARIES if on else Colouring.NONE
         self._lay_out_again()
 
     def set_monospace(self, on: bool) -> None:
@@ -184,6 +179,7 @@ class TokenText(QAbstractScrollArea):
             foregrounds=[QColor(step.text) for step in theme().palette.heat],
             line_height=self._line_height,
             blank_height=self._blank_height,
+            mark_blanks=self._run.colouring is Colouring.BOUNDARIES,
         )
 
     def _font(self) -> QFont:
@@ -201,7 +197,7 @@ class TokenText(QAbstractScrollArea):
     def token_rect(self, token: int) -> QRect:
         """Where a token stands, in the viewport; where it spans lines, its last part."""
         self.flush()
-        if not 0 <= token < len(self._lines.run):
+        if not 0 <= token < len(self._run):
             return QRect()
         rects = self._lines.rects(token)
         if not rects:
@@ -263,7 +259,7 @@ class TokenText(QAbstractScrollArea):
         self.viewport().update()
 
     def _on_accessible_timer_timeout(self) -> None:
-        self.setAccessibleDescription(self._lines.run.text)
+        self.setAccessibleDescription(self._run.text)
 
     # --- painting ----------------------------------------------------------------------------
 
@@ -283,6 +279,7 @@ class TokenText(QAbstractScrollArea):
         for line in lines:
             line.draw(painter)
             self._paint_verbatim(painter, line)
+            self._paint_newline(painter, line)
         self._paint_current(painter)
         if self.hasFocus() and self.current < 0:
             painter.resetTransform()
@@ -297,7 +294,7 @@ class TokenText(QAbstractScrollArea):
     def _backgrounds(self) -> list[QColor]:
         """Background colours by step; that of step 0 is never painted."""
         palette = theme().palette
-        if self._lines.run.colouring is Colouring.BOUNDARIES:
+        if self._run.colouring is Colouring.BOUNDARIES:
             return [QColor(), QColor(palette.info.soft), QColor(palette.bg3)]
         return [QColor(step.background or palette.bg1) for step in palette.heat]
 
@@ -313,13 +310,20 @@ class TokenText(QAbstractScrollArea):
                 painter.fillRect(band, colours[segment.step])
 
     def _paint_verbatim(self, painter: QPainter, line: Line) -> None:
-        if self._lines.run.colouring is not Colouring.HEAT:
+        if self._run.colouring is not Colouring.HEAT:
             return
         colour = QColor(theme().palette.text)
         for token, left, right in zip(line.tokens, line.lefts, line.rights, strict=True):
-            if self._lines.run.is_verbatim(token):
+            if self._run.is_verbatim(token):
                 rect = QRectF(left, line.top, right - left, line.height)
                 self._paint_underline(painter, rect, colour)
+
+    def _paint_newline(self, painter: QPainter, line: Line) -> None:
+        if line.newline < 0 or not self._lines.style.mark_blanks:
+            return
+        painter.setFont(self._font())
+        painter.setPen(QColor(theme().palette.muted))
+        painter.drawText(line.newline_rect(), Qt.AlignmentFlag.AlignCenter, "↵")
 
     def _paint_underline(self, painter: QPainter, rect: QRectF, colour: QColor) -> None:
         band = self._band(rect)
@@ -335,11 +339,11 @@ class TokenText(QAbstractScrollArea):
 
     def _paint_current(self, painter: QPainter) -> None:
         token = self.current
-        if not 0 <= token < len(self._lines.run):
+        if not 0 <= token < len(self._run):
             return
         colour = QColor(theme().palette.info.fg)
-        if self._lines.run.colouring is Colouring.HEAT:
-            first = max(token - self._lines.run.tokens[token].match_length, 0)
+        if self._run.colouring is Colouring.HEAT:
+            first = max(token - self._run.tokens[token].match_length, 0)
             if first < token:
                 for rect in self._lines.rects(first, token - 1):
                     self._paint_underline(painter, rect, colour)
