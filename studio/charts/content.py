@@ -21,6 +21,7 @@ class Curve:
         name: What the value box calls it.
         smooth: Mean of this many values; 0 draws the values themselves.
         strong: Drawn about two pixels wide.
+        band: Where a pixel stands for many values, draw their mean, and their extremes faintly.
         dash: Dash and gap in pixels; None is solid.
         in_box: Whether the value box lists it.
         ring: Whether the crosshair puts a ring on it.
@@ -32,6 +33,7 @@ class Curve:
     name: str = ""
     smooth: int = 0
     strong: bool = False
+    band: bool = False
     dash: tuple[int, int] | None = None
     in_box: bool = True
     ring: bool = True

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from studio.charts.content import Content
-from studio.charts.frame import Frame
+from studio.charts.frame import AXIS_CHAR, Frame
 from studio.charts.paint import colour, put_text
 from studio.palette import Palette
 from studio.theme import text_width
@@ -115,6 +115,12 @@ def _paint_chip(painter: QPainter, frame: Frame, cross: Cross, palette: Palette)
     width = text_width(cross.label, "mono_small") + 14
     left = min(max(cross.x - width / 2, 0.0), frame.right + 10 - width)
     box = QRectF(round(left), frame.bottom + 2, width, 18)
+    for value, label in zip(frame.x_ticks.values, frame.x_ticks.labels, strict=True):
+        # A label that the chip covers in part is taken away whole.
+        half = len(label) * AXIS_CHAR / 2 + 3
+        at = frame.x.pixel(value)
+        if at + half > box.left() and at - half < box.right():
+            painter.fillRect(QRectF(at - half, box.top(), 2 * half, 18), QColor(palette.bg1))
     _opaque_box(painter, box, 4, palette)
     centre = Qt.AlignmentFlag.AlignCenter
     put_text(painter, box, cross.label, "mono_small", palette.text, centre)

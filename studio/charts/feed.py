@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from studio.charts.lines import Doubles, Line, Timeline, XMode
-from studio.charts.pyramid import GrowingArray
+from studio.charts.pyramid import FloatArray, GrowingArray
 
 
 class Table(Protocol):
@@ -25,25 +25,27 @@ class StepFeed:
     """Lines of figures by optimizer step.
 
     Args:
-        table: Has the columns `step`, `tokens_seen` and `elapsed_s` besides.
         names: Columns to make lines of.
     """
 
-    def __init__(self, table: Table, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self.timeline = Timeline()
         self.lines = {name: Line(self.timeline) for name in names}
-        self._table = table
-        self._generation = table.generation
+        self._table: Table | None = None
+        self._generation = 0
         self._taken = 0
 
-    def sync(self) -> bool:
-        """Take in what is new; tells whether anything was."""
-        table = self._table
-        anew = table.generation != self._generation
+    def sync(self, table: Table) -> bool:
+        """Take in what is new; tells whether anything was.
+
+        Args:
+            table: Has the columns `step`, `tokens_seen` and `elapsed_s` besides.
+        """
+        anew = table is not self._table or table.generation != self._generation
         if not anew and table.n == self._taken:
             return False
         if anew:
-            self._truncate()
+            self._keep_common(table)
         self.timeline.update(
             _doubles(table.column("step")),
             _doubles(table.column("tokens_seen")),
@@ -51,52 +53,49 @@ class StepFeed:
         )
         for name, line in self.lines.items():
             line.append(table.column(name)[self._taken :])
-        self._taken = table.n
-        self._generation = table.generation
+        self._taken, self._table, self._generation = table.n, table, table.generation
         return True
 
-    def _truncate(self) -> None:
+    def _keep_common(self, table: Table) -> None:
         """Rows were taken away and others may have come since: keep what is still the same."""
-        kept = 0
-        for name, line in self.lines.items():
-            old = line.pyramid.values
-            new = self._table.column(name)[: len(old)].astype(np.float32)
-            same = (old[: len(new)] == new) | (np.isnan(old[: len(new)]) & np.isnan(new))
-            different = np.flatnonzero(~same)
-            agreed = int(different[0]) if len(different) else len(new)
-            kept = agreed if name == next(iter(self.lines)) else min(kept, agreed)
+        agreed = min(
+            (_agreed(line.pyramid.values, table.column(name)) for name, line in self.lines.items()),
+            default=0,
+        )
         for line in self.lines.values():
-            line.truncate(kept)
-        self._taken = kept
+            line.truncate(agreed)
+        self._taken = agreed
 
 
 class SystemFeed:
     """Lines of figures by second, laid over the steps during which they were taken.
 
     Args:
-        table: Has the columns `step` and `time_s` besides.
         names: Columns to make lines of.
         steps: Timeline of the steps.
     """
 
-    def __init__(self, table: Table, names: Sequence[str], steps: Timeline) -> None:
+    def __init__(self, names: Sequence[str], steps: Timeline) -> None:
         self.timeline = Timeline()
         self.lines = {name: Line(self.timeline) for name in names}
-        self._table = table
+        self._table: Table | None = None
         self._steps = steps
-        self._generation = table.generation
+        self._generation = 0
         self._taken = 0
         self._columns: dict[XMode, GrowingArray] = {}
         self._clear()
 
-    def sync(self) -> bool:
-        """Take in what is new; call it after the steps are up to date."""
-        table = self._table
-        if table.generation != self._generation:
+    def sync(self, table: Table) -> bool:
+        """Take in what is new; call it after the steps are up to date.
+
+        Args:
+            table: Has the column `step` besides.
+        """
+        if table is not self._table or table.generation != self._generation:
             self._clear()
             for line in self.lines.values():
                 line.truncate(0)
-            self._generation, self._taken = table.generation, 0
+            self._table, self._generation, self._taken = table, table.generation, 0
         known = len(self._columns["steps"])
         if table.n == known and not known:
             return False
@@ -146,6 +145,15 @@ def fractional_steps(steps: Doubles) -> Doubles:
     within = np.arange(len(rising)) - np.repeat(first, count)
     spread: Doubles = rising + within / np.repeat(count, count)
     return spread
+
+
+def _agreed(old: FloatArray, column: np.ndarray[tuple[int], np.dtype[np.floating]]) -> int:
+    """How many values from the start on are the same."""
+    with np.errstate(over="ignore"):
+        new = column[: len(old)].astype(np.float32)
+    old = old[: len(new)]
+    different = np.flatnonzero((old != new) & ~(np.isnan(old) & np.isnan(new)))
+    return int(different[0]) if len(different) else len(new)
 
 
 def _doubles(column: np.ndarray[tuple[int], np.dtype[np.floating]]) -> Doubles:

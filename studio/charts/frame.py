@@ -20,7 +20,7 @@ _BOTTOM: Final = 28
 _STRIP_TOP: Final = 24
 _STRIP_BOTTOM: Final = 4
 _TITLE: Final = 18
-_TICK_HEIGHT: Final = {False: 44.0, True: 30.0}
+_TICK_HEIGHT: Final = 36.0
 _TICK_GAP: Final = 40.0
 _FAR: Final = 4000.0
 """Pixels beyond the picture that nothing is drawn at: painters overflow far outside."""
@@ -51,12 +51,16 @@ class Axis(Protocol):
 
 @dataclass(frozen=True)
 class DrawnCurve:
-    """A curve in pixels; `y` may be NaN where it is interrupted."""
+    """A curve in pixels; `y` may be NaN where it is interrupted.
+
+    `is_band`: these are the extremes behind a line of means, drawn faintly.
+    """
 
     curve: Curve
     x: Doubles
     y: Doubles
     whole: bool
+    is_band: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,22 +134,20 @@ def build_frame(content: Content, axis: Axis, width: float, height: float) -> Fr
     """
     top, bottom = _vertical_edges(content, height)
     left = float(_LEFT)
-    traces: list[Trace] = []
+    traces: list[_Traced] = []
     y_low, y_high, y_ticks = 0.0, 1.0, Ticks((), ())
     x = axis.scale(left, left + 1)
     for _ in range(2):  # wide labels need a wider margin, which moves everything once
         x = axis.scale(left, max(width - content.right_margin, left + 10))
-        traces = [trace(c.line, axis.mode, x, c.smooth) for c in content.curves]
-        y_low, y_high = _y_range(content, axis, x, traces)
+        traces = [part for curve in content.curves for part in _trace_parts(curve, axis.mode, x)]
+        y_low, y_high = _y_range(content, axis, x, [part.trace for part in traces])
         y_ticks = _y_ticks(content, y_low, y_high, bottom - top)
         needed = max((len(label) for label in y_ticks.labels), default=0) * AXIS_CHAR + 16
         if needed <= left:
             break
         left = needed
     y = Scale(y_low, y_high, bottom, top, content.log_y)
-    curves = tuple(
-        _drawn(curve, found, y) for curve, found in zip(content.curves, traces, strict=True)
-    )
+    curves = tuple(_drawn(part, y) for part in traces)
     return Frame(
         left=left,
         right=x.stop,
@@ -158,8 +160,8 @@ def build_frame(content: Content, axis: Axis, width: float, height: float) -> Fr
         curves=curves,
         points=tuple(_placed(points, axis.mode, x, y) for points in content.points),
         notes=_noted(content, axis.mode, x, y),
-        outside=_outside(curves, top),
-        empty=not any(len(found.x) for found in traces),
+        outside=_outside(curves, top, x.pixel(axis.first_percent) if not axis.zoomed else left),
+        empty=not any(len(part.trace.x) for part in traces),
     )
 
 
@@ -186,11 +188,12 @@ def _y_range(content: Content, axis: Axis, x: Scale, traces: list[Trace]) -> tup
     low, high = vertical_range(parts, log=content.log_y, include=include)
     if content.floor is not None and not content.log_y:
         low = content.floor  # below it nothing has a meaning
+        high = max([high, *(value * 1.08 for value in include)])
     return low, max(high, low + 1e-9)
 
 
 def _y_ticks(content: Content, low: float, high: float, height: float) -> Ticks:
-    most = max(2, int(height / _TICK_HEIGHT[content.strip is not None]))
+    most = max(3, int(height / _TICK_HEIGHT))
     if content.log_y:
         return log_ticks(low, high, most)
     return linear_ticks(low, high, most, content.y_unit)
@@ -222,8 +225,25 @@ def _fits(ticks: Ticks, x: Scale, width: float) -> bool:
     return bool(room.min() >= min(_TICK_GAP, width / 10))
 
 
-def _drawn(curve: Curve, found: Trace, y: Scale) -> DrawnCurve:
-    return DrawnCurve(curve, found.x, _kept_near(y.pixels(found.y), y), found.whole)
+@dataclass(frozen=True)
+class _Traced:
+    curve: Curve
+    trace: Trace
+    is_band: bool = False
+
+
+def _trace_parts(curve: Curve, mode: XMode, x: Scale) -> list[_Traced]:
+    """The line of a curve, before it its extremes where a pixel stands for many values."""
+    found = trace(curve.line, mode, x, curve.smooth)
+    if found.whole or not curve.band:
+        return [_Traced(curve, found)]
+    means = trace(curve.line, mode, x, 2)  # of a whole pixel column each
+    return [_Traced(curve, found, is_band=True), _Traced(curve, means)]
+
+
+def _drawn(part: _Traced, y: Scale) -> DrawnCurve:
+    heights = _kept_near(y.pixels(part.trace.y), y)
+    return DrawnCurve(part.curve, part.trace.x, heights, part.trace.whole, part.is_band)
 
 
 def _placed(points: Points, mode: XMode, x: Scale, y: Scale) -> DrawnPoints:
@@ -253,9 +273,11 @@ def _kept_near(pixels: Doubles, y: Scale) -> Doubles:
     return near
 
 
-def _outside(curves: tuple[DrawnCurve, ...], top: float) -> Doubles:
+def _outside(curves: tuple[DrawnCurve, ...], top: float, since: float) -> Doubles:
     """Where a curve that is not smoothed leaves the picture at the top, in whole pixels."""
     columns = [
-        np.floor(drawn.x[drawn.y < top - 1.0]) for drawn in curves if drawn.curve.smooth <= 1
+        np.floor(drawn.x[(drawn.y < top - 1.0) & (drawn.x > since)])
+        for drawn in curves
+        if drawn.curve.smooth <= 1
     ]
     return np.unique(np.concatenate(columns)) if columns else np.empty(0)

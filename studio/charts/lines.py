@@ -118,7 +118,7 @@ class Line:
         if row is None or row >= len(self.pyramid):
             return float("nan")
         if smooth > 1:
-            return float(self.mean.at([row], smooth)[0])
+            return float(self.mean.at([row], smooth_window([row], smooth))[0])
         return float(self.pyramid.values[row])
 
 
@@ -159,15 +159,28 @@ def trace(line: Line, mode: XMode, scale: Scale, smooth: int = 0) -> Trace:
     x = edges[:-1][shown] + 0.5
     if smooth > 1:
         # Where a pixel stands for more steps than the mean covers, the mean covers the pixel.
-        window = np.maximum(np.diff(rows)[shown], smooth)
-        return Trace(x, line.mean.at(rows[1:][shown] - 1, window).astype(np.float64), False)
+        last = rows[1:][shown] - 1
+        window = np.maximum(np.diff(rows)[shown], smooth_window(last, smooth))
+        return Trace(x, line.mean.at(last, window).astype(np.float64), False)
     low, high = line.pyramid.extremes(rows)
     return _extremes(x, low[shown].astype(np.float64), high[shown].astype(np.float64))
 
 
+def smooth_window(rows: npt.ArrayLike, smooth: int) -> IndexArray:
+    """How many values the mean at each row covers.
+
+    Early in a run, where figures fall fast, it covers a fifth of what there is at most: otherwise
+    the line would lag far behind.
+    """
+    return np.clip(np.asarray(rows, dtype=np.int64) // 5, 1, max(smooth, 1))
+
+
 def _whole(line: Line, mode: XMode, scale: Scale, smooth: int, rows: IndexArray) -> Trace:
     x = scale.pixels(line.timeline.at(mode, rows))
-    y = line.mean.at(rows, smooth) if smooth > 1 else line.pyramid.values[rows]
+    if smooth > 1:
+        y = line.mean.at(rows, smooth_window(rows, smooth))
+    else:
+        y = line.pyramid.values[rows]
     return Trace(x, y.astype(np.float64), True)
 
 

@@ -20,6 +20,8 @@ from studio.theme import FontRole, font, text_width
 
 _STRONG: Final = 0.45
 """A strong line is drawn twice, this far up and down: wide pens are many times slower."""
+_FAINT: Final = 0.58
+"""How much of the ground is mixed into the colour of extremes."""
 _DIAMOND: Final = 4.5
 _DASH: Final = (4.0, 3.0)
 _NOTE_GAP: Final = 11.0
@@ -106,6 +108,8 @@ def _paint_outside(painter: QPainter, frame: Frame, palette: Palette) -> None:
 
 def _paint_curve(painter: QPainter, drawn: DrawnCurve, palette: Palette) -> None:
     tint = colour(palette, drawn.curve.colour)
+    if drawn.is_band:
+        tint = mixed(tint.name(), palette.bg1, _FAINT)
     if len(drawn.x) < 2 or _all_lonely(drawn):
         _paint_lonely(painter, drawn, tint)
         return
@@ -114,9 +118,10 @@ def _paint_curve(painter: QPainter, drawn: DrawnCurve, palette: Palette) -> None
         pen.setDashPattern([float(part) for part in drawn.curve.dash])
     painter.setPen(pen)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    smooth = drawn.whole or drawn.curve.strong or drawn.curve.smooth > 1
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, smooth)
-    shifts = (-_STRONG, _STRONG) if drawn.curve.strong else (0.0,)
+    extremes = drawn.is_band or not (drawn.whole or drawn.curve.band or drawn.curve.smooth > 1)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, not extremes)
+    strong = drawn.curve.strong and not extremes
+    shifts = (-_STRONG, _STRONG) if strong else (0.0,)
     path = _path(drawn)
     for shift in shifts:
         painter.translate(0.0, shift)
@@ -179,7 +184,7 @@ def _paint_points(painter: QPainter, frame: Frame, drawn: DrawnPoints, palette: 
         else:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(tint)
-            painter.drawEllipse(QPointF(x, y), 2.0, 2.0)
+            painter.drawEllipse(QPointF(x, y), 2.4, 2.4)
         if index == points.best:
             _paint_best(painter, frame, QPointF(x, y), tint, points.best_label, palette)
 

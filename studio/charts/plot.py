@@ -174,7 +174,8 @@ class PlotCanvas(KeyboardFocus, QWidget):
         figure = ""
         if self.content.strip is not None and values:
             figure = value_text(values[0][1], self.content.strip.digits)
-        box = self._box(at) if self.content.boxed else None
+        told = any(note.boxed and note.step == at and note.text for note in self.content.notes)
+        box = self._box(at) if self.content.boxed and not told else None
         return Cross(frame.x.pixel(position), label, rings, box, figure)
 
     def _box(self, at: float) -> Box:

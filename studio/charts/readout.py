@@ -27,7 +27,7 @@ def value_text(value: float, digits: int | None) -> str:
 
     Args:
         value: The value.
-        digits: Decimals; None writes whole numbers with separators.
+        digits: Decimals, fewer for large values from three on; None writes whole numbers.
     """
     if not math.isfinite(value):
         return short_number(value)
@@ -35,8 +35,10 @@ def value_text(value: float, digits: int | None) -> str:
         return f"{value:.3g}"
     if digits is None:
         return f"{value:,.0f}"
-    if value and abs(value) < 10.0**-digits:
+    if digits and value and abs(value) < 10.0**-digits:
         return f"{value:.2e}"
+    if digits >= 3:
+        digits -= min(sum(abs(value) >= limit for limit in (10, 100, 1000)), digits)
     return f"{value:.{digits}f}"
 
 

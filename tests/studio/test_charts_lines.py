@@ -27,8 +27,8 @@ def step_rows(first, count, seed=0):
 def filled(count):
     series = StepSeries()
     series.append(step_rows(1, count))
-    feed = StepFeed(series, ["loss", "grad_norm"])
-    feed.sync()
+    feed = StepFeed(["loss", "grad_norm"])
+    feed.sync(series)
     return series, feed
 
 
@@ -82,18 +82,18 @@ def test_a_resumed_run_replaces_what_came_after_the_checkpoint():
     series, feed = filled(1000)
     series.truncate(600)
     series.append(step_rows(601, 300, seed=9))
-    assert feed.sync()
+    assert feed.sync(series)
     np.testing.assert_array_equal(feed.lines["loss"].pyramid.values, series.column("loss"))
     assert len(feed.timeline) == 900
-    assert not feed.sync()
+    assert not feed.sync(series)
 
 
 def test_a_resume_that_repeats_the_same_steps_changes_nothing():
     series, feed = filled(1000)
     series.truncate(600)
-    feed.sync()
+    feed.sync(series)
     series.append(step_rows(1, 1000)[600:])
-    feed.sync()
+    feed.sync(series)
     np.testing.assert_array_equal(feed.lines["loss"].pyramid.values, series.column("loss"))
 
 
@@ -106,8 +106,8 @@ def test_seconds_are_spread_over_their_steps():
 def test_figures_by_second_follow_the_steps_on_every_axis():
     series, feed = filled(100)
     system = SystemSeries()
-    followed = SystemFeed(system, ["process_gib", "gpu_used_gib"], feed.timeline)
-    assert not followed.sync()
+    followed = SystemFeed(["process_gib", "gpu_used_gib"], feed.timeline)
+    assert not followed.sync(system)
     for start in (0, 50):
         rows = np.zeros(50, SYSTEM_DTYPE)
         rows["time_s"] = np.arange(start, start + 50)
@@ -115,16 +115,16 @@ def test_figures_by_second_follow_the_steps_on_every_axis():
         rows["process_gib"] = 1.5
         rows["gpu_used_gib"] = np.nan
         system.append(rows)
-        assert followed.sync()
+        assert followed.sync(system)
     assert len(followed.timeline) == 100
     assert followed.timeline.at("tokens", [25])[0] == 50_000
     assert followed.timeline.at("time", [99])[0] == 50.0  # held at the last step known
     series.append(step_rows(101, 100))
-    feed.sync()
-    assert not followed.sync()
+    feed.sync(series)
+    assert not followed.sync(system)
     assert followed.has("process_gib") and not followed.has("gpu_used_gib")
     system.keep(system.column("step") <= 20)
-    followed.sync()
+    followed.sync(system)
     assert len(followed.lines["process_gib"]) == 11
 
 
@@ -171,3 +171,11 @@ def test_ranges_of_nothing_of_one_value_and_of_limits():
     low, high = vertical_range([np.full(9, 21.0), np.array([21.3])], include=[24.0])
     assert high > 24.0
     assert vertical_range([np.array([0.2, 0.4, -1.0, 0.0])], log=True)[0] > 0
+
+
+def test_a_folder_that_was_replaced_is_read_anew():
+    _, feed = filled(500)
+    other = StepSeries()
+    other.append(step_rows(1, 40, seed=5))
+    assert feed.sync(other)
+    np.testing.assert_array_equal(feed.lines["loss"].pyramid.values, other.column("loss"))

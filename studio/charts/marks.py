@@ -1,0 +1,100 @@
+"""What is marked in a run's charts: validations, checkpoints, spikes, slow spells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from studio.charts.content import Note, Points
+from studio.charts.lines import Line
+from studio.runs.model import JobModel
+from studio.widgets import figures
+from trainer_core.records import CheckpointSaved, Noted, Validated
+from trainer_core.spec import JobSpec, TrainSpec
+
+_SLOW: Final = 0.85
+"""A warning is written into the speed chart where it went slower than this share of the average."""
+_WRITTEN_MAX: Final = 30
+
+
+def key(model: JobModel) -> tuple[object, ...]:
+    """Differs from an earlier one when there is something else to mark."""
+    saved = model.checkpoints
+    return (
+        len(model.validations),
+        model.validations[-1:],
+        len(saved),
+        saved[-1:],
+        saved[:1],
+        len(model.status.notes),
+        model.spec is None,
+    )
+
+
+def clip_norm(spec: JobSpec | None) -> float:
+    """The norm above which gradients are scaled down; 0 when they never are."""
+    return spec.optimizer.clip_norm if isinstance(spec, TrainSpec) else 0.0
+
+
+def norm_text(norm: float) -> str:
+    """A limit of gradient norms, such as `1.0` or `0.25`."""
+    text = f"{norm:.3g}"
+    return text if "." in text or "e" in text else f"{text}.0"
+
+
+def set_validations(
+    points: Points, validations: Sequence[Validated], best: Validated | None
+) -> None:
+    """Put validations into a chart, with a ring around the best."""
+    points.steps = [each.step for each in validations]
+    points.values = [each.loss for each in validations]
+    points.best = next((i for i, each in enumerate(validations) if each is best), None)
+    points.best_label = f"best {figures.loss(best.loss)}" if best is not None else ""
+
+
+def set_checkpoints(points: Points, saved: Sequence[CheckpointSaved]) -> None:
+    """Put the checkpoints on disk into a chart; the newest one is solid."""
+    points.steps = [each.step for each in saved]
+    points.filled = [i == len(saved) - 1 for i in range(len(saved))]
+
+
+def spike_notes(notes: Sequence[Noted], norms: Line, clip: float) -> list[Note]:
+    """Gradient spikes that the trainer reported; the highest one is written out.
+
+    Args:
+        notes: What the trainer noted.
+        norms: Gradient norms.
+        clip: The norm above which gradients are scaled down; 0 when they never are.
+    """
+    found = []
+    for note in notes:
+        if note.step is None or not note.title.startswith("Gradient spike"):
+            continue
+        norm = norms.value_at(note.step)
+        if math.isfinite(norm):
+            found.append(Note(note.step, norm, "", boxed=True))
+    found = sorted(found, key=lambda each: each.value)[-_WRITTEN_MAX:]
+    if found:
+        norm = found[-1].value
+        clipped = f", clipped to {norm_text(clip)}" if clip and norm > clip else ""
+        found[-1].text = f"Spike {norm:.3g}{clipped}"
+    return found
+
+
+def slow_notes(notes: Sequence[Noted], speed: Line, average: float) -> list[Note]:
+    """Warnings at steps that were slow.
+
+    Args:
+        notes: What the trainer noted.
+        speed: Tokens per second.
+        average: Their mean.
+    """
+    found = []
+    for note in notes:
+        if note.step is None or note.level != "warning":
+            continue
+        pace = speed.value_at(note.step)
+        if pace < _SLOW * average:
+            found.append(Note(note.step, pace, note.title))
+    return found[-_WRITTEN_MAX:]
