@@ -56,7 +56,7 @@ class BpeTokenizer(Section, frozen=True, kw_only=True, tag="bpe", tag_field="kin
     """Byte-level byte-pair encoding, learned from the training part of this corpus."""
 
     vocab_size: Annotated[int, Meta(ge=258, le=200_000)] = 4096
-    sample_bytes: Annotated[int, Meta(ge=1)] = 20_000_000
+    sample_bytes: Annotated[int, Meta(ge=1)] = 10_000_000
     """How much of the training text the merges are learned from, in bytes."""
 
 
@@ -279,7 +279,7 @@ VERBS: dict[str, type[Section]] = {
     "tour": TourSpec,
 }
 
-SpecT = TypeVar("SpecT", bound=Section)
+SpecT = TypeVar("SpecT", bound=msgspec.Struct)
 
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
 _OWN_MESSAGE = re.compile(r"(?P<field>[a-z][a-z0-9_.]*) ")  # msgspec's own start with a capital

@@ -193,7 +193,7 @@ def _check_both_sides(writers: dict[Side, SplitWriter]) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
-    """Bring every name and the small files to the disk; the shards are there already."""
+    """Bring every file and every name to the disk."""
     for parent, _, names in os.walk(folder, topdown=False):
         for name in names:
             sync(Path(parent) / name)

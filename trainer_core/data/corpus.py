@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -228,6 +228,12 @@ def _check_size(folder: Path, entry: FileEntry) -> None:
         raise damaged(path, f"it has {size_bytes:,} bytes instead of {entry.size_bytes:,}")
 
 
+def _is_inside(name: str) -> bool:
+    """Whether a name in a manifest stays in the corpus folder; manifests come from anywhere."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
+
+
 def _check_counts(folder: Path, split: SplitManifest, itemsize: int) -> None:
     """Hold what the manifest counts against the sizes that it lists."""
     shard_bytes = sum(entry.size_bytes for entry in split.shards)
@@ -237,6 +243,7 @@ def _check_counts(folder: Path, split: SplitManifest, itemsize: int) -> None:
         and split.offsets_file.size_bytes == split.documents * 8
         and all(entry.size_bytes for entry in split.shards)
         and 0 < split.documents <= split.tokens
+        and all(_is_inside(entry.name) for entry in split.files())
     )
     if not fits:
         raise damaged(folder, "its manifest contradicts itself")

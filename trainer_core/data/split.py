@@ -118,8 +118,9 @@ def cut_parts(parts: Iterator[str], cut_byte: int) -> tuple[Iterator[str], Itera
         for text in parts:
             data = text.encode()
             if done + len(data) > cut_byte:
-                at = _line_end(data, cut_byte - done)
-                rest.append(data[at:].decode())
+                following = next(parts, "")
+                at = _line_end(data, cut_byte - done, more=bool(following))
+                rest.extend((data[at:].decode(), following))
                 if at:
                     yield data[:at].decode()
                 return
@@ -127,16 +128,22 @@ def cut_parts(parts: Iterator[str], cut_byte: int) -> tuple[Iterator[str], Itera
             yield text
 
     def end() -> Iterator[str]:
-        yield from rest
+        yield from filter(None, rest)
         yield from parts
 
     return beginning(), end()
 
 
-def _line_end(data: bytes, wanted: int) -> int:
-    """Where to cut UTF-8 text near a byte: behind a line, else between characters."""
+def _line_end(data: bytes, wanted: int, *, more: bool) -> int:
+    """Where to cut UTF-8 text near a byte: behind a line, else between characters.
+
+    Args:
+        data: The text.
+        wanted: A place in it.
+        more: Text follows, so that the end of `data` is a place to cut too.
+    """
     after = data.find(b"\n", wanted) + 1
-    if 0 < after < len(data):
+    if 0 < after < len(data) + more:
         return after
     before = data.rfind(b"\n", 0, wanted) + 1
     if before > 0:

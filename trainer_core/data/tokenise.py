@@ -122,15 +122,9 @@ def _parts(documents: Sequence[Document], split: Split, skipped: Skipped) -> Ite
         if number != split.cut_document:
             yield from _document_parts(side, texts, title, path)
             continue
-        beginning, end = cut_parts(texts, split.cut_byte)
-        for half, half_side, name in (
-            (beginning, side, "beginning"),
-            (end, "validation", "end"),
-        ):
-            for part in _document_parts(half_side, half, f"{title} ({name})", path):
-                if part.given_up:
-                    raise _cut_document_changed(path)
-                yield part
+        beginning, end = cut_parts(_unchanged(texts, path), split.cut_byte)
+        yield from _document_parts(side, beginning, f"{title} (beginning)", path)
+        yield from _document_parts("validation", end, f"{title} (end)", path)
 
 
 def _document_parts(side: Side, texts: Iterator[str], title: str, path: str) -> Iterator[Part]:
@@ -150,9 +144,13 @@ def _document_parts(side: Side, texts: Iterator[str], title: str, path: str) -> 
         yield held
 
 
-def _cut_document_changed(path: str) -> DataError:
-    return DataError(
-        f"{path} changed while it was read.",
-        safe="Nothing was written.",
-        do="Start again when nothing writes to it.",
-    )
+def _unchanged(texts: Iterator[str], path: str) -> Iterator[str]:
+    """The texts of a document that cannot be left out, because both sides need it."""
+    try:
+        yield from texts
+    except Changed:
+        raise DataError(
+            f"{path} changed while it was read.",
+            safe="Nothing was written.",
+            do="Start again when nothing writes to it.",
+        ) from None

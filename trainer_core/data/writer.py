@@ -84,7 +84,7 @@ class SplitWriter:
             file.close()
 
     def finish(self) -> SplitManifest:
-        """Bring everything to the disk and say what there is."""
+        """Close everything and say what there is; syncing it is left to the caller."""
         folder = self._corpus / self._side
         (folder / "document_start.i64").write_bytes(_positions(self._starts))
         (folder / "document_line.i64").write_bytes(_positions(self._offsets))
@@ -111,7 +111,6 @@ class SplitWriter:
 
     def _entry(self, name: str) -> FileEntry:
         path = self._corpus / self._side / name
-        sync(path)
         size_bytes = path.stat().st_size
         return FileEntry(
             name=f"{self._side}/{name}", size_bytes=size_bytes, sha256=file_sha256(path)

@@ -1,0 +1,113 @@
+"""The split: by document, by seed, steady, and never without text on one of the sides."""
+
+import hashlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer_core.data.split import DocumentKey, cut_parts, split_documents
+from trainer_core.errors import DataError
+
+
+def documents(sizes, name="d"):
+    return [
+        DocumentKey(hashlib.blake2b(f"{name}{n}".encode(), digest_size=16).digest(), size)
+        for n, size in enumerate(sizes)
+    ]
+
+
+def share(keys, split):
+    held = sum(k.n_bytes for k, side in zip(keys, split.sides, strict=True) if side != "train")
+    if split.cut_document >= 0:
+        held += keys[split.cut_document].n_bytes - split.cut_byte
+    return held / sum(k.n_bytes for k in keys)
+
+
+def test_the_wanted_share_of_many_documents_validates():
+    keys = documents([1000] * 5000)
+    split = split_documents(keys, 0.05, 1)
+    assert share(keys, split) == pytest.approx(0.05, abs=0.01)
+    assert split.cut_document == -1
+    assert split == split_documents(keys, 0.05, 1)
+    assert split.sides != split_documents(keys, 0.05, 2).sides
+
+
+def test_more_documents_move_none_of_the_old_ones():
+    old, new = documents([1000] * 500), documents([1000] * 500, "new")
+    before = dict(zip(old, split_documents(old, 0.1, 3).sides, strict=True))
+    mixed = [*new[:250], *reversed(old), *new[250:]]
+    after = dict(zip(mixed, split_documents(mixed, 0.1, 3).sides, strict=True))
+    assert all(after[key] == side for key, side in before.items())
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 10_000), min_size=1, max_size=30),
+    fraction=st.floats(0.001, 0.5),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_both_sides_always_get_text_and_about_their_share(sizes, fraction, seed):
+    keys = documents(sizes)
+    if max(sizes) == 1 and len(sizes) == 1:
+        with pytest.raises(DataError, match="too short to split"):
+            split_documents(keys, fraction, seed)
+        return
+    try:
+        split = split_documents(keys, fraction, seed)
+    except DataError:
+        assert max(sizes) < 2
+        return
+    assert 0 < share(keys, split) < 1
+    assert share(keys, split) <= max(4 * fraction, 2 / sum(sizes))
+    if split.cut_document >= 0:
+        assert split.sides[split.cut_document] == "train"
+        assert 1 <= split.cut_byte < sizes[split.cut_document]
+
+
+def test_the_end_of_a_single_book_validates():
+    split = split_documents(documents([100_000]), 0.05, 1)
+    assert split.sides == ("train",)
+    assert (split.cut_document, split.cut_byte) == (0, 95_000)
+
+
+def test_a_few_books_lose_an_end_and_not_a_whole_one():
+    split = split_documents(documents([100_000, 90_000, 110_000]), 0.05, 1)
+    assert set(split.sides) == {"train"}
+    assert split.cut_document == 2
+
+
+@pytest.mark.parametrize(
+    ("parts", "cut", "beginning"),
+    [
+        (["one\ntwo\nthree\n"], 2, "one\n"),
+        (["one\ntwo\nthree\n"], 4, "one\ntwo\n"),
+        (["one\ntwo\nthree\n"], 9, "one\ntwo\n"),  # no line begins behind it: an earlier one does
+        (["one\n", "two\n", "three"], 6, "one\ntwo\n"),
+        (["no lines at all"], 5, "no li"),
+        (["漢字漢字"], 4, "漢字"),
+        (["漢字"], 1, "漢"),
+        (["a漢"], 3, "a"),
+        (["ab"], 1, "a"),
+    ],
+)
+def test_a_document_is_cut_at_a_lines_end_or_between_characters(parts, cut, beginning):
+    first, second = cut_parts(iter(parts), cut)
+    assert "".join(first) == beginning
+    assert beginning + "".join(second) == "".join(parts)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    parts=st.lists(st.text(st.sampled_from("a\n漢🙂"), min_size=1), min_size=1, max_size=5),
+    data=st.data(),
+)
+def test_cutting_loses_nothing(parts, data):
+    n_bytes = len("".join(parts).encode())
+    if n_bytes < 2:
+        return
+    cut = data.draw(st.integers(1, n_bytes - 1))
+    first, second = cut_parts(iter(parts), cut)
+    joined = "".join(first), "".join(second)
+    assert "".join(joined) == "".join(parts)
+    assert joined[1]
