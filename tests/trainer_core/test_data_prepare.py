@@ -81,7 +81,10 @@ def test_a_job_leaves_a_corpus_and_says_what_is_in_it(texts, tmp_path):
     assert values["skipped"] == {"binary": 1, "duplicate": 1}
     assert values["duplicates"] == 1
     assert values["seconds"] > 0
-    phases = list(dict.fromkeys(record.phase for record in records(folder, Progress)))
+    progress = records(folder, Progress)
+    assert len(progress) < 30, "progress is throttled"
+    assert all(0 <= record.done <= record.total for record in progress)
+    phases = list(dict.fromkeys(record.phase for record in progress))
     assert phases == [
         "looking for files",
         "reading",

@@ -128,7 +128,7 @@ def make_tokenizer(
     wanted = spec.tokenizer
     if isinstance(wanted, Gpt2Tokenizer):
         phase = "finding GPT-2's vocabulary"
-        vocabulary = gpt2.load(wanted.vocabulary_folder, lambda: report(phase, 0, 0, ""))
+        vocabulary = gpt2.load(wanted.vocabulary_folder, lambda: report(phase, 0, 1, ""))
         return RankTokenizer("gpt2", vocabulary)
     if isinstance(wanted, BpeTokenizer):
         return _learned(wanted, documents, split, spec.seed, report)
@@ -158,7 +158,7 @@ def _learned(
         report(LEARNING, min(done, total * 0.99), total, "bytes")
 
     vocabulary = learn_bpe(texts(), wanted.vocab_size - 1, poll)
-    report(LEARNING, 1, 1, "")
+    report(LEARNING, total, total, "bytes")
     return RankTokenizer("bpe", vocabulary)
 
 

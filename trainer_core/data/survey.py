@@ -39,7 +39,7 @@ def survey(source: Source, seed: int, skipped: Skipped, report: Report) -> list[
     Raises:
         DataError: A named path does not exist, or nothing in the source is usable text.
     """
-    files = sources.list_files(source, seed, skipped, lambda: report("looking for files", 0, 0, ""))
+    files = sources.list_files(source, seed, skipped, lambda: report("looking for files", 0, 1, ""))
     most = source.max_bytes if isinstance(source, PythonLibrary) else 0
     documents: list[Document] = []
     seen: set[bytes] = set()
@@ -65,7 +65,8 @@ def survey(source: Source, seed: int, skipped: Skipped, report: Report) -> list[
             break
     if not documents:
         raise _nothing_usable(source, skipped)
-    report("reading", 1, 1, "")
+    total, unit = (most, "bytes") if most else (len(files), "files")
+    report("reading", total, total, unit)
     return documents
 
 

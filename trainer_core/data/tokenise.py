@@ -81,7 +81,8 @@ def write_tokens(
             if part.ends:
                 writer.end(part.ends, part.path, n_bytes[part.side])
             done += part.n_bytes
-        report("tokenising", done, total, "bytes")
+        report("tokenising", min(done, total - 1), total, "bytes")
+    report("tokenising", total, total, "bytes")
 
 
 def ordered_map(work: Callable[[T], U], items: Iterator[T], workers: int) -> Iterator[U]:
