@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Literal
 import psutil
 
 import trainer_core
+from studio.runs.commands import send_patiently
 from studio.runs.launch import read_launch, write_launch
 from trainer_core import spec as specs
 from trainer_core.errors import JobFolderError, KnownError, LockedError, from_os_error
@@ -32,16 +34,18 @@ from trainer_core.protocol import (
     Pause,
     Stop,
     read_owner,
-    send_command,
 )
+from trainer_core.protocol.client import ConnectionLostError
 from trainer_core.status import LOG_FILE, SPEC_FILE, read_status
 
 STUDIO_LOG = "studio.log"
 HowEnded = Literal["asked", "terminated", "killed", "not_running", "left"]
 """Which rung of the ladder ended a job; `left`: the studio closed before it did."""
 
+CORE = (sys.executable, "-P", "-m", "trainer_core")
+"""-P: a file in the current folder must not take the place of a module."""
 _POLL_S = 0.05
-_LOOK_S = 1.0
+_LOOK_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Patience:
 
     listen_s: float = 20.0
     """For a process that was just started to listen."""
+    answer_s: float = 60.0
+    """For the answer to a command, which comes between two steps."""
     ask_s: float = 120.0
     """After the command; the time it takes to save does not count."""
     save_s: float = 900.0
@@ -67,11 +73,20 @@ class Supervisor:
     in threads of their own and return futures; `tasks.Tasks.follow` brings those to the UI.
     """
 
-    def __init__(self, home: Path, patience: Patience | None = None) -> None:
-        """Open `studio.log` in the home folder."""
+    def __init__(
+        self, home: Path, patience: Patience | None = None, command: Sequence[str] = CORE
+    ) -> None:
+        """Open `studio.log` in the home folder.
+
+        Args:
+            home: The data home.
+            patience: How long to wait where.
+            command: What `run FOLDER` is appended to.
+        """
         self.home = home
         self._patience = patience or Patience()
-        self._children: dict[Path, subprocess.Popen[bytes]] = {}
+        self._command = tuple(command)
+        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._guard = threading.Lock()
         self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="supervisor")
@@ -87,7 +102,7 @@ class Supervisor:
         self._threads.shutdown(wait=True, cancel_futures=True)
         self.reap()
         with self._guard:
-            for child in self._children.values():
+            for _, child in self._children:
                 child.returncode = 0  # it outlives us on purpose: keep Popen from complaining
             self._children.clear()
         self._log.removeHandler(self._handler)
@@ -138,27 +153,22 @@ class Supervisor:
         began_s = time.time()
         try:
             with (folder / LOG_FILE).open("ab") as log:
-                child = _spawn(folder, log.fileno())
+                child = _spawn([*self._command, "run", str(folder)], folder, log.fileno())
             write_launch(folder, child.pid, began_s)
         except OSError as error:
             raise from_os_error(error, "starting the job") from error
         with self._guard:
-            self._children[folder] = child
+            self._children.append((folder.name, child))
         self._log.info("%s: %s as process %d", folder.name, how, child.pid)
         return child.pid
 
     def reap(self) -> None:
         """Take away what is left of ended processes; cheap, called often."""
         with self._guard:
-            ended = [
-                (folder, child)
-                for folder, child in self._children.items()
-                if child.poll() is not None
-            ]
-            for folder, _ in ended:
-                del self._children[folder]
-        for folder, child in ended:
-            self._log.info("%s: process %d ended with %s", folder.name, child.pid, child.returncode)
+            ended = [pair for pair in self._children if pair[1].poll() is not None]
+            self._children = [pair for pair in self._children if pair not in ended]
+        for name, child in ended:
+            self._log.info("%s: process %d ended with %s", name, child.pid, child.returncode)
 
     # --- commands ------------------------------------------------------------------------------
 
@@ -180,7 +190,7 @@ class Supervisor:
         deadline = time.monotonic() + self._patience.listen_s
         while True:
             try:
-                send_command(folder, message)
+                send_patiently(folder, message, self._patience.answer_s, self._closing)
             except KnownError as error:
                 starting = _process_of(folder) is not None and not _listens(folder)
                 if starting and time.monotonic() < deadline and not self._closing.wait(_POLL_S):
@@ -193,9 +203,9 @@ class Supervisor:
     def _pause(self, folder: Path) -> None:
         try:
             self._ask(folder, Pause())
-        except KnownError:
+        except ConnectionLostError:
             process = _process_of(folder)
-            if process is None or not _listens(folder):
+            if process is None:
                 raise
             self._signal(folder, process, "SIGTERM")
 
@@ -203,19 +213,25 @@ class Supervisor:
         process = _process_of(folder)
         if process is None:
             return "not_running"
-        with contextlib.suppress(KnownError):  # logged there; the next rungs need no answer
+        heard = True
+        try:
             self._ask(folder, Stop())
-            if self._wait_until_gone(folder, process, self._patience.ask_s):
-                return self._ended(folder, "asked")
-        for name, rung, patience_s in (
+        except ConnectionLostError:
+            heard = False  # there is nobody to wait for: on to the next rung
+        except KnownError:
+            pass  # logged; it may still do as it was asked
+        if heard and self._wait_until_gone(folder, process, self._patience.ask_s):
+            return self._ended(folder, "asked")
+        rungs: tuple[tuple[str, HowEnded, float], ...] = (
             ("SIGTERM", "terminated", self._patience.terminate_s),
             ("SIGKILL", "killed", self._patience.kill_s),
-        ):
+        )
+        for name, rung, patience_s in rungs:
             if self._closing.is_set():
                 return self._ended(folder, "left")
             self._signal(folder, process, name)
             if self._wait_until_gone(folder, process, patience_s):
-                return self._ended(folder, "terminated" if rung == "terminated" else "killed")
+                return self._ended(folder, rung)
         self._log.error("%s: process %d cannot be ended", folder.name, process.pid)
         raise KnownError(
             f"Process {process.pid} cannot be ended.",
@@ -287,15 +303,13 @@ def freeze_spec(folder: Path, spec: specs.JobSpec) -> None:
         raise
 
 
-def _spawn(folder: Path, log: int) -> subprocess.Popen[bytes]:
-    """Start `python -m trainer_core run <folder>`, free of this process's session and files."""
+def _spawn(command: list[str], folder: Path, log: int) -> subprocess.Popen[bytes]:
+    """Start a command, free of this process's session and files."""
     environment = dict(os.environ)
     source = str(Path(trainer_core.__file__).parents[1])
     others = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join([source, others] if others else [source])
     environment["PYTHONUNBUFFERED"] = environment["PYTHONFAULTHANDLER"] = "1"
-    # -P: a file in the current folder must not take the place of a module.
-    command = [sys.executable, "-P", "-m", "trainer_core", "run", str(folder)]
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
@@ -312,10 +326,13 @@ def _spawn(folder: Path, log: int) -> subprocess.Popen[bytes]:
 
 
 def _process_of(folder: Path) -> Owner | None:
-    """The living process of a job folder: the one that took it, or one that was just started.
+    """The process at work in a folder: the one that took it, or one that was just started.
+
+    One that has written its last record is on its way out and does not count.
 
     Raises:
         LockedError: It runs on another computer, out of reach.
+        JobFolderError: The journal is damaged at its head or of a newer version.
     """
     owner = read_owner(folder)
     if owner is not None and owner.alive and not _has_ended(folder, owner):
@@ -327,16 +344,13 @@ def _process_of(folder: Path) -> Owner | None:
             )
         return owner
     launch = read_launch(folder)
-    return launch.process if launch is not None and launch.alive else None
+    if launch is None or not launch.alive:
+        return None
+    status = read_status(folder)
+    return launch.process if status.started_s < launch.time_s or status.ended is None else None
 
 
 def _has_ended(folder: Path, owner: Owner) -> bool:
-    """Whether an owner from another computer has written its last word.
-
-    Its process cannot be asked whether it lives, so its journal decides.
-    """
-    if owner.host == socket.gethostname():
-        return False
     status = read_status(folder)
     return status.ended is not None and status.pid == owner.pid
 
