@@ -98,16 +98,16 @@ require_system() { # what they are for, rows
     where="$(distribution)"
     column="${where%%|*}"
     command="${where#*|}"
-    packages="$(printf '%s\n' "$2" | cut -d'|' -f"$column" | sort -u | tr '\n' ' ')"
+    packages="$(printf '%s\n' "$2" | cut -d'|' -f"$column" | sed '/^$/d' | sort -u | tr '\n' ' ')"
     packages="${packages% }"
     if [ "$command" = "apt-get install -y" ] && [ "$(id -u)" = 0 ] && [ ! -t 0 ]; then
         install_system_packages "$packages"
         return 0
     fi
-    local line="$packages"
-    if [ -n "$command" ]; then line="sudo $command $packages"; fi
+    local line="Install what Debian calls:  $packages"
+    if [ -n "$command" ]; then line="Install them with:  sudo $command $packages"; fi
     die "$1 needs system packages that are not installed. Nothing was changed." \
-        "Install them with:  $line" "Then run this again."
+        "$line" "Then run this again."
 }
 
 # --- Python ----------------------------------------------------------------------------------
