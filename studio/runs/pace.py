@@ -21,7 +21,7 @@ from trainer_core.spec import TrainSpec
 _WINDOW_STEPS = 500
 _ENOUGH_STEPS = 5
 """A session with fewer steps than this says too little: warm-up, compile, cold caches."""
-_ROUNDS_AVERAGED = 10
+_ROUNDS_AVERAGED = 40
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,14 @@ def measure_pace(
         return Pace(per_step, 0.0)
     if per_step is None:
         return Pace()
-    overhead = _overhead_per_step(steps, session_starts, validations)
-    if overhead is not None:
-        return Pace(per_step, left * (per_step + overhead))
-    validating = _times(done, spec.budget.steps, spec.evaluation.every_steps)
-    saving = _times(done, spec.budget.steps, spec.checkpoint.every_steps)
-    seconds = left * per_step
-    seconds += validating * _mean([validation.seconds for validation in validations])
-    seconds += saving * _mean([checkpoint.seconds for checkpoint in checkpoints])
-    return Pace(per_step, seconds)
+    rounds = _times(done, spec.budget.steps, spec.evaluation.every_steps)
+    round_s = _seconds_per_round(steps, session_starts, validations)
+    if round_s is not None:
+        return Pace(per_step, left * per_step + rounds * round_s)
+    saves = _times(done, spec.budget.steps, spec.checkpoint.every_steps)
+    between = rounds * _mean([validation.seconds for validation in validations])
+    between += saves * _mean([checkpoint.seconds for checkpoint in checkpoints])
+    return Pace(per_step, left * per_step + between)
 
 
 def step_seconds(steps: StepSeries, first: int, end: int) -> NDArray[np.float64]:
@@ -89,29 +88,27 @@ def step_seconds(steps: StepSeries, first: int, end: int) -> NDArray[np.float64]
     return np.where(np.isfinite(seconds) & (seconds > 0), seconds, np.nan)
 
 
-def _overhead_per_step(
+def _seconds_per_round(
     steps: StepSeries, session_starts: Sequence[SessionStart], validations: Sequence[Validated]
 ) -> float | None:
-    """Seconds per step beyond the step itself, between the newest validations.
+    """Seconds between steps for each validation, on average over the newest rounds.
 
     From one validation to the next passes exactly one round of everything that happens between
     steps: a validation, the checkpoints, the samples. Rounds that a pause falls into do not count.
     """
     starts = [start.time_s for start in session_starts]
-    wall_s = work_s = 0.0
-    counted = rounds = 0
+    between_s = 0.0
+    rounds = 0
     for earlier, later in reversed(list(pairwise(validations))):
         paused = any(earlier.time_s < start <= later.time_s for start in starts)
         if paused or later.step <= earlier.step or later.step > steps.n:
             continue
-        seconds = step_seconds(steps, earlier.step, later.step)
-        wall_s += later.time_s - earlier.time_s
-        work_s += float(np.nansum(seconds))
-        counted += later.step - earlier.step
+        work_s = float(np.nansum(step_seconds(steps, earlier.step, later.step)))
+        between_s += max(0.0, later.time_s - earlier.time_s - work_s)
         rounds += 1
         if rounds == _ROUNDS_AVERAGED:
             break
-    return max(0.0, wall_s - work_s) / counted if counted else None
+    return between_s / rounds if rounds else None
 
 
 def _times(done: int, total: int, every: int) -> int:
