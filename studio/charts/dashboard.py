@@ -87,6 +87,18 @@ class Dashboard(QWidget):
         self.loss.content.log_y = log
         self.loss.refresh()
 
+    def steps_in_view(self) -> tuple[int, int]:
+        """First and last step that the charts show."""
+        if not self.link.zoomed or not len(self.steps.timeline):
+            return 1, max(len(self.steps.timeline), 1)
+        low, high = self.link.visible()
+        mode = self.link.mode
+        first, last = (
+            self.steps.timeline.step_at(mode, low),
+            self.steps.timeline.step_at(mode, high),
+        )
+        return first or 1, last or 1
+
     @property
     def charts(self) -> list[PlotCanvas]:
         """Every chart, for export."""

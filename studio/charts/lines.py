@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.charts.axis import Scale
-from studio.charts.pyramid import IndexArray, Pyramid
+from studio.charts.pyramid import FloatArray, IndexArray, Pyramid
 from studio.charts.smoothing import RunningMean
 
 XMode = Literal["steps", "tokens", "time"]
@@ -117,9 +117,14 @@ class Line:
         row = self.timeline.row_of_step(step)
         if row is None or row >= len(self.pyramid):
             return float("nan")
+        return float(self.shown(np.array([row]), smooth)[0])
+
+    def shown(self, rows: IndexArray, smooth: int) -> FloatArray:
+        """Values at rows, (k,), or their means; see `value_at`."""
         if smooth > 1:
-            return float(self.mean.at([row], smooth_window([row], smooth))[0])
-        return float(self.pyramid.values[row])
+            return self.mean.at(rows, smooth_window(rows, smooth))
+        found: FloatArray = self.pyramid.values[rows]
+        return found
 
 
 @dataclass(frozen=True)
@@ -177,11 +182,7 @@ def smooth_window(rows: npt.ArrayLike, smooth: int) -> IndexArray:
 
 def _whole(line: Line, mode: XMode, scale: Scale, smooth: int, rows: IndexArray) -> Trace:
     x = scale.pixels(line.timeline.at(mode, rows))
-    if smooth > 1:
-        y = line.mean.at(rows, smooth_window(rows, smooth))
-    else:
-        y = line.pyramid.values[rows]
-    return Trace(x, y.astype(np.float64), True)
+    return Trace(x, line.shown(rows, smooth).astype(np.float64), True)
 
 
 def _extremes(x: Doubles, low: Doubles, high: Doubles) -> Trace:
