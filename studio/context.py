@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from studio.theme import Theme
 
 if TYPE_CHECKING:
+    from PySide6.QtCore import QSettings
+
     from studio.keeper import Keeper
     from studio.runs.supervisor import Supervisor
     from studio.storage.library import Library
@@ -29,6 +31,7 @@ class Context:
         supervisor: Starts and stops jobs.
         keeper: Follows runs until they rest; told of each run that is started or resumed.
         theme: The look in force.
+        settings: What belongs to this window alone, such as the theme; works while read-only.
         navigate: Opens a page by key with a target.
         toast: Shows an error above the page without leaving it.
     """
@@ -40,5 +43,6 @@ class Context:
     supervisor: Supervisor
     keeper: Keeper
     theme: Theme
+    settings: QSettings
     navigate: Callable[[str, object | None], None]
     toast: Callable[[BaseException], None]

@@ -10,7 +10,7 @@ RoleName = Literal["accent", "ok", "warn", "danger", "info", "neutral"]
 
 @dataclass(frozen=True)
 class Role:
-    """A meaning that has a colour: as a foreground, as a soft ground, and as text on that ground."""
+    """A meaning that has a colour: as a foreground, as a soft ground, and as text on that."""
 
     fg: str
     soft: str

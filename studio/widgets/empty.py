@@ -91,10 +91,12 @@ class ErrorCard(QWidget):
     Signals:
         clicked: The action was asked for.
         dismissed: The user has read it.
+        size_changed: The details were unfolded or folded.
     """
 
     clicked = Signal()
     dismissed = Signal()
+    size_changed = Signal()
 
     def __init__(
         self,
@@ -127,7 +129,7 @@ class ErrorCard(QWidget):
         """A soft danger ground with its sign."""
         role = theme().palette.danger
         painter = painter_for(self)
-        rounded_box(painter, QRectF(self.rect()), 8, fill=role.soft, border=role.fg)
+        rounded_box(painter, QRectF(self.rect()), 8, fill=role.soft)
         draw_icon(painter, "triangle-alert", role.on_soft, 16, 16)
         painter.end()
 
@@ -165,6 +167,7 @@ class ErrorCard(QWidget):
         shown = self._details.isHidden()
         self._details.setVisible(shown)
         self._fold.set_text("Hide details" if shown else "Show details")
+        self.size_changed.emit()
 
 
 def describe(error: BaseException) -> tuple[str, str, str]:

@@ -34,6 +34,12 @@ class _View(KeyboardFocus, QTableView):
     enter_pressed = Signal()
     menu_pressed = Signal(QPoint)
     tip_wanted = Signal(QModelIndex, QPoint)
+    resized = Signal()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Tell that the columns may share another width."""
+        super().resizeEvent(event)
+        self.resized.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter opens the row."""
@@ -155,11 +161,6 @@ class DataTable(QWidget):
         rows = self.model.rowCount() if self._fit_rows else min(self.model.rowCount(), 6)
         return QSize(640, HEADER_PX + rows * ROW_PX + 2)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Share out the width."""
-        super().resizeEvent(event)
-        self._share_width()
-
     def paintEvent(self, event: QPaintEvent) -> None:
         """The frame."""
         p = theme().palette
@@ -204,6 +205,7 @@ class DataTable(QWidget):
 
     def _connect(self) -> None:
         view = self.view
+        view.resized.connect(self._share_width)
         view.entered_row.connect(self._on_row_entered)
         view.left.connect(self._on_left)
         view.enter_pressed.connect(self._on_enter_pressed)

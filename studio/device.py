@@ -1,0 +1,179 @@
+"""What this computer is made of and how busy it is. An absent GPU is a normal state."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import re
+import sys
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PERIOD_S = 1.5
+_GIB = 2**30
+_NOISE = re.compile(
+    r"\((R|TM|C)\)|\b(NVIDIA|GeForce|CPU|Processor|\d+-Core|with Radeon.*|Intel|AMD)\b|@.*$", re.I
+)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """What does not change while the program runs."""
+
+    cpu: str
+    cores: int
+    ram_gib: float
+    gpu: str | None = None
+    """Short name of the first GPU that the NVIDIA driver knows, or None."""
+    vram_gib: float = 0.0
+    driver: str = ""
+    no_gpu: str = ""
+    """Why there is none, in a few words."""
+
+    @property
+    def trains_on(self) -> str:
+        """The name of what a training would run on."""
+        return self.gpu or self.cpu
+
+
+@dataclass(frozen=True)
+class DeviceReading:
+    """One sample. GPU fields are None without a GPU or when its driver does not tell them."""
+
+    facts: DeviceFacts
+    cpu_pct: float
+    ram_used_gib: float
+    vram_used_gib: float | None = None
+    gpu_pct: float | None = None
+    gpu_temp_c: float | None = None
+
+
+def short_name(name: str) -> str:
+    """A processor's name without its trade marks: `RTX 3090`, `Core i7-9700K`, `Ryzen 9 5950X`."""
+    return " ".join(_NOISE.sub(" ", name).split()) or name.strip()
+
+
+def cpu_name() -> str:
+    """The processor's short name, or its architecture where the system does not tell the name."""
+    found = _linux_cpu_name() or _windows_cpu_name()
+    return short_name(found or platform.processor() or platform.machine() or "CPU")
+
+
+def _linux_cpu_name() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    line = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
+    return line[1] if line else ""
+
+
+def _windows_cpu_name() -> str:
+    if sys.platform == "win32":
+        import winreg
+
+        try:
+            place = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0])
+        except OSError:
+            return ""
+    return ""
+
+
+class Nvml:
+    """The NVIDIA driver's own figures, through pynvml; `handle` is None where there is no GPU."""
+
+    def __init__(self) -> None:
+        self.why = "No NVIDIA GPU"
+        self.handle: Any = None
+        try:
+            import pynvml
+        except ImportError:
+            self.why = "pynvml is not installed"
+            return
+        self._nvml = pynvml
+        try:
+            pynvml.nvmlInit()
+            if pynvml.nvmlDeviceGetCount():
+                self.handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+        except pynvml.NVMLError as error:
+            # Without a driver its library is not found: that is a computer without NVIDIA GPU.
+            if not isinstance(error, pynvml.NVMLError_LibraryNotFound):
+                self.why = f"NVIDIA driver: {error}"
+
+    def ask(self, function: str, *args: int) -> Any:  # noqa: ANN401 - pynvml is untyped
+        """The answer of an NVML function for the GPU; None when it is not supported."""
+        if self.handle is None:
+            return None
+        try:
+            return getattr(self._nvml, function)(self.handle, *args)
+        except self._nvml.NVMLError:
+            return None
+
+    def name(self) -> str:
+        """The GPU's full name."""
+        found = self.ask("nvmlDeviceGetName")
+        return found.decode() if isinstance(found, bytes) else str(found or "GPU")
+
+    def driver(self) -> str:
+        """The driver's version, or an empty string."""
+        try:
+            found = self._nvml.nvmlSystemGetDriverVersion()
+        except self._nvml.NVMLError:
+            return ""
+        return found.decode() if isinstance(found, bytes) else str(found)
+
+
+_guard = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _nvml() -> Nvml:
+    return Nvml()
+
+
+@lru_cache(maxsize=1)
+def _facts() -> DeviceFacts:
+    nvml = _nvml()
+    memory = nvml.ask("nvmlDeviceGetMemoryInfo")
+    has_gpu = nvml.handle is not None
+    return DeviceFacts(
+        cpu=cpu_name(),
+        cores=psutil.cpu_count() or 1,
+        ram_gib=psutil.virtual_memory().total / _GIB,
+        gpu=short_name(nvml.name()) if has_gpu else None,
+        vram_gib=memory.total / _GIB if memory is not None else 0.0,
+        driver=nvml.driver() if has_gpu else "",
+        no_gpu="" if has_gpu else nvml.why,
+    )
+
+
+def read_facts() -> DeviceFacts:
+    """What this computer is made of; slow the first time, so not for the UI thread."""
+    with _guard:
+        return _facts()
+
+
+def read_device() -> DeviceReading:
+    """One sample; CPU use is since the call before. Not for the UI thread."""
+    with _guard:
+        facts, nvml = _facts(), _nvml()
+        memory = nvml.ask("nvmlDeviceGetMemoryInfo")
+        use = nvml.ask("nvmlDeviceGetUtilizationRates")
+        temperature = nvml.ask("nvmlDeviceGetTemperature", 0)
+    ram = psutil.virtual_memory()
+    return DeviceReading(
+        facts=facts,
+        cpu_pct=psutil.cpu_percent(),
+        ram_used_gib=(ram.total - ram.available) / _GIB,
+        vram_used_gib=memory.used / _GIB if memory is not None else None,
+        gpu_pct=float(use.gpu) if use is not None else None,
+        gpu_temp_c=float(temperature) if temperature is not None else None,
+    )

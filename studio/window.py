@@ -1,0 +1,286 @@
+"""The window: navigation, pages made when first opened, history, keys, notes and errors."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from PySide6.QtCore import QByteArray, QEvent, QSettings, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from studio.context import Context
+from studio.history import History, Place
+from studio.pages.page import Page
+from studio.widgets.empty import ErrorCard, LoadingBlocks
+from studio.widgets.nav import DESTINATIONS, NavRail
+from studio.widgets.notice import Notice
+from studio.widgets.paint import repaint_on_theme
+from studio.widgets.search_popup import Answer, SearchPopup
+from studio.widgets.toast import Toasts
+
+COLLAPSE_BELOW_PX = 1320
+DEFAULT_SIZE_PX = (1440, 900)
+MINIMUM_SIZE_PX = (1180, 720)
+
+PAGES: dict[str, str] = {
+    # Imported when first opened: the window is painted before anything heavy is read.
+    "home": "studio.pages.home:HomePage",
+    "runs": "studio.pages.runs:RunsPage",
+    "run": "studio.pages.run:RunPage",
+    "data": "studio.pages.data:DataPage",
+    "playground": "studio.pages.playground:PlaygroundPage",
+    "compare": "studio.pages.compare:ComparePage",
+    "settings": "studio.pages.settings:SettingsPage",
+    "wizard": "studio.pages.wizard:WizardPage",
+}
+_REMEMBERED = {destination.key for destination in DESTINATIONS}
+_log = logging.getLogger(__name__)
+
+
+class MainWindow(QWidget):
+    """The one window of the studio. Until `set_context` it shows that it is loading.
+
+    Args:
+        settings: Where geometry and the last page are kept.
+
+    Signals:
+        painted: The window was painted for the first time.
+        page_shown(str): A page was opened; carries its key.
+        closed: The window is closing.
+    """
+
+    painted = Signal()
+    page_shown = Signal(str)
+    closed = Signal()
+
+    def __init__(self, settings: QSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._context: Context | None = None
+        self._pages: dict[str, Page] = {}
+        self._current = ""
+        self._history = History()
+        self._was_painted = False
+        self.setWindowTitle("Hearth")
+        self.setMinimumSize(*MINIMUM_SIZE_PX)
+        self.nav = NavRail()
+        self.notice = Notice()
+        self.stack = QStackedWidget()
+        self._lay_out()
+        self.toasts = Toasts(self.stack)
+        self.search = SearchPopup(self, self._find)
+        self.search.opened.connect(self._on_answer_opened)
+        self.nav.chosen.connect(self.navigate)
+        self._add_shortcuts()
+        self._restore_geometry()
+        repaint_on_theme(self)
+
+    # --- content ---
+
+    def set_context(self, context: Context) -> None:
+        """Take up work: from now on pages can be opened."""
+        self._context = context
+        context.tasks.failed.connect(self.show_error)
+        if context.library.read_only:
+            self.notice.show_text(
+                f"{context.library.read_only_reason} You can look at everything here,"
+                " but changes are made there.",
+                "lock",
+            )
+
+    def show_start_error(self, error: BaseException, retry: Callable[[], None]) -> None:
+        """Say why the library cannot be opened, in place of a page."""
+        card = ErrorCard(error, _details(error), button="Try again")
+        card.clicked.connect(retry)
+        self._show_alone(card)
+
+    def navigate(self, page: str, target: object | None = None) -> None:
+        """Open a page.
+
+        Args:
+            page: A key of `PAGES`.
+            target: What to show there, such as a run's id.
+        """
+        if self._context is None:
+            return
+        self._history.go(Place(page, target))
+        self._open(page, target)
+
+    def go_back(self) -> None:
+        """Open what was shown before."""
+        place = self._history.back()
+        if place is not None:
+            self._open(place.page, place.target)
+
+    def go_forward(self) -> None:
+        """Undo going back."""
+        place = self._history.forward()
+        if place is not None:
+            self._open(place.page, place.target)
+
+    @property
+    def current_page(self) -> str:
+        """Key of the page that is shown."""
+        return self._current
+
+    def page(self, key: str) -> Page | None:
+        """A page that was opened before."""
+        return self._pages.get(key)
+
+    def open_last(self) -> None:
+        """Open the page that was open when the window was last closed."""
+        wanted = str(self._settings.value("window/page", "home"))
+        self.navigate(wanted if wanted in _REMEMBERED else "home")
+
+    def show_error(self, error: BaseException) -> None:
+        """Show an error above the page; bugs come with their traceback."""
+        self.toasts.add(error, _details(error))
+
+    def call_up_search(self, right: int | None = None) -> None:
+        """Open the search, with its right edge at a pixel column when given."""
+        if self._context is not None:
+            self.search.call_up(right)
+
+    # --- Qt ---
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow window has a narrow navigation."""
+        super().resizeEvent(event)
+        self.nav.set_collapsed(self.width() < COLLAPSE_BELOW_PX)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Tell of the first paint, once it is on its way to the screen."""
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            self.painted.emit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """A page need not work while the window is minimised."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange and self._current in self._pages:
+            page = self._pages[self._current]
+            page.hidden() if self.isMinimized() else page.shown()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember place and size. Jobs go on."""
+        self._settings.setValue("window/geometry", self.saveGeometry())
+        if self._current in self._pages:
+            nav_key = self._pages[self._current].nav_key or self._current
+            self._settings.setValue("window/page", nav_key)
+            self._pages[self._current].hidden()
+        self._settings.sync()
+        self.closed.emit()
+        super().closeEvent(event)
+
+    # --- parts ---
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(self.notice)
+        right.addWidget(self.stack, 1)
+        row.addWidget(self.nav)
+        row.addLayout(right, 1)
+        loading = QWidget()
+        column = QVBoxLayout(loading)
+        column.setContentsMargins(24, 72, 24, 24)
+        column.addWidget(LoadingBlocks(rows=5, height=88))
+        column.addStretch(1)
+        self.stack.addWidget(loading)
+
+    def _add_shortcuts(self) -> None:
+        def bind(keys: str, action: Callable[[], object]) -> None:
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+            shortcut.activated.connect(action)
+
+        for number, destination in enumerate(DESTINATIONS, 1):
+            bind(f"Ctrl+{number}", partial(self.navigate, destination.key))
+        bind("Ctrl+K", self.call_up_search)
+        bind("Ctrl+N", lambda: self.navigate("wizard"))
+        bind("Alt+Left", self.go_back)
+        bind("Alt+Right", self.go_forward)
+
+    def _restore_geometry(self) -> None:
+        kept = self._settings.value("window/geometry")
+        if not (isinstance(kept, QByteArray) and self.restoreGeometry(kept)):
+            self.resize(*DEFAULT_SIZE_PX)
+
+    def _open(self, key: str, target: object | None) -> None:
+        try:
+            page = self._pages.get(key) or self._make(key)
+            if self._current and self._current != key and self._current in self._pages:
+                self._pages[self._current].hidden()
+            self._current = key
+            self.stack.setCurrentWidget(page)
+            self.nav.set_current(page.nav_key or key)
+            page.open(target)
+            page.shown()
+        except Exception as error:  # noqa: BLE001 - a broken page must not take the window with it
+            _log.exception("the page %s could not be opened", key)
+            self._current = key
+            self._show_alone(ErrorCard(error, _details(error)))
+        self.toasts.raise_()
+        self.page_shown.emit(key)
+
+    def _make(self, key: str) -> Page:
+        module, _, name = PAGES[key].partition(":")
+        made = getattr(importlib.import_module(module), name)(self._context)
+        if not isinstance(made, Page):
+            raise TypeError(f"{PAGES[key]} is not a page")
+        made.navigate_requested.connect(self.navigate)
+        self._pages[key] = made
+        self.stack.addWidget(made)
+        return made
+
+    def _show_alone(self, card: ErrorCard) -> None:
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(24, 24, 24, 24)
+        column.addWidget(card)
+        column.addStretch(1)
+        self.stack.addWidget(holder)
+        self.stack.setCurrentWidget(holder)
+
+    # --- search ---
+
+    def _find(self, text: str, show: Callable[[Sequence[Answer]], None]) -> None:
+        if self._context is None:
+            return
+        library = self._context.library
+        self._context.tasks.run_op(
+            lambda: [
+                Answer(found.title, found.context, *_WHERE[found.kind], found.id)
+                for found in library.search(text, limit=8)
+            ],
+            show,
+            owner=self.search,
+        )
+
+    def _on_answer_opened(self, answer: Answer) -> None:
+        self.navigate(answer.page, answer.target)
+
+
+_WHERE: dict[str, tuple[str, str]] = {
+    # kind: icon, page
+    "project": ("layout-grid", "runs"),
+    "run": ("activity", "run"),
+    "dataset": ("database", "data"),
+}
+
+
+def _details(error: BaseException) -> str:
+    """The traceback of a bug; nothing for what the user can act on."""
+    from trainer_core.errors import KnownError
+
+    if isinstance(error, KnownError):
+        return ""
+    return "".join(traceback.format_exception(error))
