@@ -30,7 +30,7 @@ from trainer_core.records import CheckpointSaved
 from trainer_core.train import meter
 from trainer_core.train.checkpoint import checkpoint_steps, open_checkpoint
 
-STEPS = 400
+STEPS = 240
 
 
 @pytest.fixture(scope="module")

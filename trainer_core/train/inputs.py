@@ -37,13 +37,10 @@ class Inputs:
     @property
     def fingerprints(self) -> Fingerprints:
         """What a resumed training must find again."""
-        index = ""
-        if self.index is not None:
-            index = f"{self.index.corpus_fingerprint}-{self.index.max_length}"
         return Fingerprints(
             corpus=self.corpus.fingerprint,
             tokenizer=self.corpus.tokenizer.fingerprint,
-            index=index,
+            index=self.index.fingerprint if self.index is not None else "",
         )
 
     @property
