@@ -61,7 +61,7 @@ class _Chart(QWidget):
 
     def sizeHint(self) -> QSize:
         """Some room."""
-        return QSize(320, 260)
+        return QSize(320, 150)
 
     def event(self, event: object) -> bool:
         """Explain the bar under the pointer."""
@@ -199,14 +199,18 @@ class LengthChart(_Chart):
         palette = theme().palette
         median_x = x_of(self._median)
         context_x = x_of(self._context) if self._context else math.inf
+        painter.setFont(font("label"))
+        context = f"context {whole(self._context)}"
+        taken = painter.fontMetrics().horizontalAdvance(context) + 14
         painter.setFont(font("axis"))
         label = f"median {whole(self._median)}"
         width = painter.fontMetrics().horizontalAdvance(label)
         left = median_x - width / 2
-        if left < context_x + 4 and left + width > context_x - 6:
-            left = context_x - width - 8 if median_x <= context_x else context_x + 90
+        if context_x - width - 8 < left < context_x + taken:
+            left = context_x - width - 8 if median_x <= context_x else context_x + taken
+        left = min(max(left, 0.0), self.width() - width)
         painter.setPen(QColor(palette.muted))
-        painter.drawText(QPointF(max(left, 0), area.top() - 12), label)
+        painter.drawText(QPointF(left, area.top() - 12), label)
         painter.fillRect(QRectF(median_x, area.top() - 6, 1, 6), QColor(palette.muted))
         if self._context:
             pen = QPen(QColor(palette.text), 1)
@@ -214,7 +218,7 @@ class LengthChart(_Chart):
             painter.setPen(pen)
             painter.drawLine(QPointF(context_x, 4), QPointF(context_x, area.bottom()))
             painter.setFont(font("label"))
-            painter.drawText(QPointF(context_x + 6, 14), f"context {whole(self._context)}")
+            painter.drawText(QPointF(context_x + 6, 14), context)
 
 
 class MatchChart(_Chart):

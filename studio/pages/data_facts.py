@@ -17,7 +17,7 @@ from studio.storage.rows import DatasetRow
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError
 from trainer_core.records import MATCH_BUCKETS
-from trainer_core.status import SPEC_FILE, JobStatus, read_status
+from trainer_core.status import SPEC_FILE, JobStatus
 
 MANIFEST_FILE = "manifest.json"
 STATISTICS_FILE = "statistics.json"
@@ -190,24 +190,44 @@ class DatasetFacts:
         return sum(group.count for group in groups if group.level != "info")
 
 
-def read_facts(dataset: DatasetRow) -> DatasetFacts:
-    """Read a dataset's folders; blocks on the disk, so for a worker thread."""
-    try:
-        prepare = read_status(dataset.folder)
-        index = read_status(dataset.index_folder) if dataset.index_folder else None
-    except KnownError as error:
-        return DatasetFacts(dataset, JobStatus(), problem=error)
+@dataclass(frozen=True)
+class CorpusFiles:
+    """What lies in a dataset's corpus folder; None for what is not there or cannot be read."""
+
+    manifest: ManifestFacts | None = None
+    statistics: StatisticsFacts | None = None
+    is_code: bool = False
+
+
+def read_corpus(dataset: DatasetRow) -> CorpusFiles:
+    """Read a dataset's corpus folder; blocks on the disk, so for a worker thread."""
     corpus = dataset.corpus_folder
+    return CorpusFiles(
+        manifest=_load(corpus / MANIFEST_FILE, ManifestFacts),
+        statistics=_load(corpus / STATISTICS_FILE, StatisticsFacts),
+        is_code=reads_code(dataset.folder),
+    )
+
+
+def make_facts(
+    dataset: DatasetRow,
+    files: CorpusFiles,
+    prepare: JobStatus,
+    index: JobStatus | None,
+    problem: KnownError | None = None,
+) -> DatasetFacts:
+    """Everything about a dataset, from its files and its two jobs."""
     result = index.result if index is not None else {}
     return DatasetFacts(
         dataset,
         prepare,
         index,
-        manifest=_load(corpus / MANIFEST_FILE, ManifestFacts),
-        statistics=_load(corpus / STATISTICS_FILE, StatisticsFacts),
+        manifest=files.manifest,
+        statistics=files.statistics,
         matches=match_bars(result),
         repeated_share=_share(result.get("repeated_share")),
-        is_code=reads_code(dataset.folder),
+        is_code=files.is_code,
+        problem=problem,
     )
 
 

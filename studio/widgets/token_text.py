@@ -26,6 +26,9 @@ from studio.widgets.token_run import Colouring, TextToken, TokenRun
 
 _RADIUS = 4.0
 _UNDERLINE = 2.0
+_BLANK_HEIGHT = 8.0
+_CODE_LINES = 0.84
+"""Height of a line of code, to one of prose."""
 _APPEND_INTERVAL_MS = 16
 _ACCESSIBLE_INTERVAL_MS = 500
 
@@ -58,8 +61,7 @@ class TokenText(QAbstractScrollArea):
         super().__init__(parent)
         self._role: FontRole = role
         self._monospace = False
-        self._line_height = line_height
-        self._blank_height = 8.0
+        self._prose_line_height = self._line_height = line_height
         self._margin = margin
         self._hovered = -1
         self._pinned = -1
@@ -168,25 +170,27 @@ class TokenText(QAbstractScrollArea):
     def set_monospace(self, on: bool) -> None:
         """Use a fixed-width font, as code wants it."""
         self._monospace = on
-        self._line_height = 24.0 if on else 29.0
-        self._blank_height = self._line_height if on else 8.0
+        self._line_height = (
+            round(self._prose_line_height * _CODE_LINES) if on else (self._prose_line_height)
+        )
         self.verticalScrollBar().setSingleStep(int(self._line_height))
         self._lay_out_again()
 
     def _style(self) -> LineStyle:
+        marks = self._run.colouring is Colouring.BOUNDARIES
         return LineStyle(
             font=self._font(),
             foregrounds=[QColor(step.text) for step in theme().palette.heat],
             line_height=self._line_height,
-            blank_height=self._blank_height,
-            mark_blanks=self._run.colouring is Colouring.BOUNDARIES,
+            blank_height=self._line_height if marks or self._monospace else _BLANK_HEIGHT,
+            mark_blanks=marks,
         )
 
     def _font(self) -> QFont:
         if not self._monospace:
             return font(self._role)
         code = font("mono", QFont.Weight.Normal)
-        code.setPixelSize(13)
+        code.setPixelSize(max(font(self._role).pixelSize() - 2, 11))
         return code
 
     def _on_theme_changed(self) -> None:

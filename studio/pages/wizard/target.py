@@ -1,0 +1,20 @@
+"""What the wizard can be opened with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class WizardTarget:
+    """A start for the draft; what is None is asked.
+
+    Attributes:
+        dataset_id: Train on this dataset.
+        project_id: The run belongs to this project.
+        run_id: Begin with this run's settings ("Again with changes").
+    """
+
+    dataset_id: int | None = None
+    project_id: int | None = None
+    run_id: int | None = None

@@ -1,0 +1,174 @@
+"""What the data page says of a dataset, from plain facts: no window, no disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio.pages.data_facts import CorpusFiles, Crop, StatisticsFacts, make_facts, match_bars
+from studio.pages.data_request import (
+    AddForm,
+    default_name,
+    form_of,
+    make_request,
+    parse_size,
+    tokenizer_label,
+)
+from studio.pages.data_rows import PhaseClock, RowFacts, table_row
+from studio.storage.rows import DatasetRow
+from studio.widgets.figures import NARROW, size
+from trainer_core.errors import SpecError
+from trainer_core.records import Ended, Progress
+from trainer_core.spec import BpeTokenizer, Gpt2Tokenizer, PrepareSpec, PythonLibrary, TextFiles
+from trainer_core.status import JobStatus
+
+DATASET = DatasetRow(
+    id=7,
+    name="Bees",
+    what="Own text",
+    folder=Path("/home/data/bees"),
+    index_folder=Path("/home/indexes/bees"),
+    tokenizer="own, 300",
+    private=False,
+    created_s=0.0,
+    documents=12,
+    tokens=34_567,
+    size_bytes=120_000,
+    index_bytes=250_000,
+)
+READ = JobStatus(verb="prepare", state="finished")
+
+
+def index_cell(prepare: JobStatus, index: JobStatus, seconds_left: float | None = None):
+    facts = RowFacts(DATASET, prepare, index, used_by=2, seconds_left=seconds_left)
+    return table_row(facts).cell("index")
+
+
+def test_figures_are_short_and_their_tooltips_exact() -> None:
+    row = table_row(RowFacts(DATASET, READ, used_by=1))
+    assert row.cell("tokens").text == "34.6k"
+    assert row.cell("tokens").tooltip == "34,567 tokens"
+    assert row.cell("used").text == "1 run"
+
+
+def test_a_text_that_is_being_read_shows_how_far_it_is() -> None:
+    progress = Progress(phase="reading", done=38, total=100, unit="files")
+    status = JobStatus(verb="prepare", state="running", alive=True, progress=progress)
+    cell = index_cell(status, JobStatus(), seconds_left=240)
+    assert cell.pill is not None and cell.pill.word == "Reading"
+    assert cell.share == pytest.approx(0.38)
+    assert cell.text == f"38{NARROW}%, 4{NARROW}min left"
+
+
+@pytest.mark.parametrize(
+    ("state", "word", "text", "link"),
+    [
+        ("unborn", "Not built", "Build", True),
+        ("failed", "Failed", "Build again", True),
+        ("killed", "Killed", "Build again", True),
+        ("finished", "Ready", size(250_000), False),
+    ],
+)
+def test_the_index_offers_what_can_be_done(state, word: str, text: str, link: bool) -> None:
+    cell = index_cell(READ, JobStatus(verb="index", state=state))
+    assert cell.pill is not None and cell.pill.word == word
+    assert (cell.text, cell.link) == (text, link)
+
+
+def test_a_failed_reading_says_why_and_whether_a_setting_is_to_blame() -> None:
+    ended = Ended(state="failed", exit_code=3, what="There is no vocab.bpe.")
+    failed = JobStatus(verb="prepare", state="failed", ended=ended)
+    assert index_cell(failed, JobStatus()).text == "Read again"
+    assert index_cell(failed, JobStatus()).tooltip == "There is no vocab.bpe."
+    ended = Ended(state="failed", exit_code=3, what="No.", field="tokenizer.vocabulary_folder")
+    failed = JobStatus(verb="prepare", state="failed", ended=ended)
+    assert index_cell(failed, JobStatus()).text == "Change"
+
+
+def test_time_left_is_told_within_a_phase_once_it_has_moved() -> None:
+    clock = PhaseClock()
+
+    def status(phase: str, done: float, time_s: float) -> JobStatus:
+        progress = Progress(phase=phase, done=done, total=100, time_s=time_s)
+        return JobStatus(state="running", alive=True, progress=progress)
+
+    assert clock.seconds_left(status("reading", 0, 1000.0), 1000.0) is None
+    assert clock.seconds_left(status("reading", 25, 1010.0), 1010.0) == pytest.approx(30.0)
+    assert clock.seconds_left(status("tokenising", 10, 1011.0), 1011.0) is None
+    assert clock.seconds_left(status("tokenising", 60, 1021.0), 1021.0) == pytest.approx(8.0)
+
+
+def test_match_bars_come_from_the_index_job_or_not_at_all() -> None:
+    assert match_bars({}) == ()
+    assert match_bars({"validation_buckets": [{"low": "x"}]}) == ()
+
+
+def test_the_crop_nearest_to_the_context_is_told() -> None:
+    statistics = StatisticsFacts(crops=(Crop(256, 0.5, 0.4), Crop(1024, 0.2, 0.1)))
+    found = statistics.crop(1000)
+    assert found is not None and found.context == 1024
+    assert StatisticsFacts().crop(1024) is None
+    facts = make_facts(DATASET, CorpusFiles(), READ, None)
+    assert facts.index_bytes is None and not facts.index_ready
+
+
+# --- adding -----------------------------------------------------------------------------------
+
+
+def test_the_untouched_panel_asks_for_the_python_library() -> None:
+    request = make_request(AddForm())
+    assert request.name == "Python library"
+    assert request.spec == PrepareSpec(
+        source=PythonLibrary(), tokenizer=BpeTokenizer(vocab_size=4096), name="Python library"
+    )
+    assert tokenizer_label(request.spec) == "own, 4,096"
+
+
+def test_sizes_are_read_as_people_write_them() -> None:
+    assert parse_size("24 MB") == 24_000_000
+    assert parse_size("1.5gb") == 1_500_000_000
+    assert parse_size("") == 0
+    assert parse_size("some") == "some"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"source": "text_files"}, "source.paths"),
+        ({"limit": "some"}, "source.max_bytes"),
+        ({"vocab_size": "12"}, "tokenizer.vocab_size"),
+        ({"vocab_size": "many"}, "tokenizer.vocab_size"),
+        ({"validation": "60"}, "validation_fraction"),
+        ({"validation": "0"}, "validation_fraction"),
+        ({"validation": ""}, "validation_fraction"),
+        ({"seed": "-1"}, "seed"),
+        ({"seed": "x"}, "seed"),
+    ],
+)
+def test_a_wrong_setting_is_named_by_its_field(changes: dict[str, str], field: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        make_request(AddForm(**changes))  # type: ignore[arg-type]
+    assert caught.value.field == field
+
+
+def test_a_spec_becomes_the_form_that_gives_it_again() -> None:
+    specs = [
+        PrepareSpec(source=PythonLibrary(max_bytes=24_000_000), name="Python library", seed=5),
+        PrepareSpec(
+            source=TextFiles(paths=("/a/b.txt", "/c"), suffixes=(".txt", ".md")),
+            tokenizer=Gpt2Tokenizer(vocabulary_folder="/v"),
+            name="Two",
+            validation_fraction=0.125,
+        ),
+    ]
+    for spec in specs:
+        assert make_request(form_of(spec, "what", False)).spec == spec
+
+
+def test_files_give_a_name() -> None:
+    assert (
+        default_name(AddForm(source="text_files", paths=("/x/the_verdict.txt",))) == "the verdict"
+    )
+    assert default_name(AddForm(source="text_files", paths=("/x/books/",))) == "books"
+    assert default_name(AddForm(source="text_files")) == "My text"

@@ -1,0 +1,161 @@
+"""The data page with a real library and real jobs: add, watch, correct, look inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from page_for_tests import Seen, add_read_dataset, open_studio, write_texts
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from studio.context import Context
+from studio.pages.data import DataPage
+from studio.pages.data_request import AddForm
+from studio.pages.wizard.target import WizardTarget
+from studio.widgets.empty import EmptyState, ErrorCard
+from trainer_core.job import run_job
+from trainer_core.spec import Gpt2Tokenizer, PrepareSpec, TextFiles
+from trainer_core.status import read_status
+
+Studio = tuple[Context, Seen]
+
+
+@pytest.fixture
+def studio(qapp: QApplication, private_home: Path) -> Iterator[Studio]:
+    with open_studio(qapp, private_home) as opened:
+        yield opened
+
+
+def open_page(qtbot: QtBot, studio: Studio) -> DataPage:
+    page = DataPage(studio[0])
+    qtbot.addWidget(page)
+    page.resize(1240, 900)
+    page.show()
+    page.open(None)
+    page.shown()
+    qtbot.waitUntil(lambda: page._stack.currentIndex() != 0)
+    return page
+
+
+def row_text(page: DataPage, column: str) -> str:
+    cell = page._table.model.rows[0].cell(column)
+    return f"{cell.pill.word if cell.pill else ''} {cell.text}".strip()
+
+
+def test_without_data_there_is_one_sentence_and_one_button(qtbot: QtBot, studio: Studio) -> None:
+    page = open_page(qtbot, studio)
+    shown = page._stack.currentWidget()
+    assert isinstance(shown, EmptyState)
+    shown.clicked.emit()
+    assert page._panel.isVisible()
+    qtbot.keyClick(page._panel, Qt.Key.Key_Escape)
+    assert page._stack.currentWidget() is shown
+
+
+def test_own_files_are_read_by_a_job_and_appear_with_their_figures(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    texts = write_texts(tmp_path / "bees")
+    (texts / "broken.txt").write_bytes(b"\xff\xfeno text")
+    page = open_page(qtbot, studio)
+    page._open_add_panel(AddForm(vocab_size="300", validation="20", private=True))
+    page._panel.add_paths([str(texts)])
+    page._panel._submit.click()
+    qtbot.waitUntil(lambda: len(page._table.model.rows) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: row_text(page, "documents") == "12", timeout=30_000)
+    assert row_text(page, "name") == "bees"
+    assert row_text(page, "what").endswith("never leaves this computer")
+    assert row_text(page, "index") == "Not built Build"
+    qtbot.waitUntil(lambda: page._detail._whole.isVisible(), timeout=5_000)
+    assert "fixed by seed 1337" in page._detail._split.text()
+    assert "1 file could not be used" in page._detail._skipped._sentence.text()
+    page._detail._skipped._more.click()
+    assert "broken.txt" in page._detail._skipped.list.text()
+    assert page._detail._sample._text.count > 10
+    assert not studio[1].errors
+
+
+def test_a_wrong_setting_stands_beside_its_field(qtbot: QtBot, studio: Studio) -> None:
+    page = open_page(qtbot, studio)
+    page._open_add_panel(AddForm(vocab_size="12"))
+    page._panel._submit.click()
+    assert "at least 258" in page._panel._vocab_size.error
+    page._panel._vocab_size.control.setText("512")  # type: ignore[attr-defined]
+    page._open_add_panel(AddForm(source="text_files"))
+    page._panel._submit.click()
+    assert "No file or folder" in page._panel._paths_field.error
+
+
+def test_a_failed_reading_is_corrected_in_place(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    library = studio[0].library
+    texts = write_texts(tmp_path / "bees")
+    row = library.add_dataset("Bees", what="Own text", tokenizer="GPT-2")
+    spec = PrepareSpec(
+        source=TextFiles(paths=(str(texts),)),
+        tokenizer=Gpt2Tokenizer(vocabulary_folder=str(tmp_path / "nowhere")),
+        name="Bees",
+    )
+    assert run_job(row.folder, spec) != 0
+    page = open_page(qtbot, studio)
+    qtbot.waitUntil(lambda: page._detail.findChild(ErrorCard) is not None, timeout=5_000)
+    page._detail.findChild(ErrorCard).clicked.emit()  # type: ignore[union-attr]
+    assert "vocab.bpe" in page._panel._folder.error
+    page._panel._tokenizer.set_current("bytes")
+    page._panel._submit.click()
+    qtbot.waitUntil(lambda: row_text(page, "documents") == "12", timeout=30_000)
+    assert row_text(page, "tokenizer") == "bytes, 257"
+    assert len(library.datasets()) == 1
+    assert read_status(row.folder).state == "finished"
+
+
+def test_a_run_starts_from_the_dataset_that_is_shown(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    row = add_read_dataset(studio[0].library, write_texts(tmp_path / "bees"))
+    page = open_page(qtbot, studio)
+    qtbot.waitUntil(lambda: page._detail._run.isVisible(), timeout=5_000)
+    page._detail._run.click()
+    assert studio[1].places == [("wizard", WizardTarget(dataset_id=row.id))]
+
+
+def test_samples_are_leafed_through_and_lose_their_boundaries(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    add_read_dataset(studio[0].library, write_texts(tmp_path / "bees"))
+    page = open_page(qtbot, studio)
+    card = page._detail._sample
+    qtbot.waitUntil(lambda: card._text.count > 0, timeout=5_000)
+    first = card._text.text()
+    card._on_back_clicked()
+    assert card._text.text() != first
+    card._on_forth_clicked()
+    assert card._text.text() == first
+    card._boundaries.click()
+    page.grab()
+
+
+def test_a_corpus_that_was_removed_by_hand_is_told(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    row = add_read_dataset(studio[0].library, write_texts(tmp_path / "bees"))
+    for path in sorted(row.corpus_folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    page = open_page(qtbot, studio)
+    qtbot.waitUntil(lambda: page._detail.findChild(ErrorCard) is not None, timeout=5_000)
+    assert "missing or damaged" in page._detail.findChild(ErrorCard).what.text()  # type: ignore[union-attr]
+
+
+def test_the_search_keeps_what_holds_every_word(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    add_read_dataset(studio[0].library, write_texts(tmp_path / "bees"), name="Bees")
+    add_read_dataset(studio[0].library, write_texts(tmp_path / "ants"), name="Ants")
+    page = open_page(qtbot, studio)
+    assert len(page._table.model.rows) == 2
+    page._search.setText("own BEES")
+    assert [row.cell("name").text for row in page._table.model.rows] == ["Bees"]
