@@ -234,13 +234,11 @@ class DataPage(Page):
 
     def _build_s(self, row: DatasetRow) -> float | None:
         """How long a build would take, by the other ones on this computer."""
-        rates = []
-        for other in self._shelf.datasets:
-            result = self._status(other.index_folder).result
-            seconds, tokens = result.get("seconds"), result.get("tokens")
-            if isinstance(seconds, int | float) and isinstance(tokens, int) and seconds and tokens:
-                rates.append(seconds / tokens)
-        return row.tokens * sorted(rates)[len(rates) // 2] if rates and row.tokens else None
+        results = (self._status(other.index_folder).result for other in self._shelf.datasets)
+        rates = sorted(
+            rate for r in results if isinstance(rate := r.get("ns_per_token"), int | float)
+        )
+        return row.tokens * rates[len(rates) // 2] / 1e9 if rates and row.tokens else None
 
     def _model(self, folder: Path | None) -> JobModel | None:
         return None if folder is None else self._context.watcher.model(folder)

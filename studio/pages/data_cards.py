@@ -147,7 +147,7 @@ class MatchCard(Card):
 def match_summary(bars: tuple[MatchBar, ...]) -> list[Part]:
     """What the chart means, in a sentence."""
     total = sum(bar.tokens for bar in bars)
-    right = sum(bar.tokens * bar.right for bar in bars if bar.tokens) / total
+    right = sum(bar.tokens * bar.hit_rate for bar in bars if bar.tokens) / total
     strong = sum(bar.tokens for bar in bars if bar.low >= STRONG_MATCH) / total
     worth = (
         ", so the match is worth feeding to the model."

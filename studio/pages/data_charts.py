@@ -251,8 +251,8 @@ class MatchChart(_Chart):
             for i, bar in enumerate(self._bars):
                 column = QRectF(area.left() + i * width, area.top(), width, area.height())
                 self._paint_bar(painter, column, scale, bar, bar.tokens / total)
-                if bar.tokens and math.isfinite(bar.right):
-                    y = area.bottom() - bar.right * area.height()
+                if bar.tokens and math.isfinite(bar.hit_rate):
+                    y = area.bottom() - bar.hit_rate * area.height()
                     points.append(QPointF(column.center().x(), y))
             self._paint_line(painter, points)
         painter.end()
@@ -296,7 +296,7 @@ class MatchChart(_Chart):
         label = bucket_label(bar.low, bar.high)
         self.paint_below(painter, column, column.center().x(), label)
         tip = f"Match of {label} tokens: {count(bar.tokens)} held-out tokens, {percent(share)}"
-        self._hits.append((column, f"{tip}; the match is right {percent(bar.right)}"))
+        self._hits.append((column, f"{tip}; the match is right {percent(bar.hit_rate)}"))
 
     def _paint_line(self, painter: QPainter, points: list[QPointF]) -> None:
         palette = theme().palette

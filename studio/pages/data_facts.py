@@ -16,7 +16,6 @@ import msgspec
 from studio.storage.rows import DatasetRow
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError
-from trainer_core.records import MATCH_BUCKETS
 from trainer_core.status import SPEC_FILE, JobStatus
 
 MANIFEST_FILE = "manifest.json"
@@ -143,7 +142,7 @@ class MatchBar(msgspec.Struct, frozen=True):
     low: int
     high: int
     tokens: int
-    right: float
+    hit_rate: float
     """Share of these tokens that the match alone names."""
 
 
@@ -257,18 +256,11 @@ _CODE_ENDINGS = frozenset((
 
 def match_bars(result: dict[str, Any]) -> tuple[MatchBar, ...]:
     """Held-out tokens by match length from the index job's result; empty when it has none."""
-    found: list[MatchBar] = []
-    for bucket in result.get("validation_buckets", ()):
-        try:
-            found.append(msgspec.convert(bucket, MatchBar))
-        except msgspec.ValidationError:
-            return ()
-    known = {bar.low: bar for bar in found}
-    if not found or sum(bar.tokens for bar in found) == 0:
+    try:
+        bars = msgspec.convert(result.get("buckets", ()), tuple[MatchBar, ...])
+    except msgspec.ValidationError:
         return ()
-    return tuple(
-        known.get(low, MatchBar(low, high, 0, float("nan"))) for low, high in MATCH_BUCKETS
-    )
+    return bars if any(bar.tokens for bar in bars) else ()
 
 
 def _load(path: Path, kind: type[Loaded]) -> Loaded | None:

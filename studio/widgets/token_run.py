@@ -42,12 +42,18 @@ class TextToken:
     Attributes:
         data: Its bytes; a character may be split over several tokens.
         match_length: Length, in tokens, of the match that ends just before this token.
-        followed: Whether this token is the one that followed the match.
+        followed: Whether this token is the one that followed the match; only then it is backed
+            by the match, and coloured.
     """
 
     data: bytes
     match_length: int = 0
-    followed: bool = False
+    followed: bool = True
+
+    @property
+    def backed_length(self) -> int:
+        """Tokens of the match that this token goes on with."""
+        return self.match_length if self.followed else 0
 
 
 class Colouring(Enum):
@@ -112,7 +118,7 @@ class TokenRun:
     def step_of(self, token: int) -> int:
         """The colour step of a token: 0 is none; boundary colours alternate between 1 and 2."""
         if self.colouring is Colouring.HEAT:
-            length = self.tokens[token].match_length
+            length = self.tokens[token].backed_length
             return heat_step(length) if length >= self.highlight_from else 0
         return 1 + token % 2 if self.colouring is Colouring.BOUNDARIES else 0
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from studio.pages.data_facts import CorpusFiles, Crop, StatisticsFacts, make_facts, match_bars
+from studio.pages.data_facts import (
+    CorpusFiles,
+    Crop,
+    MatchBar,
+    StatisticsFacts,
+    make_facts,
+    match_bars,
+)
 from studio.pages.data_request import (
     AddForm,
     default_name,
@@ -101,7 +108,10 @@ def test_time_left_is_told_within_a_phase_once_it_has_moved() -> None:
 
 def test_match_bars_come_from_the_index_job_or_not_at_all() -> None:
     assert match_bars({}) == ()
-    assert match_bars({"validation_buckets": [{"low": "x"}]}) == ()
+    assert match_bars({"buckets": [{"low": "x"}]}) == ()
+    bucket = {"low": 4, "high": 5, "tokens": 10, "share": 1.0, "hit_rate": 0.5}
+    assert match_bars({"buckets": [bucket | {"tokens": 0}]}) == ()
+    assert match_bars({"buckets": [bucket]}) == (MatchBar(4, 5, 10, 0.5),)
 
 
 def test_the_crop_nearest_to_the_context_is_told() -> None:

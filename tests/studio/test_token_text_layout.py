@@ -130,6 +130,12 @@ def test_highlight_from_hides_shorter_matches(qapp: object) -> None:
     assert [lines.run.step_of(token) for token in (0, 1)] == [0, 2]
 
 
+def test_a_token_that_leaves_its_match_is_not_coloured(qapp: object) -> None:
+    lines = make_lines()
+    lines.append([TextToken(b"a", 20), TextToken(b"b", 21, followed=False)])
+    assert [lines.run.step_of(token) for token in (0, 1)] == [3, 0]
+
+
 def test_boundaries_alternate(qapp: object) -> None:
     lines = make_lines(colouring=Colouring.BOUNDARIES)
     lines.append(words("one two three"))
