@@ -3,7 +3,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from trainer_core.model import transformer
 from trainer_core.model.transformer import KVCache, Transformer
 from trainer_core.presets import PRESETS, parameter_count
 from trainer_core.spec import ModelConfig
@@ -116,21 +115,6 @@ def test_the_loss_is_the_cross_entropy_of_the_logits(config):
     found = model.loss(tokens, targets, following, length)
     assert found.dtype == torch.float32
     assert torch.allclose(found.flatten().double(), expected, atol=2e-5)
-
-
-def test_the_loss_in_pieces_has_the_same_value_and_gradient(monkeypatch, config):
-    tokens, following, length, targets = random_input(config)
-    results = []
-    for at_once in (1 << 26, 7 * config.vocab_size):
-        monkeypatch.setattr(transformer, "LOGITS_AT_ONCE", at_once)
-        model = build(config)
-        loss = model.loss(tokens, targets, following, length)
-        loss.mean().backward()
-        results.append((loss, [p.grad for p in model.parameters()]))
-    (whole, whole_gradients), (pieces, piece_gradients) = results
-    assert torch.allclose(whole, pieces, atol=1e-6)
-    for a, b in zip(whole_gradients, piece_gradients, strict=True):
-        assert torch.allclose(a, b, atol=1e-6)
 
 
 def test_gradients_stay_finite_when_the_pointer_is_certain():

@@ -11,15 +11,12 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that everybody knows)
-from torch.utils.checkpoint import checkpoint
 
+from trainer_core.model.cross_entropy import linear_cross_entropy
 from trainer_core.model.match_input import MatchInput, mixed_logits, mixed_loss
 from trainer_core.spec import ModelConfig
 
 INIT_STD = 0.02
-LOGITS_AT_ONCE = 1 << 26
-"""Above this many logits (256 MiB in float32) the loss is computed in pieces, each of which is
-computed again in the backward pass."""
 
 
 class KVCache:
@@ -270,7 +267,8 @@ class Transformer(nn.Module):
             match_length: As for `forward`.
         """
         hidden = self.hidden(tokens, match_next, match_length)
-        loss = self._own_loss(hidden.flatten(0, 1), targets.flatten()).view_as(targets)
+        flat = linear_cross_entropy(hidden.flatten(0, 1), self._head_weight(), targets.flatten())
+        loss = flat.view_as(targets)
         if self.match is None or match_next is None or match_length is None:
             return loss
         return mixed_loss(loss, self.match.gate(hidden, match_length), match_next, targets)
@@ -278,24 +276,3 @@ class Transformer(nn.Module):
     def _head_weight(self) -> Tensor:
         """The output matrix, (V, C)."""
         return self.embed.weight if self.head is None else self.head.weight
-
-    def _own_loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """-log p(target) without the pointer, (B·T,) float32, of (B·T, C) and (B·T,)."""
-        weight = self._head_weight()
-        rows = max(1, LOGITS_AT_ONCE // self.config.vocab_size)
-        if len(targets) <= rows:
-            return _cross_entropy(hidden, weight, targets)
-        pieces: list[Tensor] = [
-            checkpoint(
-                _cross_entropy, part, weight, goal, use_reentrant=False, preserve_rng_state=False
-            )
-            for part, goal in zip(
-                torch.split(hidden, rows), torch.split(targets, rows), strict=True
-            )
-        ]
-        return torch.cat(pieces)
-
-
-def _cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """-log softmax(hidden @ weight.T)[target], (N,) float32."""
-    return F.cross_entropy(F.linear(hidden, weight).float(), targets, reduction="none")
