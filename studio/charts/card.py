@@ -126,7 +126,7 @@ class ChartCard(Card):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(padding=0, spacing=0, parent=parent)
-        self.body.setContentsMargins(1, 1, 1, 1)
+        self.body.setContentsMargins(1, 1, 1, 4)  # charts keep off the round corners
         self.legend = Legend(legend)
         head = QWidget()
         head.setFixedHeight(HEADER_PX - 5)

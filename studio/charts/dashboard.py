@@ -28,6 +28,8 @@ _LEGEND: Final = (
     LegendEntry("dot", "s2", "validation"),
     LegendEntry("diamond", "muted", "checkpoint"),
 )
+_CARD_PX: Final = {1: 280, 2: 230}
+"""Least height of a card with so many of them side by side."""
 _EVENT_LEGEND: Final = (LegendEntry("dot", "warn", "event"),)
 
 
@@ -184,7 +186,7 @@ class Dashboard(QWidget):
         for place, card in enumerate(self.cards):
             self._grid.removeWidget(card)
             self._grid.addWidget(card, place // columns, place % columns)
-            card.setMinimumHeight(230 if columns == 2 else 280)
+            card.setMinimumHeight(_CARD_PX[columns])
         for index in range(4):
             self._grid.setColumnStretch(index, 1 if index < columns else 0)
             self._grid.setRowStretch(index, 1 if index < 4 // columns else 0)

@@ -10,6 +10,7 @@ import numpy as np
 from studio.charts.axis import Scale, Ticks, linear_ticks, log_ticks, time_log_ticks
 from studio.charts.content import Content, Curve, Note, Points
 from studio.charts.lines import Doubles, Trace, XMode, trace
+from studio.charts.pyramid import IndexArray
 from studio.charts.ranges import vertical_range
 
 AXIS_CHAR: Final = 6.0
@@ -20,7 +21,11 @@ _BOTTOM: Final = 28
 _STRIP_TOP: Final = 24
 _STRIP_BOTTOM: Final = 4
 _TITLE: Final = 18
-_TICK_HEIGHT: Final = 36.0
+_TICK: Final = 34.0
+"""Least distance of horizontal grid lines in pixels."""
+_STRIP_TICK: Final = 17.0
+_MARK_GAP: Final = {"dot": 6.0, "diamond": 13.0}
+"""Marks closer than this are thinned out; zooming in shows them all."""
 _TICK_GAP: Final = 40.0
 _FAR: Final = 4000.0
 """Pixels beyond the picture that nothing is drawn at: painters overflow far outside."""
@@ -193,7 +198,7 @@ def _y_range(content: Content, axis: Axis, x: Scale, traces: list[Trace]) -> tup
 
 
 def _y_ticks(content: Content, low: float, high: float, height: float) -> Ticks:
-    most = max(3, int(height / _TICK_HEIGHT))
+    most = max(2, int(height / (_STRIP_TICK if content.strip else _TICK)))
     if content.log_y:
         return log_ticks(low, high, most)
     return linear_ticks(low, high, most, content.y_unit)
@@ -253,8 +258,20 @@ def _placed(points: Points, mode: XMode, x: Scale, y: Scale) -> DrawnPoints:
     else:
         heights = np.full(len(place), y.start - 6.0)
     inside = (place >= x.start - 1) & (place <= x.stop + 1) & ~np.isnan(heights)
-    chosen = np.flatnonzero(inside)
+    chosen = _thinned(np.flatnonzero(inside), place, points)
     return DrawnPoints(points, place[chosen], heights[chosen], tuple(chosen.tolist()))
+
+
+def _thinned(chosen: IndexArray, place: Doubles, points: Points) -> IndexArray:
+    """Every n-th mark where they are crowded, always with the newest and the best."""
+    if len(chosen) < 3:
+        return chosen
+    room = float(place[chosen[-1]] - place[chosen[0]])
+    every = max(1, int(np.ceil(_MARK_GAP[points.shape] * len(chosen) / max(room, 1.0))))
+    kept = chosen[::-1][::every]
+    if points.best is not None and points.best in chosen:
+        kept = np.append(kept, points.best)
+    return np.unique(kept)
 
 
 def _noted(content: Content, mode: XMode, x: Scale, y: Scale) -> tuple[DrawnNote, ...]:

@@ -108,12 +108,12 @@ class PlotCanvas(KeyboardFocus, QWidget):
         return self._frame
 
     def sizeHint(self) -> QSize:
-        """Any size does."""
-        return QSize(400, 260)
+        """Any size does; a strip is a third as high."""
+        return QSize(400, 66 if self.content.strip is not None else 200)
 
     def minimumSizeHint(self) -> QSize:
         """Small enough for any window."""
-        return QSize(160, 60)
+        return QSize(160, 44)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lay out for the new size with the next painting."""

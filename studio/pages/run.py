@@ -28,6 +28,7 @@ class RunPage(Page):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._shown: QWidget | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._add_shortcuts()
 
     # --- the page ------------------------------------------------------------------------------
@@ -99,6 +100,7 @@ class RunPage(Page):
             self._shown.deleteLater()
         self._shown = widget
         self._column.addWidget(widget)
+        self.setFocus()  # so that the keys of this page work at once
 
     def _go(self, page: str, target: object | None) -> None:
         self.navigate_requested.emit(page, target)

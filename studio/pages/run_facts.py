@@ -212,12 +212,12 @@ def _memory(model: JobModel) -> TileFacts:
 
 
 def _hit_rate(model: JobModel, smoothing: int) -> TileFacts:
-    tooltip = "How often the token after the longest match is the right one."
+    tooltip = "How often the token after the longest match is right; its mean length in tokens."
     hits = _mean_of_last(model.steps.column("hit_rate"), smoothing)
     if not math.isfinite(hits):
         return _none_yet("Index hit rate", "no step yet", tooltip=tooltip)
     length = _mean_of_last(model.steps.column("mean_match"), smoothing)
-    context = (("mean match ", False), (f"{length:.1f}", True), (" tokens", False))
+    context = (("mean match ", False), (f"{length:.1f}", True))
     return TileFacts(
         "Index hit rate",
         f"{hits * 100:.1f}",

@@ -188,7 +188,8 @@ class RunHeader(Panel):
         row.addWidget(self.crumb)
         title = Label("", "title")
         title.set_parts(Part("/", tone="faint", weight=QFont.Weight.Normal), Part(f"  {name}"))
-        title.setMinimumWidth(120)
+        title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        title.setMinimumWidth(60)
         self.title = title
         self.pill = Pill("starting")
         self._note_icon = IconLabel("refresh-cw", "ok", 14)
@@ -262,7 +263,7 @@ class RunHeader(Panel):
             self.checkpoint: working and not asking,
             self.stop: working and not asking,
             self.resume: model is not None and model.state in RESUMABLE and not model.alive,
-            self.playground: bool(model and model.checkpoints) and not asking and not working,
+            self.playground: bool(model and model.checkpoints) and not asking,
         }
         for widget, visible in shown.items():
             widget.setVisible(visible)
@@ -325,7 +326,7 @@ class RunHeader(Panel):
             self.stop_confirmed.emit()
 
 
-_GAP: Final = "\u2003\u2002"
+_GAP: Final = "\u2003\u2003"
 
 
 def _figure(text: str) -> Part:

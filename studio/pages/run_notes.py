@@ -71,6 +71,7 @@ class NotesPanel(QWidget):
             column.addWidget(self._entry(note))
         column.addStretch(1)
         self._area.setWidget(holder)
+        holder.setAutoFillBackground(False)
         self._area.setVisible(bool(notes))
         self._empty.setVisible(not notes)
 

@@ -202,6 +202,7 @@ class SamplesPanel(QWidget):
         column.addStretch(1)
         scrolled = self._area.verticalScrollBar().value()
         self._area.setWidget(holder)
+        holder.setAutoFillBackground(False)
         self._area.verticalScrollBar().setValue(scrolled)
         has = bool(self._samples)
         self._head.setVisible(has)

@@ -13,7 +13,7 @@ from studio.pages.run_notes import NotesPanel
 from studio.pages.run_samples import SamplesPanel
 from studio.theme import font, text_width, theme
 from studio.widgets.card import Panel
-from studio.widgets.controls import IconButton, LinkButton
+from studio.widgets.controls import IconButton
 from studio.widgets.focus import KeyboardFocus
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
@@ -137,11 +137,9 @@ class SidePanel(Panel):
 
     Signals:
         closed: The drawer shall close.
-        playground_wanted: Open the run in the playground.
     """
 
     closed = Signal()
-    playground_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("bg1", left_line=True, parent=parent)
@@ -192,11 +190,8 @@ class SidePanel(Panel):
         row.setSpacing(8)
         self._foot_icon = IconLabel("info", "muted", 14)
         self._foot = Label("", "label", "muted")
-        self._try = LinkButton("Try in playground")
-        self._try.clicked.connect(self.playground_wanted)
         row.addWidget(self._foot_icon)
         row.addWidget(self._foot, 1)
-        row.addWidget(self._try)
         return foot
 
     def _on_tab(self, key: str) -> None:
@@ -207,7 +202,6 @@ class SidePanel(Panel):
         texts = {
             "samples": self._samples_foot,
             "events": "Click an event to move the crosshair to its step",
-            "notes": "Notes are kept in your library, not in the run's folder",
+            "notes": "Kept in your library, not in the run's folder",
         }
         self._foot.set_text(texts[self.tabs.current])
-        self._try.setVisible(self.tabs.current == "samples")

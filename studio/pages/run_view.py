@@ -139,7 +139,6 @@ class RunView(QWidget):
         side.notes.note_written.connect(self._on_note_written)
         side.notes.note_removed.connect(self._on_note_removed)
         side.samples.prompt_wanted.connect(self.playground_wanted)
-        side.playground_wanted.connect(self.playground_wanted)
         side.closed.connect(lambda: self._show_drawer(False))
         side.notes.set_read_only(self._context.library.read_only)
         controls.reset.setEnabled(False)
@@ -184,9 +183,7 @@ class RunView(QWidget):
             self._banner = None
         if problem is not None:
             error = KnownError(problem.what, safe=problem.safe, do=problem.do)
-            can_resume = self.model.status.resumable and bool(self.model.status.sessions)
-            self._banner = ErrorCard(error, problem.details, button="Resume" if can_resume else "")
-            self._banner.clicked.connect(self.actions_.resume)
+            self._banner = ErrorCard(error, problem.details)
             self._notices.insertWidget(0, self._banner)
 
     def _on_smoothing(self, steps: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.widgets.card import Card, Dot
 from studio.widgets.figures import MISSING
@@ -35,13 +35,18 @@ class Tile(Card):
         self._value = Label(MISSING, "tile", elide=False)
         self._context = Label("", "label", "muted")
         self._bar = ProgressLine(colour="s5")
-        self._bar.hide()
+        self._bar_row = QWidget()
+        self._bar_row.setFixedHeight(16)  # as high as the context, so that figures stay in line
+        row = QVBoxLayout(self._bar_row)
+        row.setContentsMargins(0, 6, 0, 6)
+        row.addWidget(self._bar)
+        self._bar_row.hide()
         self.body.addLayout(head)
         self.body.addStretch(1)
         self.body.addWidget(self._value)
         self.body.addStretch(1)
         self.body.addWidget(self._context)
-        self.body.addWidget(self._bar)
+        self.body.addWidget(self._bar_row)
         self.setToolTip(tooltip)
         self.setAccessibleName(label)
 
@@ -60,7 +65,7 @@ class Tile(Card):
         parts = (context,) if isinstance(context, str) else context
         self._context.set_parts(*parts)
         self._context.show()
-        self._bar.hide()
+        self._bar_row.hide()
         self.setAccessibleName(f"{self._label}: {value} {unit} {self._context.text()}".strip())
 
     def set_share(self, share: float, colour: str = "s5") -> None:
@@ -68,4 +73,4 @@ class Tile(Card):
         self._bar.set_share(share)
         self._bar.set_colour(colour)
         self._context.hide()
-        self._bar.show()
+        self._bar_row.show()

@@ -105,16 +105,16 @@ def validated(step, loss, *, best=True, gain=0.0, start_s=START_S, seconds=0.2):
     )
 
 
-def records_for(rows, spec, *, gain=0.0, seconds=0.2, samples=True, spike=0):
+def records_for(rows, spec, *, gain=0.0, seconds=0.2, samples=True, spike=0, start_s=START_S):
     """What the trainer would have written beside these rows, in order."""
     every = spec.evaluation.every_steps
-    out = [JobStarted(time_s=START_S, verb="train", pid=1, host="here", version="1")]
-    out.append(StateChanged(time_s=START_S, state="running"))
+    out = [JobStarted(time_s=start_s, verb="train", pid=1, host="here", version="1")]
+    out.append(StateChanged(time_s=start_s, state="running"))
     steps = len(rows)
     for step in range(every, steps + 1, every):
         loss = float(rows["loss"][max(0, step - 50) : step].mean()) + 0.01
-        now = START_S + step * seconds
-        out.append(validated(step, loss, gain=gain, seconds=seconds))
+        now = start_s + step * seconds
+        out.append(validated(step, loss, gain=gain, seconds=seconds, start_s=start_s))
         if step % spec.checkpoint.every_steps == 0:
             folder = f"checkpoints/step-{step:08d}"
             out.append(
@@ -136,7 +136,7 @@ def records_for(rows, spec, *, gain=0.0, seconds=0.2, samples=True, spike=0):
     if spike:
         out.append(
             Noted(
-                time_s=START_S + spike * seconds,
+                time_s=start_s + spike * seconds,
                 level="warning",
                 title="Gradient spike clipped",
                 text="The gradient norm was 11.8, 30 times its usual 0.39, and was clipped to 1.",
