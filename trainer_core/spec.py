@@ -203,7 +203,8 @@ class TrainSpec(Section, frozen=True, kw_only=True, tag="train", tag_field="verb
     checkpoint: CheckpointConfig = CheckpointConfig()
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` is bf16 on a GPU that has it and fp32 elsewhere."""
+    """`auto` is bf16 on a GPU or processor that multiplies it natively, and fp32 elsewhere. Weights
+    and optimizer are fp32 either way."""
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     """CPU threads; 0 takes one per core."""
     seed: Seed = 1337
