@@ -1,0 +1,34 @@
+"""The longest-match index: for any context, where its longest run stood before and what followed.
+
+Features on arrays: `match_features`. On disk: `build_index`, `open_index`, `held_out_features`.
+"""
+
+from trainer_core.index.build import IndexSource, build_from, build_index
+from trainer_core.index.features import COUNT_BUCKETS, MatchFeatures, match_features
+from trainer_core.index.lookup import (
+    Continuation,
+    Match,
+    MatchBatch,
+    MatchIndex,
+    held_out_features,
+    open_index,
+)
+from trainer_core.index.store import IndexManifest
+from trainer_core.index.stream import MatchStream
+
+__all__ = [
+    "COUNT_BUCKETS",
+    "Continuation",
+    "IndexManifest",
+    "IndexSource",
+    "Match",
+    "MatchBatch",
+    "MatchFeatures",
+    "MatchIndex",
+    "MatchStream",
+    "build_from",
+    "build_index",
+    "held_out_features",
+    "match_features",
+    "open_index",
+]

@@ -1,0 +1,186 @@
+"""Match features: what the longest earlier occurrence of each token's context says comes next.
+
+For each position t, the longest run of tokens that ends at t (inclusive) and also ended at an
+earlier position; at most `max_length` tokens, never across a document's start, history only, and
+among the longest the most recent occurrence. n tokens, D documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trainer_core.index.engine import Settled, settle
+from trainer_core.index.tokens import Tokens, as_document_start, as_tokens, check_max_length
+
+COUNT_BUCKETS: tuple[tuple[int, int], ...] = (
+    (0, 0),
+    (1, 1),
+    (2, 2),
+    (3, 3),
+    *((1 << bit, (2 << bit) - 1) for bit in range(2, 13)),
+    (1 << 13, (1 << 24) - 1),
+)
+"""Inclusive ranges of occurrences that `MatchFeatures.count` tells apart; the last one is open."""
+
+_COUNT_MASK = 15
+_HAS_SECOND = 16
+_SAME_DOCUMENT = 32
+
+_BLOCK_TOKENS = 1 << 20
+
+_BUCKET_OF_COUNT = np.searchsorted(
+    [low for low, _ in COUNT_BUCKETS[1:]], np.arange((1 << 13) + 1), side="right"
+).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class MatchFeatures:
+    """The longest earlier match of each token; arrays may be memory-mapped.
+
+    Attributes:
+        length: (n,) uint8, tokens in the match; 0 where the token is new.
+        next: (n,) like the tokens, what followed its most recent occurrence; 0 without a match.
+        second: (n,) like the tokens, the latest other token that followed; 0 where all agree.
+        marks: (n,) uint8, the packed form of the four properties below.
+    """
+
+    length: NDArray[np.uint8]
+    next: Tokens
+    second: Tokens
+    marks: NDArray[np.uint8]
+
+    @property
+    def count(self) -> NDArray[np.uint8]:
+        """(n,) uint8, number of the bucket in `COUNT_BUCKETS` of how often the run occurred."""
+        return np.asarray(self.marks) & np.uint8(_COUNT_MASK)
+
+    @property
+    def has_second(self) -> NDArray[np.bool_]:
+        """(n,) bool, whether another token has followed too."""
+        return self._marked(_HAS_SECOND)
+
+    @property
+    def agree(self) -> NDArray[np.bool_]:
+        """(n,) bool, whether there is a match and all its occurrences were followed alike."""
+        return (np.asarray(self.length) > 0) & ~self.has_second
+
+    @property
+    def same_document(self) -> NDArray[np.bool_]:
+        """(n,) bool, whether the most recent occurrence is in the token's own document."""
+        return self._marked(_SAME_DOCUMENT)
+
+    def _marked(self, mark: int) -> NDArray[np.bool_]:
+        marked: NDArray[np.bool_] = np.asarray(self.marks) & np.uint8(mark) != 0
+        return marked
+
+    def __len__(self) -> int:
+        return int(self.length.size)
+
+    def __getitem__(self, part: slice) -> MatchFeatures:
+        """The features of a range of positions, without a copy."""
+        return MatchFeatures(
+            self.length[part], self.next[part], self.second[part], self.marks[part]
+        )
+
+
+def join(parts: Sequence[MatchFeatures], dtype: np.dtype[Any]) -> MatchFeatures:
+    """Features of consecutive stretches as one."""
+    empty = np.zeros(0, dtype=np.uint8)
+    tokens: Any = np.zeros(0, dtype=dtype)
+    return MatchFeatures(
+        length=np.concatenate([empty, *(part.length for part in parts)]),
+        next=np.concatenate([tokens, *(part.next for part in parts)]),
+        second=np.concatenate([tokens, *(part.second for part in parts)]),
+        marks=np.concatenate([empty, *(part.marks for part in parts)]),
+    )
+
+
+def pack(
+    *,
+    length: NDArray[np.uint8],
+    following: Tokens,
+    second: NDArray[Any],
+    count: NDArray[Any],
+    same_document: NDArray[np.bool_],
+) -> MatchFeatures:
+    """Features from plain arrays of one length.
+
+    Args:
+        length: Tokens in each match, 0 without one; then the others are ignored.
+        following: What followed.
+        second: What else followed, + 1; 0 for nothing else.
+        count: Occurrences.
+        same_document: Whether the most recent one is in the same document.
+    """
+    found = length > 0
+    has_second = found & (second > 0)
+    marks = _BUCKET_OF_COUNT[np.minimum(count, 1 << 13)]
+    marks |= np.where(has_second, np.uint8(_HAS_SECOND), np.uint8(0))
+    marks |= np.where(same_document, np.uint8(_SAME_DOCUMENT), np.uint8(0))
+    zero = following.dtype.type(0)
+    return MatchFeatures(
+        length=length,
+        next=np.where(found, following, zero),
+        second=np.where(has_second, second - 1, 0).astype(following.dtype),  # type: ignore[arg-type]
+        marks=np.where(found, marks, np.uint8(0)),
+    )
+
+
+def _begins(document_start: NDArray[np.int64], first: int, stop: int) -> NDArray[np.int64]:
+    """Where the document of each position from `first` to `stop` begins."""
+    begins = np.zeros(stop - first, dtype=np.int64)
+    low, high = np.searchsorted(document_start, [first, stop])
+    inside = document_start[low:high]
+    begins[inside - first] = inside
+    if low > 0 and begins.size and begins[0] == 0:
+        begins[0] = document_start[low - 1]
+    return np.maximum.accumulate(begins)
+
+
+def features_of(
+    settled: Settled, tokens: Tokens, document_start: NDArray[np.int64]
+) -> MatchFeatures:
+    """The features that the engine's matches amount to."""
+    parts = []
+    for first in range(0, tokens.size, _BLOCK_TOKENS):
+        block = slice(first, min(first + _BLOCK_TOKENS, tokens.size))
+        match = settled.match[block].astype(np.int64)
+        parts.append(
+            pack(
+                length=settled.length[block],
+                following=tokens[np.minimum(match + 1, tokens.size - 1)],
+                second=settled.second[block],
+                count=settled.count[block],
+                same_document=match >= _begins(document_start, block.start, block.stop),
+            )
+        )
+    return join(parts, tokens.dtype)
+
+
+def match_features(
+    tokens: ArrayLike, *, document_start: ArrayLike, max_length: int = 32
+) -> MatchFeatures:
+    """The longest earlier match of each token of an array.
+
+    Args:
+        tokens: (n,) token ids; uint16 and uint32 are taken as they are, others as uint32.
+        document_start: (D,) rising positions at which documents begin; position 0 always does.
+        max_length: Matches are followed back this many tokens at most, 1 to 64.
+
+    Returns:
+        Features of the n tokens. An occurrence at a document's last token is followed by the
+        first token of the next document, its separator in a corpus: "the text ended here".
+
+    Raises:
+        ValueError: An argument has the wrong shape or is out of range.
+        IndexFileError: There are 2^32 tokens or more.
+    """
+    checked = as_tokens(tokens)
+    starts = as_document_start(document_start, checked.size)
+    check_max_length(max_length)
+    return features_of(settle(checked, starts, max_length), checked, starts)

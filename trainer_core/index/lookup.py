@@ -1,0 +1,397 @@
+"""An opened index: the longest match of a context, its occurrences, and what followed them.
+
+n training tokens, V vocabulary, D training documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trainer_core.errors import IndexFileError
+from trainer_core.index import search, store
+from trainer_core.index.features import MatchFeatures
+from trainer_core.index.held_out import features_against
+from trainer_core.index.store import IndexManifest
+from trainer_core.index.tokens import Tokens, as_document_start, as_tokens, frozen
+
+if TYPE_CHECKING:
+    from trainer_core.index.stream import MatchStream
+
+Kind = Literal["none", "context", "index"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The longest match of a context.
+
+    Attributes:
+        length: Tokens in it; 0 without a match, and then the other numbers are 0, `position` -1.
+        next: What followed its most recent occurrence.
+        position: Where that occurrence's last token stands: in the training text for the kind
+            `index`, in the stream for the kind `context`.
+        count: How often the run occurs, in the training text and, in a stream, before in the
+            stream's document.
+        second: The latest other token that followed it; None where all agree.
+        kind: Where the most recent occurrence is.
+    """
+
+    length: int = 0
+    next: int = 0
+    position: int = -1
+    count: int = 0
+    second: int | None = None
+    kind: Kind = "none"
+
+
+NO_MATCH = Match()
+
+
+@dataclass(frozen=True)
+class MatchBatch:
+    """The matches of several contexts; `batch[i]` is a `Match`.
+
+    Attributes:
+        length: (q,) int64, tokens matched; 0 without a match.
+        next: (q,) int64, what followed; 0 without a match.
+        position: (q,) int64, the most recent occurrence's last token; -1 without a match.
+        count: (q,) int64, occurrences.
+        second: (q,) int64, another token that followed; -1 where there is none.
+    """
+
+    length: NDArray[np.int64]
+    next: NDArray[np.int64]
+    position: NDArray[np.int64]
+    count: NDArray[np.int64]
+    second: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.length.size)
+
+    def __getitem__(self, number: int) -> Match:
+        if not self.length[number]:
+            return NO_MATCH
+        second = int(self.second[number])
+        return Match(
+            length=int(self.length[number]),
+            next=int(self.next[number]),
+            position=int(self.position[number]),
+            count=int(self.count[number]),
+            second=None if second < 0 else second,
+            kind="index",
+        )
+
+    def __iter__(self) -> Iterator[Match]:
+        return (self[number] for number in range(len(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A token that followed, and how often."""
+
+    token: int
+    count: int
+
+
+class MatchIndex:
+    """An index opened for reading; everything is memory-mapped. Made by `open_index`.
+
+    An occurrence is usable when the token after it is known. That is every position of the
+    training text but the very last one, which therefore is found and counted by nothing.
+
+    Attributes:
+        folder: Where it is.
+        manifest: What it was built from.
+        tokens: (n,) training tokens, read-only.
+        order: (n - 1,) uint32, usable positions sorted by their contexts read backwards.
+        bounds: (V + 1,) int64, where each token's positions begin in `order`.
+        document_start: (D,) int64, where documents begin.
+    """
+
+    def __init__(self, folder: Path, manifest: IndexManifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.max_length = manifest.max_length
+        self.n_tokens = manifest.n_tokens
+        self.separator = manifest.separator
+        self.corpus_fingerprint = manifest.corpus_fingerprint
+        self.tokenizer_fingerprint = manifest.tokenizer_fingerprint
+        self.fingerprint = manifest.fingerprint
+        self.tokens: Tokens = self._map(store.TOKENS_FILE, manifest.dtype, manifest.n_tokens)
+        self.order = self._map(store.SORTED_FILE, "uint32", max(manifest.n_tokens - 1, 0))
+        self.bounds = self._map(store.BUCKETS_FILE, "int64", manifest.vocab_size + 1)
+        self.document_start = self._map(store.DOCUMENTS_FILE, "int64", manifest.n_documents)
+        _check_rising(folder / store.BUCKETS_FILE, self.bounds, self.order.size)
+        _check_rising(folder / store.DOCUMENTS_FILE, self.document_start, self.n_tokens - 1)
+
+    def _map(self, name: str, dtype: str, size: int) -> NDArray[Any]:
+        values = store.map_array(self.folder, self.manifest, name, dtype)
+        if values.size != size:
+            raise store.damaged(
+                self.folder / name, f"it has {values.size:,} numbers instead of {size:,}"
+            )
+        return values
+
+    @cached_property
+    def size_bytes(self) -> int:
+        """Bytes of all its files."""
+        manifest_bytes = (self.folder / store.MANIFEST_NAME).stat().st_size
+        return manifest_bytes + sum(entry.size_bytes for entry in self.manifest.files)
+
+    # --- features ------------------------------------------------------------------------------
+
+    def train_features(self) -> MatchFeatures:
+        """Features of the n training tokens, mapped."""
+        return self._features("train", self.manifest.n_tokens)
+
+    def validation_features(self) -> MatchFeatures:
+        """Features of the corpus's held-out tokens, mapped; see `held_out_features`."""
+        return self._features("validation", self.manifest.n_validation_tokens)
+
+    def _features(self, part: str, size: int) -> MatchFeatures:
+        kinds = {"length": "uint8", "marks": "uint8"}
+        return MatchFeatures(
+            **{
+                field: self._map(
+                    store.feature_file(part, field), kinds.get(field, self.manifest.dtype), size
+                )
+                for field in store.FEATURE_FIELDS
+            }
+        )
+
+    # --- lookups -------------------------------------------------------------------------------
+
+    def lookup(self, context: ArrayLike) -> Match:
+        """The longest match of a context in the training text.
+
+        Args:
+            context: (t,) tokens, the latest last. What stands before its last separator, and before
+                its last `max_length` tokens, plays no part.
+        """
+        return self.lookup_window(self.window(context))
+
+    def lookup_window(self, window: NDArray[np.uint32]) -> Match:
+        """`lookup` of what `window` gives, or a later part of it."""
+        length, begin, end = self._run(window)
+        if not length:
+            return NO_MATCH
+        position, second = search.latest(self.tokens, self.order, begin, end)
+        return Match(
+            length=length,
+            next=int(self.tokens[position + 1]),
+            position=position,
+            count=end - begin,
+            second=second - 1 if second else None,
+            kind="index",
+        )
+
+    def lookup_batch(self, contexts: Sequence[ArrayLike]) -> MatchBatch:
+        """The longest matches of several contexts in the training text.
+
+        Args:
+            contexts: q times (t,) tokens, as for `lookup`.
+        """
+        windows = [self.window(context) for context in contexts]
+        limits = np.array([window.size for window in windows], dtype=np.uint8)
+        query = np.concatenate([np.zeros(0, dtype=np.uint32), *windows])
+        return self.answers(query, np.cumsum(limits, dtype=np.int64) - 1, limits)
+
+    def answers(
+        self, query: NDArray[np.uint32], ends: NDArray[np.int64], limits: NDArray[np.uint8]
+    ) -> MatchBatch:
+        """The longest matches of contexts that lie in one array.
+
+        Args:
+            query: Tokens.
+            ends: (q,) where each context ends in it.
+            limits: (q,) how many of its tokens belong to it; 0 gives no match.
+        """
+        found = np.zeros((ends.size, 4), dtype=np.int64)
+        query = frozen(query)
+        search.answer_many(self.tokens, self.order, self.bounds, query, ends, limits, found)
+        matched = found[:, search.LENGTH] > 0
+        position = np.where(matched, found[:, search.POSITION], -1)
+        following = np.zeros(ends.size, dtype=np.int64)
+        following[matched] = self.tokens[position[matched] + 1]
+        return MatchBatch(
+            length=found[:, search.LENGTH],
+            next=following,
+            position=position,
+            count=found[:, search.COUNT],
+            second=found[:, search.SECOND] - 1,
+        )
+
+    def window(self, context: ArrayLike) -> NDArray[np.uint32]:
+        """The part of a context that matches can reach, at most `max_length` tokens.
+
+        Raises:
+            ValueError: The context holds something that is no token.
+        """
+        if isinstance(context, np.ndarray | list | tuple):
+            context = context[-self.max_length :]  # before it is converted: it may be long
+        tokens = as_tokens(context)[-self.max_length :].astype(np.uint32)
+        separators = np.flatnonzero(tokens == self.separator)
+        return tokens[separators[-1] :] if separators.size else tokens
+
+    def stream(self, *, own_context: bool = True) -> MatchStream:
+        """A reader that is given one token after the other and tells each one's longest match.
+
+        Args:
+            own_context: Also seek matches in what it was given before; the longer match wins and a
+                tie goes to the own context.
+        """
+        from trainer_core.index.stream import MatchStream
+
+        return MatchStream(self, own_context=own_context)
+
+    # --- occurrences ---------------------------------------------------------------------------
+
+    def occurrences(self, context: ArrayLike, limit: int = 10) -> NDArray[np.int64]:
+        """Where the longest match of a context stands in the training text.
+
+        Args:
+            context: (t,) tokens, as for `lookup`.
+            limit: How many to give at most.
+
+        Returns:
+            (m,) positions of the matched runs' last tokens, most recent first: a match of length L
+            at position p is `tokens[p - L + 1 : p + 1]`, and `tokens[p + 1]` followed it.
+        """
+        _, positions = self._longest(context)
+        return np.sort(positions)[::-1][: max(limit, 0)].copy()
+
+    def continuations(self, context: ArrayLike, k: int = 10) -> list[Continuation]:
+        """What followed the longest match of a context most often.
+
+        Args:
+            context: (t,) tokens, as for `lookup`.
+            k: How many to give at most.
+
+        Returns:
+            The most frequent tokens first; among equals the smaller token.
+        """
+        _, positions = self._longest(context)
+        tokens, counts = np.unique(self.tokens[positions + 1], return_counts=True)
+        best = np.lexsort((tokens, -counts))[: max(k, 0)]
+        return [Continuation(int(tokens[i]), int(counts[i])) for i in best]
+
+    def count(self, ngram: ArrayLike) -> int:
+        """How often exactly these tokens stand in the training text, within one document.
+
+        Args:
+            ngram: (t,) tokens, also more than `max_length`.
+        """
+        run = as_tokens(ngram).astype(np.uint32)
+        if not run.size or np.any(run[1:] == self.separator):
+            return 0
+        length, positions = self._longest(run)
+        if length < min(run.size, self.max_length):
+            return 0
+        for offset in range(length, run.size):
+            positions = positions[positions >= offset]
+            positions = positions[self.tokens[positions - offset] == run[-1 - offset]]
+        return int(positions.size)
+
+    def document_at(self, position: int) -> int:
+        """Number of the training document that holds a position.
+
+        Raises:
+            IndexError: The position is not inside the training text.
+        """
+        if not 0 <= position < self.n_tokens:
+            raise IndexError(f"token {position} of {self.n_tokens}")
+        return int(np.searchsorted(self.document_start, position, side="right")) - 1
+
+    def _longest(self, context: ArrayLike) -> tuple[int, NDArray[np.int64]]:
+        """Length and all positions of a context's longest match, in no order."""
+        length, begin, end = self._run(self.window(context))
+        positions = self.order[begin:end].astype(np.int64)
+        return length, np.minimum(positions, max(self.n_tokens - 2, 0))
+
+    def _run(self, window: NDArray[np.uint32]) -> tuple[int, int, int]:
+        """Length of the longest match, and the ranks of its occurrences."""
+        if not window.size:
+            return 0, 0, 0
+        query = frozen(window)
+        return search.longest_run(
+            self.tokens, self.order, self.bounds, query, query.size - 1, query.size
+        )
+
+
+def _check_rising(path: Path, values: NDArray[Any], highest: int) -> None:
+    """Refuse ranks and starts that would lead a lookup astray.
+
+    Raises:
+        IndexFileError: They do not rise from 0 to at most `highest`.
+    """
+    numbers = values.astype(np.int64, copy=False)
+    if numbers[0] != 0 or numbers[-1] > highest or np.any(np.diff(numbers) < 0):
+        raise store.damaged(path, "its numbers are out of order")
+
+
+def open_index(
+    folder: str | Path,
+    *,
+    verify: bool = False,
+    corpus_fingerprint: str = "",
+    tokenizer_fingerprint: str = "",
+) -> MatchIndex:
+    """Open an index that `build_index` wrote.
+
+    Version, sizes and the manifest's fingerprint are always checked, which takes no time; damage
+    inside a file of the right size is found by `verify`, which reads everything.
+
+    Args:
+        folder: The index folder.
+        verify: Also compare the hash of every file.
+        corpus_fingerprint: The corpus that it must belong to; empty takes any.
+        tokenizer_fingerprint: The tokenizer that it must belong to; empty takes any.
+
+    Raises:
+        IndexFileError: There is no index, it is damaged, it was written by a newer version, or it
+            belongs to another corpus or tokenizer.
+    """
+    folder = Path(folder)
+    manifest = store.read_manifest(folder)
+    expected = (
+        ("corpus", corpus_fingerprint, manifest.corpus_fingerprint),
+        ("tokenizer", tokenizer_fingerprint, manifest.tokenizer_fingerprint),
+    )
+    for what, wanted, found in expected:
+        if wanted and wanted != found:
+            raise IndexFileError(
+                f"The index {folder / store.MANIFEST_NAME} belongs to another {what}.",
+                safe="Nothing was changed.",
+                do=f"Choose the index of this {what}, or build one over this corpus.",
+            )
+    store.check_files(folder, manifest, verify=verify)
+    return MatchIndex(folder, manifest)
+
+
+def held_out_features(
+    index: MatchIndex, tokens: ArrayLike, document_start: ArrayLike
+) -> MatchFeatures:
+    """The longest match of each held-out token, in the training part and its own document so far.
+
+    The longer match wins and a tie goes to the own document: a document is read as if it came right
+    after the training part. On a tie the occurrences of both count.
+
+    Args:
+        index: The index of the training part.
+        tokens: (n,) held-out tokens.
+        document_start: (D,) rising positions at which documents begin; position 0 always does.
+
+    Returns:
+        Features of the n tokens; `same_document` is true where the own document gave the match.
+
+    Raises:
+        ValueError: An argument has the wrong shape or is out of range.
+    """
+    checked = as_tokens(tokens)
+    return features_against(index, checked, as_document_start(document_start, checked.size))

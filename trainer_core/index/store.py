@@ -1,0 +1,289 @@
+"""The index on disk: its files, their manifest, and writing them whole or not at all.
+
+An index folder needs nothing outside of it; it holds a copy of the training tokens.
+
+| file | what |
+| --- | --- |
+| manifest.json | version, settings, fingerprints, size and hash of every other file |
+| tokens.bin | (n,) training tokens, uint16 or uint32 |
+| sorted.bin | (n - 1,) uint32, positions sorted by their contexts read backwards; the last token is
+  left out, since nothing is known to follow it |
+| buckets.bin | (V + 1,) int64, where each token's positions begin in sorted.bin |
+| documents.bin | (D,) int64, where each training document begins |
+| train-*.bin, validation-*.bin | the fields of `MatchFeatures` |
+
+Numbers are little-endian. n training tokens, V vocabulary, D documents.
+"""
+
+# No `from __future__ import annotations`: msgspec resolves these annotations at run time.
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer_core.errors import IndexFileError, from_os_error
+
+INDEX_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+TOKENS_FILE = "tokens.bin"
+SORTED_FILE = "sorted.bin"
+BUCKETS_FILE = "buckets.bin"
+DOCUMENTS_FILE = "documents.bin"
+FEATURE_FIELDS = ("length", "next", "second", "marks")
+
+_CHUNK_BYTES = 1 << 22
+
+
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of the index. `name` is relative to the index folder."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+class IndexManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What an index was built from and what its files must look like."""
+
+    version: int
+    corpus_fingerprint: str
+    tokenizer_fingerprint: str
+    vocab_size: int
+    separator: int
+    dtype: Literal["uint16", "uint32"]
+    """Of tokens."""
+    max_length: int
+    n_tokens: int
+    n_documents: int
+    n_validation_tokens: int
+    files: tuple[FileEntry, ...]
+    fingerprint: str = ""
+
+    def computed_fingerprint(self) -> str:
+        """Equal for indexes with equal settings and content, and for no others."""
+        fields = msgspec.structs.replace(self, fingerprint="")
+        return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
+
+
+class _Version(msgspec.Struct):
+    """The only field that every version of the manifest has."""
+
+    version: int
+
+
+def feature_file(part: str, field: str) -> str:
+    """Name of a file of features.
+
+    Args:
+        part: `train` or `validation`.
+        field: One of `FEATURE_FIELDS`.
+    """
+    return f"{part}-{field}.bin"
+
+
+def damaged(path: Path, why: str) -> IndexFileError:
+    """The error for a file of an index that is not as it was written."""
+    return IndexFileError(
+        f"The index file {path} cannot be used: {why}.",
+        safe="Your text and your models do not depend on it; nothing was changed.",
+        do="Build the index again from its corpus, or restore the file from a copy.",
+    )
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def _beside(folder: Path, why: str) -> Path:
+    """Where a folder stands while it is not to be found."""
+    return folder.with_name(f".{folder.name}.{why}")
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # Windows cannot open a folder; its rename is journalled by NTFS
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what a killed build left, and put back an index that it had set aside."""
+    replaced = _beside(folder, "replaced")
+    if replaced.exists() and not folder.exists():
+        replaced.rename(folder)
+    for leftover in (_beside(folder, "writing"), replaced):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    replaced = _beside(folder, "replaced")
+    if folder.exists():
+        folder.rename(replaced)
+    draft.rename(folder)
+    _sync_folder(folder.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def draft_of(folder: Path) -> Iterator[Path]:
+    """A folder to write an index into; it takes its place when the block ends without an error.
+
+    Args:
+        folder: Where the index will be. One that is there is replaced at the end.
+
+    Raises:
+        DiskFullError: There is no room; what was there before is unharmed.
+        KnownError: The folder cannot be written.
+    """
+    draft = _beside(folder, "writing")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(folder)
+        draft.mkdir()
+        yield draft
+        _sync_folder(draft)
+        _put_in_place(draft, folder)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise from_os_error(error, "writing the index") from None
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def write_array(
+    draft: Path, name: str, values: NDArray[Any], progress: Callable[[int], None]
+) -> FileEntry:
+    """Write an array through to the disk.
+
+    Args:
+        draft: The folder.
+        name: The file's name.
+        values: Any array of numbers.
+        progress: Told the bytes of each piece that is written.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+    data = little.view(np.uint8).reshape(-1).data
+    digest = hashlib.sha256()
+    with (draft / name).open("wb") as file:
+        for begin in range(0, len(data), _CHUNK_BYTES):
+            piece = data[begin : begin + _CHUNK_BYTES]
+            file.write(piece)
+            digest.update(piece)
+            progress(len(piece))
+        file.flush()
+        os.fsync(file.fileno())
+    return FileEntry(name=name, size_bytes=len(data), sha256=digest.hexdigest())
+
+
+def write_manifest(draft: Path, manifest: IndexManifest) -> IndexManifest:
+    """Write the manifest with its fingerprint; the last file of an index.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    sealed = msgspec.structs.replace(manifest, fingerprint=manifest.computed_fingerprint())
+    text = msgspec.json.format(msgspec.json.encode(sealed), indent=2)
+    with (draft / MANIFEST_NAME).open("wb") as file:
+        file.write(text + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return sealed
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def read_manifest(folder: Path) -> IndexManifest:
+    """Read the manifest of an index folder and check its version and fingerprint.
+
+    Raises:
+        IndexFileError: It is absent, damaged, or of a newer version; the message names the file.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise IndexFileError(
+            f"There is no index in {folder}: {MANIFEST_NAME} is missing.",
+            safe="Nothing was changed.",
+            do="Choose a folder that an index build has finished, or build the index.",
+        ) from None
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from None
+    try:
+        version = msgspec.json.decode(raw, type=_Version).version
+        if version > INDEX_VERSION:
+            raise IndexFileError(
+                f"The index {path} was written by a newer version of Hearth (format {version}).",
+                safe="Nothing was changed.",
+                do="Update Hearth, or build the index again with this version.",
+            )
+        manifest = msgspec.json.decode(raw, type=IndexManifest)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise damaged(path, str(error)) from None
+    if manifest.fingerprint != manifest.computed_fingerprint():
+        raise damaged(path, "its fingerprint does not fit what it says")
+    return manifest
+
+
+def check_files(folder: Path, manifest: IndexManifest, *, verify: bool) -> None:
+    """Hold the files against the manifest: sizes always, content where `verify` is set.
+
+    Raises:
+        IndexFileError: A file is absent, cut off or changed; the message names it.
+    """
+    for entry in manifest.files:
+        path = folder / entry.name
+        try:
+            size_bytes = path.stat().st_size
+            if size_bytes != entry.size_bytes:
+                raise damaged(path, f"it has {size_bytes:,} bytes instead of {entry.size_bytes:,}")
+            if verify and _file_sha256(path) != entry.sha256:
+                raise damaged(path, "its content has changed")
+        except FileNotFoundError:
+            raise damaged(path, "it is missing") from None
+        except OSError as error:
+            raise damaged(path, error.strerror or str(error)) from None
+
+
+def _file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def map_array(folder: Path, manifest: IndexManifest, name: str, dtype: str) -> NDArray[Any]:
+    """Map one of the index's files, read-only.
+
+    Raises:
+        IndexFileError: The file cannot be mapped, or the manifest does not list it.
+    """
+    path = folder / name
+    sizes = {entry.name: entry.size_bytes for entry in manifest.files}
+    if name not in sizes:
+        raise damaged(folder / MANIFEST_NAME, f"it does not list {name}")
+    if sizes[name] == 0:  # an empty file cannot be mapped
+        values: NDArray[Any] = np.zeros(0, dtype=dtype)
+        values.flags.writeable = False
+        return values
+    try:
+        return np.asarray(np.memmap(path, dtype=np.dtype(dtype).newbyteorder("<"), mode="r"))
+    except (OSError, ValueError) as error:
+        raise damaged(path, str(error)) from None
