@@ -1,6 +1,6 @@
 """Cross-entropy straight from hidden states: the logits are never all in fast memory at once.
 
-On a CPU the pieces stay in its cache; on a GPU they keep a large vocabulary from filling the memory.
+On a CPU the pieces stay in its cache; on a GPU a large vocabulary does not fill the memory.
 
 Letters: N tokens, C channels, V vocabulary.
 """
@@ -34,7 +34,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         weight: Tensor,
         targets: Tensor,
         rows: int,
-        keep: bool,  # noqa: FBT001 - apply takes no keywords
+        keep: bool,
     ) -> Tensor:
         losses, kept = [], []
         for part, goals in zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True):
@@ -69,7 +69,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """total += left.T @ right, where the total may be of a finer dtype."""
+    """Do total += left.T @ right, where the total may be of a finer dtype."""
     if total.dtype == left.dtype:
         total.addmm_(left.t(), right)
     else:
@@ -94,5 +94,7 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Ten
     rows = max(ROWS_MIN, piece // len(weight))
     keep = torch.is_grad_enabled() and len(targets) * len(weight) <= LOGITS_KEPT
     with torch.autocast(device, enabled=False):
-        loss: Tensor = _LinearCrossEntropy.apply(hidden, weight, targets, rows, keep)
+        loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+            hidden, weight, targets, rows, keep
+        )
     return loss
