@@ -4,7 +4,6 @@ import errno
 import math
 import os
 
-import msgspec
 import numpy as np
 import pytest
 import torch

@@ -45,8 +45,10 @@ def core_count() -> int:
 
 def cpu_multiplies_bf16() -> bool:
     """Whether this processor has instructions for bf16 products: they take half the time."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    if not hasattr(torch.cpu, "get_capabilities"):  # before torch 2.11
+        return False
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 def choose_compute(device: Device, precision: Precision, threads: int) -> Compute:
