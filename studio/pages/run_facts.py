@@ -242,11 +242,12 @@ def _learning_rate(model: JobModel) -> TileFacts:
         return _none_yet("Learning rate", "no step yet", tooltip=tooltip)
     optimizer = model.spec.optimizer
     phase = "warm-up" if model.step <= optimizer.warmup_steps else "cosine"
-    context = ((f"{phase}, peak ", False), (_short_lr(optimizer.lr), True))
+    context = ((f"{phase}, peak ", False), (short_lr(optimizer.lr), True))
     value = lr_text(model.steps.last("lr"))
     return TileFacts("Learning rate", value, context=context, tooltip=tooltip)
 
 
-def _short_lr(value: float) -> str:
+def short_lr(value: float) -> str:
+    """A learning rate in two digits, such as `4.0e-4`."""
     digits, _, power = f"{value:.1e}".partition("e")
     return f"{digits}e{int(power)}"

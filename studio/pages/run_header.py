@@ -156,6 +156,7 @@ class RunHeader(Panel):
             return
         self._wish = wish
         self._arrange_buttons()
+        self._show_note()
         (self._yes_stop if wish == "stop" else self._yes_pause).setFocus(
             Qt.FocusReason.ShortcutFocusReason
         )
@@ -169,6 +170,8 @@ class RunHeader(Panel):
         """Ask no longer."""
         self._wish = None
         self._arrange_buttons()
+        self._show_note()
+        self.stop.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape withdraws a question."""
@@ -318,8 +321,8 @@ class RunHeader(Panel):
             self._show_figures(head_facts(self._model, time.time()))
 
     def _on_yes(self) -> None:
-        wish, self._wish = self._wish, None
-        self._arrange_buttons()
+        wish = self._wish
+        self.withdraw()
         if wish == "pause":
             self.pause_confirmed.emit()
         elif wish == "stop":
