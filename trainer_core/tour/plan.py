@@ -21,6 +21,8 @@ from trainer_core.spec import (
     TourSpec,
     TrainSpec,
 )
+from trainer_core.train.compute import choose_compute
+from trainer_core.train.loop import train_step
 from trainer_core.train.optim import GuardedAdamW
 
 STEP_LADDER = (20, 30, 50, 75, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1600, 2000)
@@ -68,25 +70,19 @@ def _rung(steps: float) -> int:
 
 def measure_step_s(preset: Preset, corpus: Corpus, index: MatchIndex, seed: int) -> float:
     """Median seconds of a whole training step with the index, after a first one that warms up."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    compute = choose_compute("auto", "auto", 0)  # as the trainings of the tour will
     config = preset.model(corpus.vocab_size, match_input=True)
-    model = Transformer(config).to(device)
+    model = Transformer(config).to(compute.device)
     optimizer = GuardedAdamW(model, OptimizerConfig(lr=preset.lr))
     features = index.train_features()
     length = config.context_length
     batches = TrainBatches(corpus.train, features, preset.batch_size, length, seed)
     times: list[float] = []
-    for step in range(MEASURED_STEPS + 1):
+    for step in range(1, MEASURED_STEPS + 2):
         started = time.perf_counter()
-        batch = batches.batch(step).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss = model.loss(
-                batch.inputs, batch.targets, batch.match_next, batch.match_length
-            ).mean()
-        loss.backward()
-        optimizer.guarded_step(loss.detach(), preset.lr)
-        optimizer.zero_grad()
-        if device.type == "cuda":
+        batch = batches.batch(step).to(compute.device)
+        train_step(model, optimizer, batch, compute, preset.lr)
+        if compute.device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - started)
     return sorted(times[1:])[MEASURED_STEPS // 2]

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainer_core.data.batches import Prefetcher
+from torch import Tensor
+
+from trainer_core.data.batches import Batch, Prefetcher
 from trainer_core.job import Job
+from trainer_core.model.transformer import Transformer
 from trainer_core.spec import TrainSpec
-from trainer_core.train.compute import choose_compute, out_of_memory
+from trainer_core.train.compute import Compute, choose_compute, out_of_memory
 from trainer_core.train.inputs import open_inputs
+from trainer_core.train.opening import open_session
+from trainer_core.train.optim import GuardedAdamW
 from trainer_core.train.schedule import lr_at
-from trainer_core.train.session import Session, open_session
+from trainer_core.train.session import Session
 
 
 def run(job: Job, spec: TrainSpec) -> dict[str, Any]:
@@ -48,17 +53,33 @@ def train(session: Session) -> None:
     with Prefetcher(session.batches, steps, session.compute.device) as batches:
         session.between_steps()
         for step, batch in zip(steps, batches, strict=True):
-            with session.compute.autocast():
-                losses = model.loss(  # (B, T)
-                    batch.inputs, batch.targets, batch.match_next, batch.match_length
-                )
-                loss = losses.mean()
-            loss.backward()  # type: ignore[no-untyped-call]
             lr = lr_at(step, session.steps, spec.optimizer)
-            norm = optimizer.guarded_step(loss.detach(), lr)
-            optimizer.zero_grad()
+            loss, norm = train_step(model, optimizer, batch, session.compute, lr)
             state.step, state.tokens_seen = step, step * session.batches.tokens_per_step
-            session.meter.add(
-                step, loss.detach(), norm, lr=lr, hit=batch.hit_rate, match=batch.mean_match
-            )
+            session.meter.add(step, loss, norm, lr=lr, hit=batch.hit_rate, match=batch.mean_match)
             session.between_steps()
+
+
+def train_step(
+    model: Transformer, optimizer: GuardedAdamW, batch: Batch, compute: Compute, lr: float
+) -> tuple[Tensor, Tensor]:
+    """Forward, backward, clip, update. Nothing waits for the device.
+
+    Args:
+        model: On the compute's device.
+        optimizer: Of this model.
+        batch: On the compute's device.
+        compute: Device and precision.
+        lr: Learning rate of this step.
+
+    Returns:
+        The mean loss in nats per token and the gradient norm before clipping, scalars on the
+        device.
+    """
+    with compute.autocast():
+        losses = model.loss(batch.inputs, batch.targets, batch.match_next, batch.match_length)
+        loss = losses.mean()  # of (B, T)
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = optimizer.guarded_step(loss.detach(), lr)
+    optimizer.zero_grad()
+    return loss.detach(), norm
