@@ -102,25 +102,31 @@ class Studio:
         from studio.keeper import Keeper
         from studio.runs.supervisor import Supervisor
         from studio.tasks import JobWatcher
+        from studio.tour import Tour
 
         tasks = self._tasks
         if tasks is None:
             raise RuntimeError("a library came without tasks")
         supervisor = Supervisor(self.home)
         watcher = JobWatcher(on_tick=supervisor.reap)
+        keeper = Keeper(library, tasks, watcher)
+        tour = Tour(self.home, library, tasks, watcher, supervisor, keeper)
         self.context = Context(
             home=self.home,
             library=library,
             tasks=tasks,
             watcher=watcher,
             supervisor=supervisor,
-            keeper=Keeper(library, tasks, watcher),
+            keeper=keeper,
             theme=theme(),
             settings=self.settings,
             navigate=self.window.navigate,
             toast=self.window.show_error,
+            tour=tour,
+            search=self.window.call_up_search,
         )
-        self.context.keeper.follow_all()
+        keeper.follow_all()
+        tour.look()
         self.window.set_context(self.context)
         self.window.open_last()
         self._count()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from studio.runs.supervisor import Supervisor
     from studio.storage.library import Library
     from studio.tasks import JobWatcher, Tasks
+    from studio.tour import Tour
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Context:
         settings: What belongs to this window alone, such as the theme; works while read-only.
         navigate: Opens a page by key with a target.
         toast: Shows an error above the page without leaving it.
+        tour: The newest tour; None in a studio that takes none.
+        search: Calls up the search, with its right edge at a pixel column of the window.
     """
 
     home: Path
@@ -46,3 +49,5 @@ class Context:
     settings: QSettings
     navigate: Callable[[str, object | None], None]
     toast: Callable[[BaseException], None]
+    tour: Tour | None = None
+    search: Callable[[int | None], None] = lambda _right: None

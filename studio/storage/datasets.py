@@ -74,8 +74,12 @@ class Datasets(Store):
             session.flush()
             return self._dataset_row(row)
 
-    def add_index_folder(self, dataset_id: int) -> DatasetRow:
-        """Give a dataset a folder for its index job under `indexes/`, or keep the one it has.
+    def add_index_folder(self, dataset_id: int, folder: Path | None = None) -> DatasetRow:
+        """Give a dataset a folder for its index job, or keep the one it has.
+
+        Args:
+            dataset_id: Which dataset.
+            folder: An existing index job; None makes a new, empty folder under `indexes/`.
 
         Raises:
             KnownError: There is no such dataset, or the folder cannot be made.
@@ -83,8 +87,8 @@ class Datasets(Store):
         with self._writing() as session:
             row = get_dataset(session, dataset_id)
             if row.index_folder is None:
-                folder = make_folder(self.home / "indexes", row.name, "index")
-                row.index_folder = self._stored(folder)
+                where = folder or make_folder(self.home / "indexes", row.name, "index")
+                row.index_folder = self._stored(where)
             return self._dataset_row(row)
 
     def change_dataset(
