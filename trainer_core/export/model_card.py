@@ -95,7 +95,7 @@ def _use(facts: CardFacts) -> list[str]:
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
         'folder = "path/to/this/folder"',
-        "tokenizer = AutoTokenizer.from_pretrained(folder)",
+        f"tokenizer = AutoTokenizer.from_pretrained(folder{remote})",
         f"model = AutoModelForCausalLM.from_pretrained(folder{remote})",
         'inputs = tokenizer("Once upon a time", return_tensors="pt")',
         "text = model.generate(**inputs, max_new_tokens=100)",

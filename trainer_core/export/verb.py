@@ -14,7 +14,7 @@ from trainer_core.export.destination import write_marker as mark_as_ours
 from trainer_core.export.loss_curve import loss_curve
 from trainer_core.export.model_card import CURVE_FILE, CardFacts, model_card
 from trainer_core.generate.loaded import Loaded, load_run
-from trainer_core.index import portable
+from trainer_core.index import open_index, portable
 from trainer_core.job import Job
 from trainer_core.metrics import read_rows
 from trainer_core.presets import parameter_count
@@ -84,7 +84,7 @@ def write_export(loaded: Loaded, folder: Path, job: Job, name: str) -> None:
 
 
 def _write_index(loaded: Loaded, folder: Path) -> int:
-    """Copy the index and the code that reads it; the size of the copy in bytes."""
+    """Copy what is needed of the index, and the code that reads it; the copy's size in bytes."""
     if loaded.index is None:
         why = loaded.notes[-1] if loaded.notes else "It is absent."
         raise IndexFileError(
@@ -92,10 +92,14 @@ def _write_index(loaded: Loaded, folder: Path) -> int:
             safe="Nothing was written.",
             do="Restore the index, or build it again from the same corpus.",
         )
+    source = loaded.index.folder
+    open_index(source, verify=True)  # a damaged index must not travel
     target = folder / huggingface.INDEX_FOLDER
-    shutil.copytree(loaded.spec.index, target)
+    target.mkdir()
+    for name in portable.FILES:
+        shutil.copyfile(source / name, target / name)
     huggingface.write_index_code(folder, Path(portable.__file__))
-    return sum((target / name).stat().st_size for name in files_in(target))
+    return sum((target / name).stat().st_size for name in portable.FILES)
 
 
 def _card_facts(loaded: Loaded, name: str, index_bytes: int) -> CardFacts:
