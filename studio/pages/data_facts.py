@@ -202,10 +202,15 @@ def read_corpus(dataset: DatasetRow) -> CorpusFiles:
     """Read a dataset's corpus folder; blocks on the disk, so for a worker thread."""
     corpus = dataset.corpus_folder
     return CorpusFiles(
-        manifest=_load(corpus / MANIFEST_FILE, ManifestFacts),
+        manifest=read_manifest(dataset),
         statistics=_load(corpus / STATISTICS_FILE, StatisticsFacts),
         is_code=reads_code(dataset.folder),
     )
+
+
+def read_manifest(dataset: DatasetRow) -> ManifestFacts | None:
+    """A dataset's manifest, or None while there is none that can be read."""
+    return _load(dataset.corpus_folder / MANIFEST_FILE, ManifestFacts)
 
 
 def make_facts(

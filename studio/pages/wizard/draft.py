@@ -42,8 +42,10 @@ class DataChoice:
 
     Attributes:
         train_tokens: Of the training part.
-        index_bytes: Size of its index, or None while there is none.
+        index_bytes: Size of the index, or None while there is none.
+        index: The index folder, whether or not it is there.
         index_state: `ready`, `building`, `failed` or `absent`.
+        index_hit_rate: Share of held-out tokens that the index names; None while unknown.
     """
 
     id: int
@@ -55,9 +57,11 @@ class DataChoice:
     vocab_size: int
     train_tokens: int
     validation_tokens: int
+    documents: int = 0
     text_bytes: int = 0
     index_state: str = "absent"
     index_bytes: int | None = None
+    index_hit_rate: float | None = None
     index_max_length: int = 32
 
 

@@ -1,0 +1,217 @@
+"""The wizard's first two steps: which text, and whether the model gets the memory index."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from studio.pages.wizard.draft import DataChoice, Draft
+from studio.pages.wizard.plan import Plan
+from studio.pages.wizard.start import Shelf
+from studio.pages.wizard.step import StepView
+from studio.widgets.card import Card
+from studio.widgets.choice_card import ChoiceCard
+from studio.widgets.controls import SecondaryButton
+from studio.widgets.empty import EmptyState
+from studio.widgets.figures import count, percent, plural, size, whole
+from studio.widgets.label import Label, Part
+from studio.widgets.pill import PILLS, Pill
+from studio.widgets.table import Cell, Column, DataTable, Row
+
+_COLUMNS = (
+    Column("name", "Name", 140, 2, "strong"),
+    Column("documents", "Documents", 88, style="mono", right=True),
+    Column("tokens", "Train tokens", 92, style="mono", right=True),
+    Column("tokenizer", "Tokenizer", 116, 1, "muted"),
+    Column("index", "Memory index", 130, 1, "muted", sortable=False),
+)
+_PILLS = {"ready": "ready", "building": "building", "failed": "failed", "absent": "not_built"}
+
+
+class DataStep(StepView):
+    """Which dataset to learn from; its tokenizer comes with it.
+
+    Signals:
+        add_requested: New data is wanted.
+    """
+
+    add_requested = Signal()
+
+    name = "Data"
+    explanation = (
+        "The text that the model learns from. Its tokenizer and its split were fixed when it was"
+        " read."
+    )
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._choices: tuple[DataChoice, ...] = ()
+        self.table = DataTable(_COLUMNS, fit_rows=True, single_click=False, name="Datasets")
+        self.table.row_selected.connect(self._on_row_selected)
+        self._unready = Label("", "secondary", "muted", wrap=True)
+        add = SecondaryButton("Add data", "plus")
+        add.clicked.connect(self.add_requested)
+        foot = QHBoxLayout()
+        foot.addWidget(self._unready, 1)
+        foot.addWidget(add)
+        empty = EmptyState(
+            "There is no text to learn from yet. Read this computer's Python library, or your own.",
+            "Add data",
+            "plus",
+        )
+        empty.clicked.connect(self.add_requested)
+        self._stack = QStackedWidget()
+        holder = QWidget()
+        rows = QVBoxLayout(holder)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(12)
+        rows.addWidget(self.table)
+        rows.addLayout(foot)
+        rows.addStretch(1)
+        self._stack.addWidget(holder)
+        self._stack.addWidget(empty)
+        self.column.addWidget(self._stack, 1)
+
+    def show_draft(self, draft: Draft, plan: Plan, shelf: Shelf) -> None:
+        """List the datasets, with the chosen one marked."""
+        super().show_draft(draft, plan, shelf)
+        self._choices = shelf.choices
+        self._stack.setCurrentIndex(0 if shelf.choices or shelf.unready else 1)
+        self.table.set_rows([_row(choice) for choice in shelf.choices])
+        self.table.select(draft.data.id if draft.data else None)
+        waiting = ", ".join(shelf.unready)
+        self._unready.set_text(f"Not read yet: {waiting}." if waiting else "")
+
+    def summary(self, draft: Draft, plan: Plan) -> str:
+        """Name and tokens."""
+        if draft.data is None:
+            return ""
+        return f"{draft.data.name}, {count(draft.data.train_tokens)}"
+
+    def obstacle(self, draft: Draft, plan: Plan) -> str:
+        """A dataset must be chosen."""
+        return "" if draft.data is not None else "Choose a dataset"
+
+    def _on_row_selected(self, key: object) -> None:
+        chosen = next((c for c in self._choices if c.id == key), None)
+        if chosen is not None and (self.draft.data is None or chosen.id != self.draft.data.id):
+            self.draft_changed.emit(replace(self.draft, data=chosen))
+
+
+def _row(choice: DataChoice) -> Row:
+    stored = size(choice.index_bytes) if choice.index_bytes else ""
+    return Row(
+        choice.id,
+        {
+            "name": Cell(choice.name, tooltip=choice.what),
+            "documents": Cell(whole(choice.documents), sort=choice.documents),
+            "tokens": Cell(
+                count(choice.train_tokens),
+                sort=choice.train_tokens,
+                tooltip=plural(choice.train_tokens, "token"),
+            ),
+            "tokenizer": Cell(choice.tokenizer),
+            "index": Cell(stored, pill=PILLS[_PILLS[choice.index_state]], style="mono_muted"),
+        },
+    )
+
+
+class IndexStep(StepView):
+    """With or without the memory index."""
+
+    name = "Memory index"
+    explanation = (
+        "The index finds, for every token, the longest stretch of text before it that occurred in"
+        " the training text, and tells the model what followed there."
+    )
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.on = ChoiceCard(
+            "With the index",
+            ("The model reads what followed the longest match.", "secondary"),
+            ("Sees at each token where its words come from.", "secondary"),
+            icon="database",
+        )
+        self.off = ChoiceCard(
+            "Without",
+            ("A plain transformer: everything is in its parameters.", "secondary"),
+            ("Exports as a native Hugging Face model.", "secondary"),
+            icon="square",
+        )
+        self.on.clicked.connect(lambda: self._choose(True))
+        self.off.clicked.connect(lambda: self._choose(False))
+        cards = QHBoxLayout()
+        cards.setSpacing(8)
+        cards.addWidget(self.on, 1)
+        cards.addWidget(self.off, 1)
+        self._pill = Pill("not_built")
+        self._size = Label("", "secondary", "muted")
+        head = QHBoxLayout()
+        head.setSpacing(12)
+        head.addWidget(self._pill)
+        head.addWidget(self._size, 1)
+        self._text = Label("", "body", "muted", wrap=True)
+        state = Card(spacing=8)
+        state.body.addLayout(head)
+        state.body.addWidget(self._text)
+        self.column.addLayout(cards)
+        self.column.addWidget(state)
+        self.column.addStretch(1)
+
+    def show_draft(self, draft: Draft, plan: Plan, shelf: Shelf) -> None:
+        """Show the choice, and where the index stands."""
+        super().show_draft(draft, plan, shelf)
+        self.on.setChecked(draft.use_index)
+        self.off.setChecked(not draft.use_index)
+        data = draft.data
+        if data is None:
+            return
+        self._pill.set_state(_PILLS[data.index_state])
+        self._size.set_text(size(data.index_bytes) if data.index_bytes else "")
+        self._text.set_parts(*_index_words(draft, data, plan))
+
+    def summary(self, draft: Draft, plan: Plan) -> str:
+        """On or off, built or not, size."""
+        if not draft.use_index:
+            return "Off"
+        if draft.data is None or draft.data.index_state != "ready":
+            return "On, built first"
+        return f"On, built, {size(draft.data.index_bytes)}"
+
+    def _choose(self, use_index: bool) -> None:
+        if use_index != self.draft.use_index:
+            own = self.draft.name == self.draft.suggested_name()
+            draft = replace(self.draft, use_index=use_index)
+            self.draft_changed.emit(replace(draft, name=draft.suggested_name()) if own else draft)
+
+
+def _index_words(draft: Draft, data: DataChoice, plan: Plan) -> list[Part]:
+    if data.index_state == "ready":
+        words = [Part(f"Built over the {count(data.train_tokens)} training tokens of {data.name}.")]
+        if data.index_hit_rate is not None:
+            right = Part(percent(data.index_hit_rate), "mono", "text")
+            words += [
+                Part(" By itself it names the right next token of held-out text "),
+                right,
+                Part(" of the time."),
+            ]
+        if not draft.use_index:
+            words.append(
+                Part(" The plain model does not read it; its loss is told by match length.")
+            )
+        return words
+    if not draft.use_index:
+        return [Part("No index is needed for this run.")]
+    if data.index_state == "building":
+        return [Part("It is being built; the training starts by itself when it is ready.")]
+    about = f" It will take about {size(plan.index_bytes)}." if plan.index_bytes else ""
+    start = "The last build did not finish. " if data.index_state == "failed" else ""
+    return [
+        Part(
+            f"{start}It is built when you start the run, and the training follows by itself, even"
+            f" when this window is closed in between and opened later.{about}"
+        )
+    ]

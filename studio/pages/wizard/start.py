@@ -1,0 +1,253 @@
+"""From a finished plan to a run: rows, spec, job; the index first where it is missing. Free of Qt.
+
+Functions here touch the library and the disk: call them in a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from studio.pages.data_facts import ManifestFacts, read_manifest
+from studio.pages.data_jobs import build_index
+from studio.pages.wizard.draft import DataChoice, Draft, build_spec
+from studio.pages.wizard.plan import MeasuredRate, Surroundings
+from studio.runs.supervisor import Supervisor, freeze_spec
+from studio.storage.library import DatasetRow, Library, ProjectRow, RunRow
+from studio.storage.slugs import slug
+from trainer_core import spec as specs
+from trainer_core.errors import KnownError, from_os_error
+from trainer_core.spec import IndexSpec, TrainSpec
+from trainer_core.status import SPEC_FILE, JobStatus, read_status
+
+WAITING = "runs/waiting"
+"""Setting with the ids of runs that start when their index is ready."""
+_RATES_MAX = 60
+_MEASURED_S_MIN = 20.0
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What the wizard chooses from."""
+
+    choices: tuple[DataChoice, ...] = ()
+    unready: tuple[str, ...] = ()
+    """Names of datasets whose text is not there yet."""
+    projects: tuple[ProjectRow, ...] = ()
+    around: Surroundings = field(default_factory=Surroundings)
+    read_only: str = ""
+    """Why nothing can be started, or an empty string."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run that was started, or waits for its index."""
+
+    run: RunRow
+    waits: bool
+
+
+def read_shelf(library: Library) -> Shelf:
+    """Ask the library and the folders for everything that the wizard needs."""
+    choices: list[DataChoice] = []
+    unready: list[str] = []
+    for row in library.datasets():
+        manifest = read_manifest(row)
+        if manifest is None:
+            unready.append(row.name)
+        else:
+            choices.append(_choice(library, row, manifest))
+    free: int | None = None
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(library.home).free
+    sizes = [c.index_bytes / c.train_tokens for c in choices if c.index_bytes and c.train_tokens]
+    around = Surroundings(
+        rates=tuple(_rates(library)),
+        free_bytes=free,
+        index_bytes_per_token=sum(sizes) / len(sizes) if sizes else None,
+    )
+    return Shelf(
+        tuple(choices),
+        tuple(unready),
+        tuple(library.projects()),
+        around,
+        library.read_only_reason if library.read_only else "",
+    )
+
+
+def _choice(library: Library, row: DatasetRow, manifest: ManifestFacts) -> DataChoice:
+    status = JobStatus()
+    if row.index_folder is not None:
+        with contextlib.suppress(KnownError):
+            status = read_status(row.index_folder)
+    stored = status.result.get("size_bytes")
+    state = _index_state(status, row)
+    hits = status.result.get("hit_rate")
+    return DataChoice(
+        id=row.id,
+        name=row.name,
+        what=row.what,
+        tokenizer=row.tokenizer,
+        corpus=row.corpus_folder,
+        # Made when the run is started; until then the likely name stands in the preview.
+        index=row.index_path or library.home / "indexes" / slug(row.name, "index") / "index",
+        vocab_size=manifest.vocab_size,
+        train_tokens=manifest.train.tokens,
+        validation_tokens=manifest.validation.tokens,
+        documents=manifest.documents,
+        text_bytes=manifest.bytes,
+        index_state=state,
+        index_bytes=int(stored) if state == "ready" and isinstance(stored, int) else None,
+        index_hit_rate=hits if state == "ready" and isinstance(hits, float) else None,
+        index_max_length=_max_length(row),
+    )
+
+
+def _index_state(status: JobStatus, row: DatasetRow) -> str:
+    if status.alive:
+        return "building"
+    if status.state == "finished":
+        there = row.index_path is not None and row.index_path.is_dir()
+        return "ready" if there else "absent"
+    return "absent" if status.state == "unborn" else "failed"
+
+
+def _max_length(row: DatasetRow) -> int:
+    spec = IndexSpec(corpus="-")
+    if row.index_folder is not None:
+        with contextlib.suppress(KnownError):
+            found = specs.load(row.index_folder / SPEC_FILE)
+            spec = found if isinstance(found, IndexSpec) else spec
+    return spec.max_length
+
+
+def _rates(library: Library) -> list[MeasuredRate]:
+    """Speeds of the newest runs on this computer, validation and checkpoints included."""
+    rates: list[MeasuredRate] = []
+    for run in library.runs(archived=True):
+        facts = run.facts
+        if facts.elapsed_s < _MEASURED_S_MIN or not facts.tokens_seen:
+            continue
+        try:
+            spec = specs.load(run.folder / SPEC_FILE)
+        except KnownError:
+            continue
+        if isinstance(spec, TrainSpec):
+            speed = facts.tokens_seen / facts.elapsed_s
+            rates.append(MeasuredRate(run.name, spec.model, spec.budget.batch_size, speed))
+        if len(rates) == _RATES_MAX:
+            break
+    return rates
+
+
+def draft_from_run(library: Library, run_id: int, choices: tuple[DataChoice, ...]) -> Draft:
+    """A draft that repeats a run, to be changed.
+
+    Raises:
+        KnownError: There is no such run, or its settings cannot be read.
+    """
+    run = library.run(run_id)
+    spec = specs.load(run.folder / SPEC_FILE)
+    if not isinstance(spec, TrainSpec):
+        raise KnownError(f"{run.name} is no training.", do="Choose a training run.")
+    data = next((c for c in choices if str(c.corpus) == spec.corpus), None)
+    data = data or next((c for c in choices if c.id == run.dataset_id), None)
+    draft = Draft(
+        data=data,
+        use_index=spec.model.match_input,
+        n_layer=spec.model.n_layer,
+        n_embd=spec.model.n_embd,
+        n_head=spec.model.n_head,
+        context_length=spec.model.context_length,
+        batch_size=spec.budget.batch_size,
+        lr=spec.optimizer.lr,
+        steps=spec.budget.steps,
+        seed=spec.seed,
+        name=f"{run.name}-2",
+        project_id=run.project_id,
+        base=spec,
+    )
+    return replace(draft, preset=draft.matching_preset)
+
+
+def start_run(library: Library, supervisor: Supervisor, draft: Draft) -> Started:
+    """Make the project and the run, and start the training or, before it, the index.
+
+    Raises:
+        SpecError: A setting is wrong.
+        KnownError: A name is empty or taken, the disk refuses, or the job cannot be started.
+    """
+    data = draft.data
+    build_spec(draft)  # refuses before anything is made
+    if data is None:
+        raise KnownError("No data is chosen.", do="Choose a dataset.")
+    row = library.dataset(data.id)
+    waits = draft.use_index and data.index_state != "ready"
+    if waits:
+        row = library.add_index_folder(data.id)
+        draft = replace(draft, data=replace(data, index=row.index_path))
+    spec = build_spec(draft)
+    project_id = draft.project_id
+    if project_id is None:
+        project_id = library.add_project(draft.project_name or data.name).id
+    name = draft.name.strip() or draft.suggested_name()
+    run = library.add_run(project_id, name, dataset_id=data.id)
+    try:
+        if waits:
+            _let_wait(library, supervisor, run, spec, row)
+        else:
+            supervisor.start(spec, run.folder)
+    except BaseException:
+        library.change_run(run.id, archived=True)
+        raise
+    return Started(run, waits)
+
+
+def _let_wait(
+    library: Library, supervisor: Supervisor, run: RunRow, spec: TrainSpec, dataset: DatasetRow
+) -> None:
+    """Freeze the run's settings, note that it waits, and see to it that its index is built."""
+    try:
+        freeze_spec(run.folder, spec)
+    except OSError as error:
+        raise from_os_error(error, "writing the run's settings") from error
+    waiting = library.setting(WAITING, list[int]())
+    library.set_setting(WAITING, [*waiting, run.id])
+    if dataset.index_folder is None or not read_status(dataset.index_folder).alive:
+        build_index(library, supervisor, dataset.id)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A run that starts when its index is ready."""
+
+    run: RunRow
+    index_folder: Path
+
+
+def read_waiting(library: Library) -> list[Waiting]:
+    """Runs that wait for their index; those that cannot start any more are forgotten."""
+    known = {run.id: run for run in library.runs(archived=False)}
+    found: list[Waiting] = []
+    for run_id in library.setting(WAITING, list[int]()):
+        run = known.get(run_id)
+        if run is None or run.dataset_id is None:
+            continue
+        folder = library.dataset(run.dataset_id).index_folder
+        if folder is not None and read_status(run.folder).state == "unborn":
+            found.append(Waiting(run, folder))
+    return found
+
+
+def launch_waiting(library: Library, supervisor: Supervisor, waiting: Waiting) -> RunRow:
+    """Start a run whose index is ready; it waits no more, whether that works or not.
+
+    Raises:
+        KnownError: It cannot be started.
+    """
+    left = [i for i in library.setting(WAITING, list[int]()) if i != waiting.run.id]
+    library.set_setting(WAITING, left)
+    supervisor.resume(waiting.run.folder)
+    return waiting.run
