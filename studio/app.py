@@ -243,7 +243,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.report or args.quit_after_paint:
         measured = _StartReport(studio, report=args.report, leave=args.quit_after_paint)
     if args.page:
-        studio.settings.setValue("window/page", args.page)
+        studio.window.navigate(args.page)
     studio.start()
     status = app.exec()
     studio.close()

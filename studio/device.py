@@ -17,7 +17,7 @@ import psutil
 PERIOD_S = 1.5
 _GIB = 2**30
 _NOISE = re.compile(
-    r"\((R|TM|C)\)|\b(NVIDIA|GeForce|CPU|Processor|\d+-Core|with Radeon.*|Intel|AMD)\b|@.*$", re.I
+    r"\((R|TM|C)\)|\b(NVIDIA|GeForce|CPU|Processor|\d+-Core|with Radeon.*)\b|@.*$", re.I
 )
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class DeviceReading:
 
 
 def short_name(name: str) -> str:
-    """A processor's name without its trade marks: `RTX 3090`, `Core i7-9700K`, `Ryzen 9 5950X`."""
+    """A name without trade marks and filling words: `RTX 3090`, `Intel Core i7-9700K`."""
     return " ".join(_NOISE.sub(" ", name).split()) or name.strip()
 
 

@@ -35,7 +35,7 @@ PAGES: dict[str, str] = {
     "playground": "studio.pages.playground:PlaygroundPage",
     "compare": "studio.pages.compare:ComparePage",
     "settings": "studio.pages.settings:SettingsPage",
-    "wizard": "studio.pages.wizard:WizardPage",
+    "wizard": "studio.pages.wizard.page:WizardPage",
 }
 _REMEMBERED = {destination.key for destination in DESTINATIONS}
 _log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class MainWindow(QWidget):
         self._pages: dict[str, Page] = {}
         self._current = ""
         self._history = History()
+        self._wanted: Place | None = None
         self._was_painted = False
         self.setWindowTitle("Hearth")
         self.setMinimumSize(*MINIMUM_SIZE_PX)
@@ -104,8 +105,11 @@ class MainWindow(QWidget):
         Args:
             page: A key of `PAGES`.
             target: What to show there, such as a run's id.
+
+        Before the library is open the wish is kept.
         """
         if self._context is None:
+            self._wanted = Place(page, target)
             return
         self._history.go(Place(page, target))
         self._open(page, target)
@@ -132,7 +136,10 @@ class MainWindow(QWidget):
         return self._pages.get(key)
 
     def open_last(self) -> None:
-        """Open the page that was open when the window was last closed."""
+        """Open what was asked for meanwhile, else the page that was open at the last close."""
+        if self._wanted is not None:
+            self.navigate(self._wanted.page, self._wanted.target)
+            return
         wanted = str(self._settings.value("window/page", "home"))
         self.navigate(wanted if wanted in _REMEMBERED else "home")
 

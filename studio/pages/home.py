@@ -179,7 +179,7 @@ class HomePage(Page):
         row.addWidget(self._runs_count)
         row.addStretch(1)
         link = LinkButton("Show all runs")
-        link.clicked.connect(lambda: self.navigate_requested.emit("runs", None))
+        link.clicked.connect(lambda: self.navigate_requested.emit("runs", "all"))
         row.addWidget(link)
         return head
 

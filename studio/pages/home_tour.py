@@ -154,7 +154,7 @@ class TourCard(QWidget):
         left.addWidget(self._bar)
         left.addStretch(1)
         left.addLayout(self._buttons)
-        row.addLayout(left, 43)
+        row.addLayout(left, 41)
         row.addSpacing(24)
         row.addWidget(Hairline(vertical=True))
         right = QHBoxLayout()
@@ -162,7 +162,7 @@ class TourCard(QWidget):
         right.setSpacing(16)
         for step in self._steps:
             right.addWidget(step, 1)
-        row.addLayout(right, 57)
+        row.addLayout(right, 59)
 
     def _show_choices(self, choices: tuple[Choice, ...]) -> None:
         if choices == self._choices:

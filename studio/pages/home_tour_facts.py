@@ -97,9 +97,9 @@ def offer(size: PythonLibrarySize | None, device: DeviceFacts | None) -> TourVie
 
 
 def _read_lines(size: PythonLibrarySize | None) -> tuple[str, str]:
-    limit = figures.size(_TOUR.max_bytes)
+    limit = f"{_TOUR.max_bytes / 1e6:.0f}{figures.NARROW}MB"
     if size is None:
-        return "Python files of this computer,", f"up to {limit} of them"
+        return "counting Python files …", "nothing leaves this computer"
     if size.size_bytes <= _TOUR.max_bytes:
         return f"{size.files:,} Python files,", f"{figures.size(size.size_bytes)} of text"
     return f"{limit} of the text in", f"{size.files:,} Python files"
@@ -109,8 +109,9 @@ def _train_lines(device: DeviceFacts | None) -> tuple[str, str]:
     preset = PRESETS["10M" if device is not None and device.gpu else "tour"]
     config = preset.model(BpeTokenizer().vocab_size, match_input=True)
     size = figures.count(parameter_count(config))
-    where = f"on your {device.trains_on}" if device is not None else "on this computer"
-    return f"{size} parameters, with and without index,", where
+    minutes = figures.duration(_TOUR.budget_s)
+    where = f"your {device.trains_on}" if device is not None else "this computer"
+    return f"Two models of {size}, in about", f"{minutes} on {where}"
 
 
 # --- while it runs -------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QEnterEvent, QFont, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QEnterEvent, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from studio.theme import font, text_width, theme
@@ -106,9 +106,10 @@ class Button(KeyboardFocus, QAbstractButton):
 
     def sizeHint(self) -> QSize:
         """Word, icons and padding."""
-        width = text_width(self.text(), "strong") if self.text() else 0
+        metrics = QFontMetrics(self._label_font())
+        width = metrics.horizontalAdvance(self.text()) + 1 if self.text() else 0
         icons = (self._icon_name, self._trailing)
-        width += sum(16 for name in icons if name)
+        width += sum(self._icon_size() for name in icons if name)
         width += sum(8 for name in icons if name and self.text())
         if self.kind == "link":
             return QSize(self._link_width(), 20)
@@ -162,12 +163,12 @@ class Button(KeyboardFocus, QAbstractButton):
         return font("strong", weight)
 
     def _link_width(self) -> int:
-        width = text_width(self.text(), "secondary" if self._size == "small" else "strong") + 4
+        width = text_width(self.text(), "secondary" if self._size == "small" else "strong")
         icons = sum(1 for name in (self._icon_name, self._trailing) if name)
         return width + icons * (self._icon_size() + 5)
 
     def _icon_size(self) -> int:
-        return 14 if self.kind == "link" or self._size == "small" else 16
+        return 14 if self.kind in ("link", "primary") or self._size == "small" else 16
 
     def _paint_content(self, painter: QPainter, look: Look) -> None:
         painter.setFont(self._label_font())
@@ -206,11 +207,6 @@ class PrimaryButton(Button):
         super().__init__(
             text, icon, kind="primary", size=size, trailing_icon=trailing_icon, parent=parent
         )
-
-    def sizeHint(self) -> QSize:
-        """The word is semibold and a little wider."""
-        hint = super().sizeHint()
-        return QSize(hint.width() + 4, hint.height())
 
 
 class SecondaryButton(Button):

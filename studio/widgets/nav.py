@@ -154,12 +154,12 @@ class _Logo(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         p = theme().palette
         painter = painter_for(self)
-        left = (self.width() - 24) / 2 if self._collapsed else 11
+        left = (self.width() - 24) / 2 if self._collapsed else 19
         draw_icon(painter, "hearth", p.text, left, 16, 24)
         if not self._collapsed:
             painter.setFont(font("title"))
             painter.setPen(QColor(p.text))
-            box = QRectF(44, 0, self.width() - 44, 56)
+            box = QRectF(52, 0, self.width() - 52, 56)
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, "Hearth")
         painter.end()
 
@@ -181,11 +181,11 @@ class NavRail(Panel):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        self._logo = _Logo()
+        column.addWidget(self._logo)
         top = QVBoxLayout()
         top.setContentsMargins(8, 0, 9, 0)
         top.setSpacing(2)
-        self._logo = _Logo()
-        top.addWidget(self._logo)
         for number, destination in enumerate(DESTINATIONS, 1):
             entry = _Entry(destination, f"Ctrl+{number}")
             entry.clicked.connect(lambda _=False, key=destination.key: self.chosen.emit(key))
