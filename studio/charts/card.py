@@ -117,12 +117,15 @@ class ChartCard(Card):
     Args:
         title: Name of the chart.
         legend: Its keys.
+        legend_right: Put the keys at the right end.
     """
 
     def __init__(
         self,
         title: str,
         legend: tuple[LegendEntry, ...] = (),
+        *,
+        legend_right: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(padding=0, spacing=0, parent=parent)
@@ -135,7 +138,9 @@ class ChartCard(Card):
         self._row.setSpacing(12)
         self._name = Label("", "body", elide=False)
         self._row.addWidget(self._name)
-        self._row.addWidget(self.legend, 1)
+        if legend_right:
+            self._row.addStretch(1)
+        self._row.addWidget(self.legend, 0 if legend_right else 1)
         self.remark = Label("", "label", "muted", elide=False)
         self._row.addWidget(self.remark)
         self.body.addWidget(head)

@@ -25,6 +25,7 @@ _FAINT: Final = 0.58
 _DIAMOND: Final = 4.5
 _DASH: Final = (4.0, 3.0)
 _NOTE_GAP: Final = 11.0
+_END_GAP: Final = 15.0
 
 
 def colour(palette: Palette, name: str) -> QColor:
@@ -54,8 +55,7 @@ def paint_chart(painter: QPainter, frame: Frame, content: Content, palette: Pale
     _paint_limits(painter, frame, content, palette)
     for marks in frame.points:
         _paint_points(painter, frame, marks, palette)
-    for drawn in frame.curves:
-        _paint_end(painter, frame, drawn, palette)
+    _paint_ends(painter, frame, palette)
     for note in frame.notes:
         _paint_note(painter, frame, note, palette)
     if frame.empty:
@@ -149,24 +149,54 @@ def _paint_lonely(painter: QPainter, drawn: DrawnCurve, tint: QColor) -> None:
             painter.drawEllipse(QPointF(x, y), 2.0, 2.0)
 
 
-def _paint_end(painter: QPainter, frame: Frame, drawn: DrawnCurve, palette: Palette) -> None:
-    """A dot at the last value, with its figure and a name behind it."""
-    if not drawn.curve.end_label or not len(drawn.x) or drawn.y[-1] != drawn.y[-1]:
-        return
-    x, y = float(drawn.x[-1]), frame.clamp_y(float(drawn.y[-1]))
-    if not frame.holds_x(x):
-        return
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour(palette, drawn.curve.colour))
-    painter.drawEllipse(QPointF(x, y), 3.5, 3.5)
-    figure, _, name = drawn.curve.end_label.partition(" ")
-    left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-    width = text_width(figure, "mono_small")
-    put_text(
-        painter, QRectF(x + 10, y - 8, width + 4, 16), figure, "mono_small", palette.text, left
-    )
-    box = QRectF(x + 10 + width + 8, y - 8, 200, 16)
-    put_text(painter, box, name, "label", palette.muted, left)
+def _paint_ends(painter: QPainter, frame: Frame, palette: Palette) -> None:
+    """A dot at the last value of each line that has an end label, and the label behind it."""
+    ends = [
+        drawn
+        for drawn in frame.curves
+        if drawn.curve.end_label
+        and len(drawn.x)
+        and not np.isnan(drawn.y[-1])
+        and frame.holds_x(float(drawn.x[-1]))
+    ]
+    heights = [frame.clamp_y(float(drawn.y[-1])) for drawn in ends]
+    for drawn, height, middle in zip(ends, heights, spread(heights, _END_GAP), strict=True):
+        x = float(drawn.x[-1])
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour(palette, drawn.curve.colour))
+        painter.drawEllipse(QPointF(x, height), 3.5, 3.5)
+        figure, _, name = drawn.curve.end_label.partition(" ")
+        width = text_width(figure, "mono_small") + text_width(name, "label") + 12
+        ground = QColor(palette.bg1)
+        ground.setAlphaF(0.8)  # another line may pass below
+        painter.fillRect(QRectF(x + 8, middle - 7, width, 14), ground)
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        width = text_width(figure, "mono_small")
+        box = QRectF(x + 10, middle - 8, width + 4, 16)
+        put_text(painter, box, figure, "mono_small", palette.text, left)
+        box = QRectF(x + 10 + width + 8, middle - 8, 200, 16)
+        put_text(painter, box, name, "label", palette.muted, left)
+
+
+def spread(places: list[float], gap: float) -> list[float]:
+    """Places moved as little as needed to stand at least `gap` apart, in the order given."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    groups: list[tuple[float, list[int]]] = []  # middle of a group, and its members
+    for i in order:
+        groups.append((places[i], [i]))
+        while len(groups) > 1:
+            (upper, above), (lower, below) = groups[-2], groups[-1]
+            reach = gap * (len(above) + len(below)) / 2
+            if lower - upper >= reach:
+                break
+            members = above + below
+            middle = sum(places[k] for k in members) / len(members)
+            groups[-2:] = [(middle, members)]
+    out = list(places)
+    for middle, members in groups:
+        for rank, i in enumerate(members):
+            out[i] = middle + (rank - (len(members) - 1) / 2) * gap
+    return out
 
 
 # --- marks -----------------------------------------------------------------------------------

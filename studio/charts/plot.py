@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from studio.charts.content import Content
+from studio.charts.content import Content, Curve
 from studio.charts.crosshair import Box, BoxRow, Cross, Ring, paint_cross
 from studio.charts.frame import Frame, build_frame
 from studio.charts.link import ChartLink
@@ -30,6 +30,7 @@ from studio.theme import theme
 from studio.widgets.focus import KeyboardFocus
 
 MakeBox = Callable[[float], Box]
+Read = Callable[[Curve, float], float]
 
 _DRAG_PX: Final = 4
 _MARK_PX: Final = 8.0
@@ -46,6 +47,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
         queue: Spreads the drawing over time.
         name: Accessible name.
         make_box: Makes the value box for a crosshair; None lists the values of the content.
+        read: Value of a curve where the crosshair stands; None takes that of its step.
 
     Signals:
         mark_clicked: A diamond was clicked; carries its step.
@@ -61,6 +63,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
         *,
         name: str,
         make_box: MakeBox | None = None,
+        read: Read | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -70,6 +73,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
         """Draw straight to the painter, for pictures that scale."""
         self._queue = queue
         self._make_box = make_box
+        self._read: Read = read or curve_value
         self._frame: Frame | None = None
         self._picture = QPixmap()
         self._stale = True
@@ -169,7 +173,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
             return None
         label = position_label(self.link.mode, at, position)
         curves = self.content.curves
-        values = [(curve, curve_value(curve, at)) for curve in curves if curve.ring]
+        values = [(curve, self._read(curve, at)) for curve in curves if curve.ring]
         rings = [Ring(curve.colour, value) for curve, value in values if np.isfinite(value)]
         figure = ""
         if self.content.strip is not None and values:

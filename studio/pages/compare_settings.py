@@ -20,8 +20,17 @@ from trainer_core.spec import TrainSpec
 NOT_APPLICABLE: Final = "n/a"
 _NOT_LEARNED: Final = ("evaluation.", "checkpoint.", "threads", "device", "verb")
 """Settings that do not change what a model learns; they are not compared."""
-_SETTINGS_MAX: Final = 8
-"""More columns than this do not fit beside the results."""
+
+
+_RUN_PX: Final = 134
+_RESULTS: Final = (
+    # key, heading, pixels, definition
+    ("speed", "Tokens/s", 76, "While training"),
+    ("time", "Time", 112, "Over all sessions"),
+    ("val_loss", "Val loss", 76, "Newest validation, nats per token"),
+    ("bits", "Bits/byte", 78, "Newest validation; comparable across tokenizers"),
+    ("change", "Change", 76, "Of the loss to the base; of bits per byte across tokenizers"),
+)
 
 
 @dataclass(frozen=True)
@@ -101,21 +110,14 @@ def flat_settings(spec: TrainSpec) -> dict[str, str]:
 
 def columns_for(shown: Sequence[Setting]) -> list[Column]:
     """The columns of the table: run, settings, results."""
-    results = (
-        ("speed", "Tokens/s", 82, "While training"),
-        ("time", "Time", 124, "Over all sessions"),
-        ("val_loss", "Val loss", 82, "Newest validation, nats per token"),
-        ("bits", "Bits/byte", 84, "Newest validation; comparable across tokenizers"),
-        ("change", "Change", 84, "Of the loss to the base; of bits per byte across tokenizers"),
-    )
-    made = [Column("run", "Run", 150, 3, "text", sortable=False)]
+    made = [Column("run", "Run", _RUN_PX, 3, "text", sortable=False)]
     made += [
         Column(each.key, each.title, _width(each), 1, "mono_muted", sortable=False)
         for each in shown
     ]
     made += [
         Column(key, title, width, style="mono", right=True, sortable=False, tooltip=tooltip)
-        for key, title, width, tooltip in results
+        for key, title, width, tooltip in _RESULTS
     ]
     return made
 
@@ -124,8 +126,20 @@ def shown_settings(found: Sequence[Setting], *, only_differing: bool) -> list[Se
     """The settings that get a column."""
     telling = {key for key, _, _ in _TELLING}
     if only_differing:
-        return [each for each in found if each.differs][:_SETTINGS_MAX]
+        return [each for each in found if each.differs]
     return [each for each in found if each.key in telling]
+
+
+def fitting(found: Sequence[Setting], room: int) -> list[Setting]:
+    """The first settings whose columns fit beside the results into so many pixels."""
+    left = room - _RUN_PX - sum(width for _, _, width, _ in _RESULTS)
+    shown = []
+    for each in found:
+        left -= _width(each)
+        if left < 0:
+            break
+        shown.append(each)
+    return shown
 
 
 def rows_for(
@@ -194,7 +208,7 @@ def change_role(change: float, digits: int) -> RoleName | None:
 
 def _width(setting: Setting) -> int:
     longest = max((len(value) for value in setting.values.values()), default=0)
-    return max(70, 8 * longest + 34, 7 * len(setting.title) + 26)
+    return max(60, round(7.3 * longest) + 32, round(6.1 * len(setting.title)) + 26)
 
 
 def _plain(value: object) -> str:
