@@ -28,8 +28,13 @@ from trainer_core.train.optim import GuardedAdamW
 STEP_LADDER = (20, 30, 50, 75, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1600, 2000)
 """Step counts are rungs, so that a repeated tour takes the same number in spite of noise."""
 
-RESERVE_S = 22.0
-"""Kept for validation, saving, the sample, the exports and the report, in seconds."""
+RESERVE_S = 15.0
+"""Kept for saving, the sample, the exports and the report, in seconds."""
+VALIDATIONS = 4
+"""How often each model is measured on held-out text after its start."""
+VALIDATION_TOKENS = 32_768
+FORWARD_SHARE = 0.4
+"""What reading a token costs of what learning it costs, with the bookkeeping by match length."""
 MEASURED_STEPS = 6
 PROMPT = "def "
 
@@ -59,8 +64,10 @@ def make_plan(spec: TourSpec, corpus_folder: Path, index_folder: Path, left_s: f
     """
     preset = tour_preset()
     step_s = measure_step_s(preset, open_corpus(corpus_folder), open_index(index_folder), spec.seed)
-    steps = spec.steps or _rung((left_s - RESERVE_S) / 2 / step_s)
-    return TourPlan(preset=preset.name, steps=steps, step_s=step_s)
+    tokens_per_step = preset.batch_size * preset.config.context_length
+    steps_per_validation = VALIDATION_TOKENS / tokens_per_step * FORWARD_SHARE
+    affordable = (left_s - RESERVE_S) / 2 / step_s - (VALIDATIONS + 1) * steps_per_validation
+    return TourPlan(preset=preset.name, steps=spec.steps or _rung(affordable), step_s=step_s)
 
 
 def _rung(steps: float) -> int:
@@ -97,7 +104,7 @@ def train_spec(
     """
     preset = PRESETS[plan.preset]
     vocab_size = open_corpus(corpus).vocab_size
-    every = max(1, plan.steps // 8)
+    every = max(1, -(-plan.steps // VALIDATIONS))
     return TrainSpec(
         corpus=str(corpus),
         index=str(index),
@@ -105,8 +112,11 @@ def train_spec(
         optimizer=OptimizerConfig(lr=preset.lr, warmup_steps=max(1, plan.steps // 20)),
         budget=BudgetConfig(steps=plan.steps, batch_size=preset.batch_size),
         evaluation=EvaluationConfig(
-            every_steps=every, max_tokens=40_960, sample_prompts=(PROMPT,), sample_tokens=48
+            every_steps=every,
+            max_tokens=VALIDATION_TOKENS,
+            sample_prompts=(PROMPT,),
+            sample_tokens=48,
         ),
-        checkpoint=CheckpointConfig(every_steps=max(1, plan.steps // 3), keep=2),
+        checkpoint=CheckpointConfig(every_steps=every, keep=2),
         seed=spec.seed,
     )

@@ -1,0 +1,143 @@
+"""Takes the README's pictures: the real studio on a real tour, each page in both themes.
+
+Run it with the project's own environment; without a screen Qt's offscreen platform draws the same:
+
+    QT_QPA_PLATFORM=offscreen .venv/bin/python packaging/screenshots.py
+
+The tour (about three minutes) is taken into a home of its own, unless `--home` names one that has a
+finished tour already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtWidgets import QApplication
+
+from studio.app import Studio
+from studio.runs.tour import find_tour, new_tour, register_tour
+from studio.storage.library import Library
+from studio.theme import theme
+from trainer_core.status import read_status
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZE = (1440, 900)
+SETTLE_MS = 1500
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: where to go, and what to do there before it is taken."""
+
+    name: str
+    page: str
+    target: object = None
+    prepare: Callable[[Studio], None] = lambda studio: None
+    settle_ms: int = SETTLE_MS
+
+
+def take_the_tour(home: Path, minutes: float) -> Path:
+    """A finished tour in this home.
+
+    Raises:
+        subprocess.CalledProcessError: The tour failed.
+    """
+    folder = find_tour(home) or new_tour(home)
+    if read_status(folder).state != "finished":
+        command = [sys.executable, "-m", "trainer_core", "tour", str(folder)]
+        subprocess.run([*command, "--minutes", str(minutes)], check=True)
+    return folder
+
+
+def wait(milliseconds: int) -> None:
+    """Let the studio live for a while."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    """Let the studio live until something holds.
+
+    Raises:
+        TimeoutError: It did not come to hold.
+    """
+    for _ in range(int(seconds * 20)):
+        if condition():
+            return
+        wait(50)
+    raise TimeoutError("the studio did not get there")
+
+
+def generate_text(studio: Studio) -> None:
+    """Let the playground write and look at a word that came from the training text."""
+    page = studio.window.page("playground")
+    page.set_prompt("def read_json(path):\n")
+    wait_until(page.can_generate, 60)
+    page.generate()
+    wait_until(page.is_done, 120)
+    page.show_longest_match()
+
+
+def shots(library_home: Path) -> Iterator[Shot]:
+    """Every page, with what the tour left."""
+    library = Library.open(library_home)
+    runs = {run.name: run.id for run in library.runs()}
+    library.close()
+    with_index = next(number for name, number in runs.items() if "index" in name)
+    dataset = 1
+    yield Shot("home", "home")
+    yield Shot("run", "run", with_index)
+    yield Shot("data", "data", dataset)
+    yield Shot("compare", "compare", tuple(runs.values()))
+    yield Shot("playground", "playground", with_index, generate_text)
+    yield Shot("wizard", "wizard")
+    yield Shot("runs", "runs")
+    yield Shot("settings", "settings")
+
+
+def main() -> int:
+    """Take all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--home", type=Path, help="a data home with or without a tour")
+    parser.add_argument("--out", type=Path, default=ROOT / "assets" / "screenshots")
+    parser.add_argument("--minutes", type=float, default=3.0, help="time for the tour")
+    parser.add_argument("--only", help="take only the pictures with this name")
+    args = parser.parse_args()
+    home = args.home or Path(tempfile.mkdtemp(prefix="hearth-screenshots-"))
+    folder = take_the_tour(home, args.minutes)
+    library = Library.open(home)
+    register_tour(library, folder, read_status(folder).children)
+    library.close()
+    args.out.mkdir(parents=True, exist_ok=True)
+    wanted = [shot for shot in shots(home) if args.only in (None, shot.name)]
+
+    app = QApplication(sys.argv[:1])
+    studio = Studio(app, home)
+    studio.window.resize(*SIZE)
+    studio.start()
+    wait_until(lambda: studio.window.current_page != "", 20)
+    for shot in wanted:
+        for mode in ("dark", "light"):
+            theme().set_mode(mode)
+            studio.window.navigate(shot.page, shot.target)
+            wait(SETTLE_MS)
+            if mode == "dark":
+                shot.prepare(studio)
+            wait(shot.settle_ms)
+            path = args.out / f"{shot.name}-{mode}.png"
+            studio.window.grab().save(str(path))
+            print(path)
+    studio.window.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
