@@ -59,7 +59,7 @@ def spread(model: Transformer, seed: int = 3) -> Transformer:
     return model.eval()
 
 
-def learn(model: Transformer, corpus: Corpus, index, steps: int = 60) -> None:
+def learn(model: Transformer, corpus: Corpus, index, steps: int = 30) -> None:
     """A few steps, so that greedy text has a shape and no two tokens tie."""
     tokens = torch.from_numpy(corpus.train.tokens().astype(np.int64))
     features = [None, None]
