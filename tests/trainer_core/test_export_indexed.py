@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_run import make_run
+from tiny_run import indexed_run
 
 from trainer_core import spec as specs
 from trainer_core.errors import ExitCode
@@ -82,10 +82,8 @@ print(json.dumps(out))
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return make_run(
-        tmp_path_factory.mktemp("indexed"), specs.BpeTokenizer(vocab_size=300), match=True
-    )
+def run():
+    return indexed_run()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from tiny_run import make_run
+from tiny_run import indexed_run
 
-from trainer_core import spec as specs
 from trainer_core.generate.generation import Generation, Parts, generate, text_of
 from trainer_core.index import open_index
 from trainer_core.protocol import Generate
@@ -12,9 +11,8 @@ GREEDY = {"temperature": 0.0, "max_tokens": 20}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    home = tmp_path_factory.mktemp("generation")
-    return make_run(home, specs.BpeTokenizer(vocab_size=300), match=True)
+def run():
+    return indexed_run()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from tiny_run import POEM, make_run
+from tiny_run import POEM, indexed_run
 
 from trainer_core import spec as specs
 from trainer_core.errors import ExitCode
@@ -96,10 +96,8 @@ def whole_answer(client, ask):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return make_run(
-        tmp_path_factory.mktemp("served"), specs.BpeTokenizer(vocab_size=300), match=True
-    )
+def run():
+    return indexed_run()
 
 
 @pytest.fixture(scope="module")

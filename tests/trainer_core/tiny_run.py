@@ -1,5 +1,9 @@
 """A small training run on disk, made without the trainer: corpus, index, checkpoint, journal."""
 
+import atexit
+import functools
+import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,3 +147,11 @@ def write_history(folder: Path) -> None:
     log = StepLog(folder / "steps.bin")
     log.append(rows)
     log.close()
+
+
+@functools.cache
+def indexed_run() -> TinyRun:
+    """One index-backed run for all test modules of a session; whoever changes it puts it back."""
+    home = Path(tempfile.mkdtemp(prefix="hearth-tiny-run-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return make_run(home / "shared", specs.BpeTokenizer(vocab_size=300), match=True)
