@@ -86,7 +86,8 @@ def build_index(
 
     Raises:
         DataError: The corpus is absent or damaged.
-        IndexFileError: The corpus is not one that can be indexed.
+        IndexFileError: The corpus is not one that can be indexed, or `index_folder` holds something
+            else than an index.
         DiskFullError: There is no room; nothing half-written stays.
         ValueError: `max_length` is out of range.
     """
@@ -204,7 +205,7 @@ def _write(
         store.BUCKETS_FILE: text.bounds,
         store.DOCUMENTS_FILE: np.asarray(source.document_start, dtype=np.int64),
     }
-    for part, features in (("train", train), ("validation", validation)):
+    for part, features in zip(store.PARTS, (train, validation), strict=True):
         for field in store.FEATURE_FIELDS:
             arrays[store.feature_file(part, field)] = getattr(features, field)
     total = sum(array.nbytes for array in arrays.values())

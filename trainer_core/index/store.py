@@ -37,6 +37,7 @@ TOKENS_FILE = "tokens.bin"
 SORTED_FILE = "sorted.bin"
 BUCKETS_FILE = "buckets.bin"
 DOCUMENTS_FILE = "documents.bin"
+PARTS = ("train", "validation")
 FEATURE_FIELDS = ("length", "next", "second", "marks")
 
 _CHUNK_BYTES = 1 << 22
@@ -83,7 +84,7 @@ def feature_file(part: str, field: str) -> str:
     """Name of a file of features.
 
     Args:
-        part: `train` or `validation`.
+        part: One of `PARTS`.
         field: One of `FEATURE_FIELDS`.
     """
     return f"{part}-{field}.bin"
@@ -126,6 +127,24 @@ def _clear_leftovers(folder: Path) -> None:
             shutil.rmtree(leftover)
 
 
+def _refuse_other_folder(folder: Path) -> None:
+    """An index may only be replaced by an index: whatever else is there stays.
+
+    Raises:
+        IndexFileError: The path is a file, or the folder holds something that no index has.
+    """
+    if not folder.exists():
+        return
+    ours = {MANIFEST_NAME, TOKENS_FILE, SORTED_FILE, BUCKETS_FILE, DOCUMENTS_FILE}
+    ours |= {feature_file(part, field) for part in PARTS for field in FEATURE_FIELDS}
+    if not folder.is_dir() or any(path.name not in ours for path in folder.iterdir()):
+        raise IndexFileError(
+            f"{folder} holds something else than an index.",
+            safe="Nothing in it was changed.",
+            do="Choose a new folder for the index.",
+        )
+
+
 def _put_in_place(draft: Path, folder: Path) -> None:
     replaced = _beside(folder, "replaced")
     if folder.exists():
@@ -143,6 +162,7 @@ def draft_of(folder: Path) -> Iterator[Path]:
         folder: Where the index will be. One that is there is replaced at the end.
 
     Raises:
+        IndexFileError: Something else than an index is there.
         DiskFullError: There is no room; what was there before is unharmed.
         KnownError: The folder cannot be written.
     """
@@ -150,6 +170,7 @@ def draft_of(folder: Path) -> Iterator[Path]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(folder)
+        _refuse_other_folder(folder)
         draft.mkdir()
         yield draft
         _sync_folder(draft)
