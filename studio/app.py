@@ -84,18 +84,22 @@ class Studio:
         _log.error("uncaught", exc_info=error)
         self.window.show_error(error)
 
-    def _load(self) -> None:
+    def _load(self, *, rebuild: bool = False) -> None:
         from studio.tasks import Tasks
 
         if self._tasks is None:
             self._tasks = Tasks()
             self.device.start()
-        self._tasks.run_op(self._open_library, self._on_library_opened, self._on_library_refused)
+        self._tasks.run_op(
+            lambda: self._open_library(rebuild=rebuild),
+            self._on_library_opened,
+            self._on_library_refused,
+        )
 
-    def _open_library(self) -> Library:
+    def _open_library(self, *, rebuild: bool) -> Library:
         from studio.storage.library import Library
 
-        return Library.open(self.home)
+        return Library.open(self.home, rebuild=rebuild)
 
     def _on_library_opened(self, library: Library) -> None:
         from studio.context import Context
@@ -136,7 +140,14 @@ class Studio:
         self.window.page_shown.connect(lambda _key: self._count())
 
     def _on_library_refused(self, error: Exception) -> None:
-        self.window.show_start_error(error, self._load)
+        from studio.storage.database import DamagedLibraryError
+
+        if isinstance(error, DamagedLibraryError):
+            self.window.show_start_error(
+                error, lambda: self._load(rebuild=True), "Rebuild the library"
+            )
+        else:
+            self.window.show_start_error(error, self._load)
 
     def _count(self) -> None:
         """Refresh the numbers in the navigation."""
@@ -166,13 +177,15 @@ def _mode(value: object) -> Mode:
 # --- borders -------------------------------------------------------------------------------------
 
 
-def _log_to(home: Path) -> None:
+def _log_to(home: Path) -> logging.Handler:
+    """Send the log of everything to the home's log file; the caller ends it."""
     handler = logging.FileHandler(home / LOG_FILE, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each plugin
+    return handler
 
 
 def _on_qt_message(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
@@ -233,11 +246,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     home = args.home.expanduser().absolute() if args.home else places.data_home()
     try:
         studio = Studio(app, home)
-        _log_to(home)
+        handler = _log_to(home)
     except OSError as error:
         print(from_os_error(error, "opening the data home"), file=sys.stderr)
         return 3
-    qInstallMessageHandler(_on_qt_message)
+    before = qInstallMessageHandler(_on_qt_message)
     _take_uncaught(studio)
     measured = None  # a connection to a method does not keep its object alive: this name does
     if args.report or args.quit_after_paint:
@@ -248,6 +261,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = app.exec()
     studio.close()
     del measured
+    qInstallMessageHandler(before)
+    logging.getLogger().removeHandler(handler)
+    handler.close()
     return status
 
 

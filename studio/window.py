@@ -93,9 +93,11 @@ class MainWindow(QWidget):
                 "lock",
             )
 
-    def show_start_error(self, error: BaseException, retry: Callable[[], None]) -> None:
-        """Say why the library cannot be opened, in place of a page."""
-        card = ErrorCard(error, _details(error), button="Try again")
+    def show_start_error(
+        self, error: BaseException, retry: Callable[[], None], button: str = "Try again"
+    ) -> None:
+        """Say why the library cannot be opened, in place of a page; the button is the way on."""
+        card = ErrorCard(error, _details(error), button=button)
         card.clicked.connect(retry)
         self._show_alone(card)
 

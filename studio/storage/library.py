@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from studio.storage.database import DamagedLibraryError
 from studio.storage.datasets import Datasets, get_dataset
 from studio.storage.particulars import Particulars
 from studio.storage.rebuild import RebuildReport, find_datasets, find_runs, set_aside
@@ -60,7 +61,7 @@ class Library(Datasets, Particulars):
 
         Args:
             home: Folder of the database, the data and the runs.
-            rebuild: Set a database that cannot be read aside and make a new one from the folders.
+            rebuild: Set a damaged database aside and make a new one from the folders.
 
         Raises:
             DamagedLibraryError: The database is damaged; opening with `rebuild` helps.
@@ -70,9 +71,13 @@ class Library(Datasets, Particulars):
         home = home.absolute()
         lock, reason = take_writer_lock(home)
         try:
-            if rebuild and lock is not None:
+            try:
+                library = cls(home, lock, reason)
+            except DamagedLibraryError:
+                if not rebuild or lock is None:
+                    raise
                 set_aside(home / DATABASE)
-            library = cls(home, lock, reason)
+                library = cls(home, lock, reason)
         except BaseException:
             if lock is not None:
                 lock.release()

@@ -281,6 +281,22 @@ def test_a_damaged_database_is_named_then_set_aside_and_rebuilt(tmp_path):
     assert aside.read_bytes().startswith(b"not a database")
 
 
+def test_a_whole_database_is_never_set_aside(library):
+    library.add_project("P")
+    with Library.open(library.home, rebuild=True) as second:
+        assert second.read_only
+    library.close()
+    with Library.open(library.home, rebuild=True) as third:
+        assert [row.name for row in third.projects()] == ["P"]
+
+
+def test_a_damaged_database_that_another_window_works_with_stays(library):
+    library.path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(DamagedLibraryError):
+        Library.open(library.home, rebuild=True)
+    assert not list(library.home.glob("*.damaged-*"))
+
+
 def test_damage_that_shows_up_later_is_named_too(library):
     project = library.add_project("P" * 2000)
     for number in range(200):
