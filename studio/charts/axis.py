@@ -17,7 +17,13 @@ Unit = Literal["number", "time"]
 _UNITS: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 _SUFFIX_FROM: Final = 10_000.0
 """Numbers from here on are written with k, M, B or T on an axis."""
+_WHOLE_BELOW: Final = 1e7
+"""Where k and M would need two decimals, numbers below this are written out."""
 _TIME_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600)
+_TIME_DECADES_S: Final = (
+    *(10.0**power for power in range(-6, 2)),
+    *(60.0, 600.0, 3600.0, 36_000.0, 360_000.0, 3_600_000.0),
+)
 _DAY_S: Final = 86_400
 
 
@@ -122,13 +128,20 @@ def log_ticks(low: float, high: float, most: int) -> Ticks:
         for factor in inner
         if low * (1 - 1e-9) <= factor * 10.0**power <= high * (1 + 1e-9)
     )
+    if len(values) < 3 and decades < 1.5:
+        return linear_ticks(low, high, most)
     return Ticks(values, tuple(short_number(value) for value in values))
 
 
 def time_log_ticks(low: float, high: float, most: int) -> Ticks:
-    """`log_ticks` of seconds, written as time."""
-    ticks = log_ticks(low, high, most)
-    return Ticks(ticks.values, tuple(time_label(value) for value in ticks.values))
+    """Ticks of a logarithmic axis in seconds: tens of seconds, minutes, hours and days."""
+    if not (0 < low < high) or not math.isfinite(high):
+        return Ticks((), ())
+    values = tuple(value for value in _TIME_DECADES_S if low <= value <= high)
+    if len(values) < 2:
+        return linear_ticks(low, high, most, "time")
+    every = max(1, math.ceil(len(values) / max(most, 1)))
+    return Ticks(values[::every], tuple(time_label(value) for value in values[::every]))
 
 
 def number_labels(values: tuple[float, ...], step: float) -> tuple[str, ...]:
@@ -141,6 +154,8 @@ def number_labels(values: tuple[float, ...], step: float) -> tuple[str, ...]:
         return tuple(f"{value + 0.0:,.{digits}f}" for value in values)
     size, suffix = next((s, name) for s, name in _UNITS if largest >= s)
     digits = max(0, -math.floor(math.log10(step / size) + 1e-9))
+    if digits > 1 and largest < _WHOLE_BELOW and step >= 1:
+        return tuple(f"{value:,.0f}" for value in values)
     return tuple(
         "0" if value == 0 else _trimmed(f"{value / size:.{digits}f}") + suffix for value in values
     )

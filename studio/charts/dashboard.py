@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from PySide6.QtCore import Signal
@@ -167,7 +166,7 @@ class Dashboard(QWidget):
         self._norm_content.notes = spikes
         self._norm_card.legend.set_entries(_EVENT_LEGEND if spikes else ())
         speed = lines["tokens_per_s"]
-        average = float(speed.mean.at([len(speed) - 1], len(speed))[0]) if len(speed) else math.nan
+        average = marks.average_speed(model)
         self._speed_content.notes = marks.slow_notes(model.status.notes, speed, average)
         self._speed_card.remark.set_parts(
             "average ", Part(figures.whole(average), "mono_small", "text")

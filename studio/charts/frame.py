@@ -263,15 +263,13 @@ def _placed(points: Points, mode: XMode, x: Scale, y: Scale) -> DrawnPoints:
 
 
 def _thinned(chosen: IndexArray, place: Doubles, points: Points) -> IndexArray:
-    """Every n-th mark where they are crowded, always with the newest and the best."""
-    if len(chosen) < 3:
-        return chosen
-    room = float(place[chosen[-1]] - place[chosen[0]])
-    every = max(1, int(np.ceil(_MARK_GAP[points.shape] * len(chosen) / max(room, 1.0))))
-    kept = chosen[::-1][::every]
-    if points.best is not None and points.best in chosen:
-        kept = np.append(kept, points.best)
-    return np.unique(kept)
+    """Marks that keep a distance where they are crowded: the newest, the best, and others."""
+    gap, kept, last = _MARK_GAP[points.shape], [], np.inf
+    for index in chosen[::-1].tolist():
+        if last - place[index] >= gap or index == points.best:
+            kept.append(index)
+            last = float(place[index])
+    return np.array(kept[::-1], dtype=np.int64)
 
 
 def _noted(content: Content, mode: XMode, x: Scale, y: Scale) -> tuple[DrawnNote, ...]:

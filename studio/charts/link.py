@@ -160,7 +160,11 @@ class ChartLink(QObject):
 
     def pin(self, step: float | None) -> None:
         """Keep pointing at a step (a position where there is no timeline); None lets go."""
-        self._set_crosshair(None if step is None else self._hovered, step)
+        self._set_crosshair(None, step)
+
+    def pin_at(self, position: float) -> None:
+        """Keep pointing at a position on the axis."""
+        self._set_crosshair(None, self._snapped(position))
 
     def pin_hovered(self) -> None:
         """Keep pointing where the crosshair is now."""
@@ -169,7 +173,6 @@ class ChartLink(QObject):
 
     def point_at(self, step: float) -> None:
         """Pin a step and bring it into view if it is not."""
-        self._hovered = None
         self.pin(step)
         position = self.crosshair_position()
         low, high = self.visible()

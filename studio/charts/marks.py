@@ -32,6 +32,14 @@ def key(model: JobModel) -> tuple[object, ...]:
     )
 
 
+def average_speed(model: JobModel) -> float:
+    """Tokens per second of active training over the whole run; NaN before the second step."""
+    tokens, time_s = model.steps.column("tokens_seen"), model.steps.column("elapsed_s")
+    if len(tokens) < 2 or not time_s[-1] > time_s[0]:
+        return math.nan
+    return float((tokens[-1] - tokens[0]) / (time_s[-1] - time_s[0]))
+
+
 def clip_norm(spec: JobSpec | None) -> float:
     """The norm above which gradients are scaled down; 0 when they never are."""
     return spec.optimizer.clip_norm if isinstance(spec, TrainSpec) else 0.0

@@ -83,7 +83,9 @@ def _paint_grid(painter: QPainter, frame: Frame, content: Content, palette: Pale
             continue
         painter.fillRect(QRectF(x, frame.top, 1, height), grid)
         if content.x_labels:
-            box = QRectF(x - 60, frame.bottom + 3, 120, 16)
+            half = text_width(label, "axis") / 2
+            middle = min(float(x), frame.right + content.right_margin - 2 - half)
+            box = QRectF(middle - 60, frame.bottom + 3, 120, 16)
             put_text(painter, box, label, "axis", palette.muted, Qt.AlignmentFlag.AlignCenter)
     edge = QColor(palette.line2)
     painter.fillRect(QRectF(frame.left, frame.top, 1, height), edge)
@@ -245,8 +247,12 @@ def _paint_best(
     width = text_width(label, "mono_small") + 4
     left = min(max(at.x() - width + 4, frame.left + 4), frame.right - width)
     top = at.y() - 24 if at.y() - 24 > frame.top else at.y() + 8
+    box = QRectF(left, top, width, 16)
+    ground = QColor(palette.bg1)
+    ground.setAlphaF(0.7)  # other marks may lie below
+    painter.fillRect(box, ground)
     right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-    put_text(painter, QRectF(left, top, width, 16), label, "mono_small", palette.text, right)
+    put_text(painter, box, label, "mono_small", palette.text, right)
 
 
 def _paint_limits(painter: QPainter, frame: Frame, content: Content, palette: Palette) -> None:

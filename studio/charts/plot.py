@@ -274,12 +274,11 @@ class PlotCanvas(KeyboardFocus, QWidget):
     def _move_crosshair(self, frame: Frame, pixel: float, by: int) -> None:
         target = min(max(pixel + by, frame.left), frame.right)
         before = self.link.crosshair
-        self.link.hover(frame.x.value(target))
+        self.link.pin_at(frame.x.value(target))
         if self.link.crosshair == before and self.link.timeline is not None and before is not None:
             # Steps are farther apart than pixels: go to the next one.
             after = before + (1 if by > 0 else -1)
-            self.link.hover(float(self.link.timeline.of_steps(self.link.mode, [after])[0]))
-        self.link.pin_hovered()
+            self.link.pin_at(float(self.link.timeline.of_steps(self.link.mode, [after])[0]))
 
     def _hover(self, at: QPointF) -> None:
         frame = self.frame()

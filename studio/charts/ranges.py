@@ -67,5 +67,5 @@ def _usable(values: Doubles, log: bool) -> Doubles:
 def _least_span(value: float, log: bool) -> float:
     """How much a flat line's axis shows around it."""
     if log:
-        return 0.5
+        return 0.02
     return max(abs(value) * 0.05, math.ulp(abs(value)) * 1e6, 1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -35,6 +36,7 @@ class TourFeed(QObject):
         self._device: DeviceFacts | None = None
         self._counting = False
         self._active = False
+        self._share = 0.0
         self._stopped = threading.Event()
         self._ticker = QTimer(self)
         self._ticker.setInterval(_TICK_MS)
@@ -65,13 +67,21 @@ class TourFeed(QObject):
         if view is None or tour is None:
             self._ticker.stop()
             return
-        self._card.show_view(view)
+        self._card.show_view(self._steady(view))
         if tour.state == "running" and not self._ticker.isActive():
             self._ticker.start()
         elif tour.state != "running":
             self._ticker.stop()
         if tour.state == "offered":
             self._count()
+
+    def _steady(self, view: TourView) -> TourView:
+        """The view with a share that never falls: each phase of a job begins anew."""
+        if view.share is None:
+            self._share = 0.0
+            return view
+        self._share = max(self._share, view.share)
+        return replace(view, share=self._share)
 
     def _view(self, tour: Tour) -> TourView | None:
         state, model = tour.state, tour.model

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from studio.widgets.card import Panel
@@ -94,14 +95,10 @@ class ScrollBody(QScrollArea):
         self._margin = margin
         self.setWidget(inner)
         self.viewport().setAutoFillBackground(False)
-        self.verticalScrollBar().installEventFilter(self)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Let the scroll bar lie in the margin, so that it moves nothing when it appears."""
-        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
-            bar = self.verticalScrollBar()
-            taken = bar.sizeHint().width() if event.type() == QEvent.Type.Show else 0
-            margins = self.column.contentsMargins()
-            margins.setRight(max(self._margin - taken, 0))
-            self.column.setContentsMargins(margins)
-        return super().eventFilter(watched, event)
+        super().resizeEvent(event)
+        margins = self.column.contentsMargins()
+        margins.setRight(max(self._margin - (self.width() - self.viewport().width()), 0))
+        self.column.setContentsMargins(margins)

@@ -82,13 +82,18 @@ class RunControls(QWidget):
         """Steps that the loss is averaged over."""
         return self._steps[min(self.slider.value(), len(self._steps) - 1)]
 
-    def set_total_steps(self, total: int) -> None:
-        """Offer what suits a run of this length, and take its default."""
+    def set_total_steps(self, total: int, wanted: int = 0) -> None:
+        """Offer what suits a run of this length, and take its default.
+
+        Args:
+            total: Steps of the run.
+            wanted: Steps to average over at first; 0 goes by the length.
+        """
         choices = smoothing_choices(total)
         if choices == self._steps:
             return
         self._steps = choices
-        wanted = default_smoothing(total)
+        wanted = wanted or default_smoothing(total)
         place = max(i for i, steps in enumerate(choices) if steps <= wanted)
         self.slider.setRange(0, len(choices) - 1)
         self.slider.setValue(place)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from studio.charts.marks import average_speed
+from studio.pages.home_facts import BUSY, RESUMABLE
 from studio.runs.model import JobModel
 from studio.widgets import figures
 from studio.widgets.figures import MISSING
 from trainer_core.spec import TrainSpec
 
 DEFAULT_SMOOTHING = 200
-_AT_WORK = frozenset({"starting", "running", "compiling", "validating", "saving"})
-RESUMABLE = frozenset({"paused", "stopped", "failed", "killed"})
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class TileFacts:
 
 def is_at_work(model: JobModel) -> bool:
     """Whether a process trains right now."""
-    return model.state in _AT_WORK
+    return model.state in BUSY
 
 
 def default_smoothing(total_steps: int) -> int:
@@ -134,7 +134,7 @@ def trend(values: np.ndarray[tuple[int], np.dtype[np.floating]], window: int) ->
         return ""
     change = float(late.mean() - early.mean())
     noise = math.sqrt(float(late.var()) / len(late) + float(early.var()) / len(early))
-    if abs(change) <= 2 * noise:
+    if abs(change) <= 3 * noise:
         return "level"
     return "falling" if change < 0 else "rising"
 
@@ -190,8 +190,7 @@ def _speed(model: JobModel) -> TileFacts:
     now = _mean_of_last(column, 10)
     if not math.isfinite(now):
         return _none_yet("Tokens per second", "not measured yet", tooltip=tooltip)
-    average = _mean_of_last(column, len(column))
-    context = (("average ", False), (figures.whole(average), True))
+    context = (("average ", False), (figures.whole(average_speed(model)), True))
     return TileFacts("Tokens per second", figures.whole(now), context=context, tooltip=tooltip)
 
 

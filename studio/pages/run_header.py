@@ -9,7 +9,8 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from studio.pages.run_facts import RESUMABLE, HeadFacts, head_facts, is_at_work
+from studio.pages.home_facts import RESUMABLE
+from studio.pages.run_facts import HeadFacts, head_facts, is_at_work
 from studio.runs.model import JobModel
 from studio.theme import font, line_height, theme
 from studio.widgets import figures

@@ -20,6 +20,7 @@ from studio.pages.run_facts import tiles
 from studio.pages.run_header import RunHeader
 from studio.pages.run_side import WIDTH_PX, SidePanel
 from studio.pages.run_tiles import RunTiles
+from studio.pages.settings_facts import SMOOTHING_SETTING
 from studio.runs.model import JobModel, Problem
 from studio.storage.rows import NoteRow, RunRow
 from studio.widgets.empty import ErrorCard
@@ -151,12 +152,18 @@ class RunView(QWidget):
         model = self.model
         if self.actions_.busy.startswith("Pausing") and not model.alive:
             self.actions_.settle()
-        self.controls.set_total_steps(model.total_steps)
+        self.charts.sync()
+        if model.behind and model.step:
+            return  # a long run is read in pieces: wait with the rest for the last one
+        self.controls.set_total_steps(model.total_steps, self._wanted_smoothing())
         self.header.show_model(model)
         self.tiles.show_facts(tiles(model, self.controls.smoothing))
-        self.charts.sync()
         self._show_side()
         self._show_problem(model.error)
+
+    def _wanted_smoothing(self) -> int:
+        kept = str(self._context.settings.value(SMOOTHING_SETTING, "0"))
+        return int(kept) if kept.isdigit() else 0
 
     def _show_side(self) -> None:
         model, side = self.model, self.side

@@ -29,7 +29,6 @@ from studio.widgets.controls import LineEdit, LinkButton, SecondaryButton, Segme
 from studio.widgets.label import Label, Part
 from trainer_core.errors import KnownError
 
-_WIDTH_PX = 760
 _MODES: dict[str, Mode] = {"system": "system", "dark": "dark", "light": "light"}
 _SMOOTHINGS = [
     ("0", "By run length"),
@@ -80,16 +79,19 @@ class SettingsPage(Page):
         column.setSpacing(0)
         column.addWidget(PageHeader("Settings"))
         body = ScrollBody()
-        sections = (
-            self._appearance(),
-            self._data(),
-            self._jobs(),
-            self._keys(),
-            self._about(),
-        )
-        for section in sections:
-            section.setMaximumWidth(_WIDTH_PX)
-            body.column.addWidget(section)
+        sides = QHBoxLayout()
+        sides.setSpacing(12)
+        for stretch, sections in (
+            (3, (self._appearance(), self._data(), self._jobs())),
+            (2, (self._about(), self._keys())),
+        ):
+            side = QVBoxLayout()
+            side.setSpacing(12)
+            for section in sections:
+                side.addWidget(section)
+            side.addStretch(1)
+            sides.addLayout(side, stretch)
+        body.column.addLayout(sides)
         body.column.addStretch(1)
         column.addWidget(body, 1)
 
@@ -146,7 +148,7 @@ class SettingsPage(Page):
             "fetched when needed",
             name="GPT-2 vocabulary folder",
         )
-        self.gpt2_field.setMinimumWidth(240)
+        self.gpt2_field.setMinimumWidth(200)
         self.gpt2_field.editingFinished.connect(self._on_gpt2_edited)
         browse = SecondaryButton("Choose", "folder-open", size="small")
         browse.clicked.connect(self._on_browse)
@@ -192,10 +194,9 @@ class SettingsPage(Page):
         for title, path in licences():
             link = LinkButton(title, trailing_icon="external-link")
             link.clicked.connect(self._opener(path))
-            column.addWidget(link, 0, Qt.AlignmentFlag.AlignRight)
-        section.add_row(
-            "Licences", "Hearth is free software, Apache-2.0. It comes with these:", links
-        )
+            column.addWidget(link, 0, Qt.AlignmentFlag.AlignLeft)
+        section.add_row("Licences", "Hearth is free software, Apache-2.0. It comes with these:")
+        section.body.addWidget(links, 0, Qt.AlignmentFlag.AlignLeft)
         return section
 
     # --- reactions ---

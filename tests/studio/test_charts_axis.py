@@ -23,6 +23,7 @@ def test_ticks_read_as_in_the_pictures():
     assert linear_ticks(12_000, 22_400, 6).labels == ("12k", "14k", "16k", "18k", "20k", "22k")
     assert linear_ticks(3.4, 5.4, 5).labels == ("3.5", "4.0", "4.5", "5.0")
     assert linear_ticks(0, 3.3e9, 7).labels == ("0", "0.5B", "1B", "1.5B", "2B", "2.5B", "3B")
+    assert linear_ticks(16_700, 16_900, 4).labels[:2] == ("16,700", "16,750")
     assert log_ticks(0.1, 20, 6).labels == ("0.1", "0.3", "1", "3", "10")
 
 
@@ -43,7 +44,9 @@ def test_time_is_written_in_hours_minutes_and_seconds():
     assert plain(linear_ticks(0, 5400, 4, "time").labels) == ("0 s", "30 min", "1 h", "1 h 30 min")
     two_days = linear_ticks(0, 172_800, 4, "time").labels
     assert plain(two_days) == ("0 s", "12 h", "24 h", "36 h", "48 h")
-    assert plain(time_log_ticks(1, 1000, 4).labels)[2:] == ("1 min 40 s", "16 min 40 s")
+    labels = plain(time_log_ticks(0.5, 50_000, 8).labels)
+    assert labels == ("1 s", "10 s", "1 min", "10 min", "1 h", "10 h")
+    assert plain(time_log_ticks(100, 500, 4).labels)[0] == "2 min"
     assert plain([time_label(0.02), time_label(math.nan)]) == ("20 ms", "–")
 
 

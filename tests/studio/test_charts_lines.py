@@ -144,7 +144,8 @@ def test_values_at_a_step():
     line = feed.lines["loss"]
     values = line.pyramid.values
     assert line.value_at(10) == values[9]
-    assert line.value_at(10, 5) == pytest.approx(values[5:10].mean(), rel=1e-5)
+    assert line.value_at(100, 5) == pytest.approx(values[95:100].mean(), rel=1e-5)
+    assert line.value_at(16, 5) == pytest.approx(values[13:16].mean(), rel=1e-5)  # a fifth so far
     assert math.isnan(line.value_at(0)) and math.isnan(Line(Timeline()).value_at(4))
 
 
