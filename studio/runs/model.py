@@ -321,7 +321,7 @@ class JobModel:
                     "reattached",
                     "good",
                     "Window reattached",
-                    "The training went on in the background; nothing missed",
+                    f"{work_name(self.verb)} went on in the background; nothing missed",
                     self.step or None,
                 )
             )

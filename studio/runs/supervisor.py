@@ -154,9 +154,12 @@ class Supervisor:
         try:
             with (folder / LOG_FILE).open("ab") as log:
                 child = _spawn([*self._command, "run", str(folder)], folder, log.fileno())
-            write_launch(folder, child.pid, began_s)
         except OSError as error:
             raise from_os_error(error, "starting the job") from error
+        try:
+            write_launch(folder, child.pid, began_s)
+        except OSError as error:  # the job is at work and will say itself what it lacks
+            self._log.warning("%s: %s", folder.name, error)
         with self._guard:
             self._children.append((folder.name, child))
         self._log.info("%s: %s as process %d", folder.name, how, child.pid)

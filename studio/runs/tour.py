@@ -26,7 +26,7 @@ HIDDEN = "tour/hidden"
 class TourRows:
     """What of a tour is in the library; a part that has not begun is None."""
 
-    project: ProjectRow
+    project: ProjectRow | None
     dataset: DatasetRow | None
     plain: RunRow | None
     with_index: RunRow | None
@@ -74,14 +74,19 @@ def register_tour(library: Library, folder: Path, children: Iterable[ChildStarte
     begun = {child.folder: folder / child.folder for child in children}
     prepare = _first(begun.values(), specs.PrepareSpec)
     index = _first(begun.values(), specs.IndexSpec)
-    project = _project(library)
     dataset = _dataset(library, prepare, index) if prepare is not None else None
-    trained = {
-        found.model.match_input: _run(library, project, dataset, path)
+    trainings = {
+        found.model.match_input: path
         for path in begun.values()
         if isinstance(found := _spec(path), specs.TrainSpec)
     }
-    return TourRows(project, dataset, trained.get(False), trained.get(True))
+    project = _project(library) if trainings else None
+    rows = {
+        backed: _run(library, project, dataset, path)
+        for backed, path in trainings.items()
+        if project is not None
+    }
+    return TourRows(project, dataset, rows.get(False), rows.get(True))
 
 
 def _spec(folder: Path) -> specs.Section | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from studio.runs.model import JobModel
 from studio.runs.supervisor import STUDIO_LOG, Patience, Supervisor
 from studio.runs.tail import JobTail
 from trainer_core import spec as specs
-from trainer_core.errors import JobFolderError, KnownError, LockedError, SpecError
+from trainer_core.errors import DiskFullError, JobFolderError, KnownError, LockedError, SpecError
 from trainer_core.protocol import read_owner
 from trainer_core.status import read_status
 
@@ -125,6 +126,17 @@ def test_a_folder_that_cannot_be_made_is_named(supervisor, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(KnownError, match="settings"):
         supervisor.start(spec("finish"), tmp_path / "file" / "job")
+
+
+def test_a_full_disk_starts_nothing_and_leaves_no_half_written_spec(supervisor, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    folder = supervisor.home / "indexes" / "full"
+    with pytest.raises(DiskFullError, match="settings"):
+        supervisor.start(spec("finish"), folder)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_paused_job_ends_in_order_and_goes_on_where_it_stopped(supervisor):
