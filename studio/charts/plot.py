@@ -14,11 +14,11 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPixmap,
-    QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.charts.axis import Scale
 from studio.charts.content import Content, Curve
 from studio.charts.crosshair import Box, BoxRow, Cross, Ring, paint_cross
 from studio.charts.frame import Frame, build_frame
@@ -76,7 +76,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
         self._read: Read = read or curve_value
         self._frame: Frame | None = None
         self._picture = QPixmap()
-        self._stale = True
+        self._laid_out = QSize()
         self._by_hand = False
         self._press: QPointF | None = None
         self._dragged_from: tuple[float, float] | None = None
@@ -93,7 +93,6 @@ class PlotCanvas(KeyboardFocus, QWidget):
 
     def refresh(self) -> None:
         """Have the picture drawn anew soon, because the content changed."""
-        self._stale = True
         self._queue.request(self)
 
     def is_seen(self) -> bool:
@@ -106,10 +105,16 @@ class PlotCanvas(KeyboardFocus, QWidget):
         self.update()
 
     def frame(self) -> Frame:
-        """The layout in force."""
-        if self._frame is None or self._stale:
+        """The layout of the picture on the screen; news are in it after the next `redraw`."""
+        if self._frame is None or self._laid_out != self.size():
+            self._laid_out = self.size()
             self._frame = build_frame(self.content, self.link, self.width(), self.height())
         return self._frame
+
+    def _axis(self) -> Scale:
+        """The x axis as it is now, even if the picture shows an older one."""
+        frame = self.frame()
+        return self.link.scale(frame.left, frame.right)
 
     def sizeHint(self) -> QSize:
         """Any size does; a strip is a third as high."""
@@ -119,23 +124,19 @@ class PlotCanvas(KeyboardFocus, QWidget):
         """Small enough for any window."""
         return QSize(160, 44)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Lay out for the new size with the next painting."""
-        self._stale = True
-        super().resizeEvent(event)
-
     def paintEvent(self, event: QPaintEvent) -> None:
         """Show the picture, and the crosshair over it."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.vector:
+            self._frame = None  # the newest figures, not those of the last picture
             self._paint_content(painter, self.frame())
         else:
             ratio = self.devicePixelRatioF()
             fits = self._picture.size() == QSize(
                 round(self.width() * ratio), round(self.height() * ratio)
             )
-            if not fits or self._frame is None:
+            if not fits:
                 self._draw_picture()
             painter.drawPixmap(0, 0, self._picture)
         frame = self.frame()
@@ -156,11 +157,10 @@ class PlotCanvas(KeyboardFocus, QWidget):
             self._picture = QPixmap(size)
             self._picture.setDevicePixelRatio(ratio)
         self._picture.fill(QColor(theme().palette.bg1))
-        self._frame = build_frame(self.content, self.link, self.width(), self.height())
-        self._stale = False
+        self._frame = None
         painter = QPainter(self._picture)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_content(painter, self._frame)
+        self._paint_content(painter, self.frame())
         painter.end()
 
     def _paint_content(self, painter: QPainter, frame: Frame) -> None:
@@ -256,7 +256,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
         """Arrows move the crosshair by a pixel, or ten with Shift; plus and minus zoom."""
         frame = self.frame()
         position = self.link.crosshair_position()
-        at = (frame.left + frame.right) / 2 if position is None else frame.x.pixel(position)
+        at = (frame.left + frame.right) / 2 if position is None else self._axis().pixel(position)
         step = 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
         moves = {Qt.Key.Key_Left: -step, Qt.Key.Key_Right: step}
         key = Qt.Key(event.key())
@@ -274,7 +274,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
     def _move_crosshair(self, frame: Frame, pixel: float, by: int) -> None:
         target = min(max(pixel + by, frame.left), frame.right)
         before = self.link.crosshair
-        self.link.pin_at(frame.x.value(target))
+        self.link.pin_at(self._axis().value(target))
         if self.link.crosshair == before and self.link.timeline is not None and before is not None:
             # Steps are farther apart than pixels: go to the next one.
             after = before + (1 if by > 0 else -1)
@@ -283,7 +283,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
     def _hover(self, at: QPointF) -> None:
         frame = self.frame()
         inside = frame.holds_x(at.x()) and 0 <= at.y() <= self.height()
-        self.link.hover(frame.x.value(at.x()) if inside else None)
+        self.link.hover(self._axis().value(at.x()) if inside else None)
         if self.content.points:
             on_mark = self._mark_at(at) is not None
             shape = Qt.CursorShape.PointingHandCursor if on_mark else Qt.CursorShape.CrossCursor
@@ -303,15 +303,16 @@ class PlotCanvas(KeyboardFocus, QWidget):
     def _zoom(self, pixel: float, factor: float) -> None:
         frame = self.frame()
         pixel = min(max(pixel, frame.left), frame.right)
-        low = frame.x.value(pixel - (pixel - frame.left) * factor)
-        high = frame.x.value(pixel + (frame.right - pixel) * factor)
+        axis = self._axis()
+        low = axis.value(pixel - (pixel - frame.left) * factor)
+        high = axis.value(pixel + (frame.right - pixel) * factor)
         self._act_by_hand(lambda: self.link.show_range(low, high))
 
     def _pan(self, by: float) -> None:
         if self._dragged_from is None or not self.link.zoomed:
             return
         frame = self.frame()
-        scale = type(frame.x)(*self._dragged_from, frame.left, frame.right, frame.x.log)
+        scale = Scale(*self._dragged_from, frame.left, frame.right, self.link.log)
         low, high = scale.value(frame.left - by), scale.value(frame.right - by)
         self._act_by_hand(lambda: self.link.show_range(low, high))
 
@@ -324,9 +325,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
     # --- what changes around it ----------------------------------------------------------------
 
     def _on_view_changed(self) -> None:
-        self._stale = True
         self._queue.request(self, by_hand=True, first=self._by_hand)
 
     def _on_theme_changed(self) -> None:
-        self._stale = True
         self._queue.request(self, by_hand=True)

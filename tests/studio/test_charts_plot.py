@@ -40,6 +40,7 @@ def shown(qapp, qtbot):
 
 def at(chart, step, y=0.5):
     """Pixel of a step in a chart."""
+    chart.redraw()
     frame = chart.frame()
     position = float(chart.link.timeline.of_steps(chart.link.mode, [step])[0])
     return QPoint(round(frame.x.pixel(position)), round(frame.top + y * frame.height))
@@ -238,6 +239,7 @@ def test_a_resume_takes_the_later_figures_away(qtbot, shown):
     )
     shown.sync()
     assert len(shown.steps.timeline) == 310
+    shown.loss.redraw()
     assert shown.loss.frame().x.high < 330
 
 

@@ -115,6 +115,7 @@ def test_the_axis_and_the_toggle_change_what_is_shown(qtbot, studio):
     page = open_page(qtbot, studio, [plain.id, index.id], runs=2)
     page.chart.mode._choose(2)
     assert page.chart.content.x_title == "training time"
+    page.chart.canvas.redraw()
     assert page.chart.canvas.frame().x.high == pytest.approx(60, rel=0.05)
     before = len(page.table.model.columns)
     page.only.setChecked(False)
