@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -36,6 +37,7 @@ _AFTER_CHARACTERS = 90
 _BREAK = "\u200b"
 """A place where a line may end, though nothing is seen there."""
 _PAD = "\u00a0"
+_BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,13 @@ def excerpt_parts(place: SourcePlace, *, keep_lines: bool) -> tuple[str, str, st
 
     Args:
         place: Where the match stands.
-        keep_lines: Keep line breaks and indentation, as code wants them; else all white space is
-            one space.
+        keep_lines: Keep line breaks and indentation, as code wants them, but no blank lines; else
+            all white space is one space.
     """
 
     def shown(text: str) -> str:
-        text = text.replace("\r\n", "\n")
-        return visible_text(text) if keep_lines else visible_text(_one_line(text))
+        lines = _BLANK_LINES.sub("\n", text.replace("\r\n", "\n"))
+        return visible_text(lines if keep_lines else _one_line(text))
 
     before, matched = shown(place.before), shown(place.matched)
     following = visible_text(place.following.replace("\r\n", "\n"))
