@@ -89,7 +89,7 @@ class Job:
         verb: str,
         journal: JournalWriter,
         server: protocol.Server,
-        wish: _Wish,
+        parent: Job | None = None,
     ) -> None:
         self.folder = folder
         self.verb = verb
@@ -97,7 +97,8 @@ class Job:
         self.step = 0
         """The training step that system readings are filed under; kept by the verb."""
         self._journal = journal
-        self._wish = wish
+        self._parent = parent
+        self._wish: _Wish = parent._wish if parent is not None else _Wish()
         self._state: State = "starting"
         self._last_progress_s = 0.0
         self._last_phase = ""
@@ -176,10 +177,16 @@ class Job:
         )
 
     def run_child(self, folder: Path, spec: specs.JobSpec) -> ExitCode:
-        """Run a job within this one, in this process, sharing what is wanted of it."""
-        return run_job(folder, spec, _wish=self._wish)
+        """Run a job within this one, in this process, sharing what is wanted of either."""
+        return run_job(folder, spec, parent=self)
+
+    def ask_to_stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Want the job to end; a signal handler, so it sets a flag and nothing else."""
+        self._wish.wanted = "stop"
 
     def _take_messages(self) -> None:
+        if self._parent is not None:
+            self._parent._take_messages()
         for peer, message in self.server.receive():
             self._take(peer, message)
 
@@ -253,16 +260,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals(wish: _Wish) -> Iterator[None]:
-    """SIGTERM and SIGINT set a flag and nothing else; the verb decides when to end."""
-
-    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
-        wish.wanted = "stop"
-
+def _signals(job: Job) -> Iterator[None]:
+    """SIGTERM and SIGINT ask the job to stop; its verb decides when to end."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGTERM, signal.SIGINT)}
+    before = {s: signal.signal(s, job.ask_to_stop) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
@@ -340,13 +343,14 @@ def _run_verb(job: Job, spec: specs.JobSpec) -> Ended:
 
 
 def run_job(
-    folder: Path, spec: specs.JobSpec | None = None, *, _wish: _Wish | None = None
+    folder: Path, spec: specs.JobSpec | None = None, *, parent: Job | None = None
 ) -> ExitCode:
     """Run the job of a folder to its end, or go on with it where it stopped.
 
     Args:
         folder: The job folder; made when a spec is given.
         spec: What to do; None takes the frozen spec of the folder.
+        parent: The job that this one is a part of, for `Job.run_child`.
 
     Returns:
         The exit code; how the job ended stands in its journal. Errors before the journal could be
@@ -363,7 +367,6 @@ def run_job(
     else:
         freeze_spec(folder, spec)
     folder = folder.resolve()
-    wish = _wish or _Wish()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_locked(folder))
         try:
@@ -373,9 +376,10 @@ def run_job(
         except OSError as error:
             raise from_os_error(error, "opening the job folder") from None
         stack.callback(server.close)
-        if _wish is None:
-            stack.enter_context(_signals(wish))
-        return _run_in(Job(folder, specs.verb_of(spec), journal, server, wish), spec)
+        job = Job(folder, specs.verb_of(spec), journal, server, parent)
+        if parent is None:
+            stack.enter_context(_signals(job))
+        return _run_in(job, spec)
 
 
 def _run_in(job: Job, spec: specs.JobSpec) -> ExitCode:

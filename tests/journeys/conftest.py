@@ -1,5 +1,6 @@
 """A real window for a journey: Xvfb, a window manager, the studio as its own process."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -26,10 +27,15 @@ class Desktop:
         self.studio = None
 
     def start_studio(self, *arguments):
+        """Start it and wait until a page is shown; returns its own start-up figures."""
         self.studio = subprocess.Popen(
-            [sys.executable, "-m", "studio", *arguments], env=self.environment
+            [sys.executable, "-m", "studio", "--report", *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.window = self.wait_for_window()
+        return json.loads(self.studio.stdout.readline())
 
     def wait_for_window(self, seconds=30.0):
         deadline = time.monotonic() + seconds
@@ -53,13 +59,15 @@ class Desktop:
         self.xdotool("key", "--clearmodifiers", *keys)
 
     def close_studio(self, seconds=20.0):
-        self.xdotool("windowclose", self.window)
+        self.key("alt+F4")
         return self.studio.wait(seconds)
 
     def kill_studio(self):
         if self.studio is not None and self.studio.poll() is None:
             self.studio.kill()
             self.studio.wait()
+        if self.studio is not None:
+            self.studio.stdout.close()
 
 
 @pytest.fixture(scope="session")

@@ -169,6 +169,16 @@ def test_a_stop_reaches_the_child_and_its_parent(tmp_path):
     assert read_status(tmp_path / "j").state == "stopped"
 
 
+@pytest.mark.parametrize("to", ["parent", "child"])
+def test_a_command_to_either_ends_both(tmp_path, to):
+    parent = tmp_path / "j"
+    process = start_process(parent, "wait_in_a_child")
+    wait_for(parent / "child" / "waiting")
+    protocol.send_command(parent if to == "parent" else parent / "child", protocol.Pause())
+    assert process.wait(20) == 0
+    assert read_status(parent).state == read_status(parent / "child").state == "paused"
+
+
 def test_a_newer_journal_is_refused_and_untouched(tmp_path):
     run_job(tmp_path / "j", spec("finish"))
     path = tmp_path / "j" / "journal.bin"

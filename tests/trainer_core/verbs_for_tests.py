@@ -62,3 +62,10 @@ def stop_in_a_child(job):
 
     job.run_child(job.folder / "child", IndexSpec(corpus="stop_itself"))
     job.check_stop()
+
+
+def wait_in_a_child(job):
+    from trainer_core.spec import IndexSpec
+
+    job.run_child(job.folder / "child", IndexSpec(corpus="wait_for_stop"))
+    job.check_stop()
