@@ -19,7 +19,8 @@ from studio.widgets.empty import ErrorCard, LoadingBlocks
 from studio.widgets.nav import DESTINATIONS, NavRail
 from studio.widgets.notice import Notice
 from studio.widgets.paint import repaint_on_theme
-from studio.widgets.search_popup import Answer, SearchPopup
+from studio.widgets.search_button import SearchButton
+from studio.widgets.search_popup import Answer, SearchPopup, right_edge
 from studio.widgets.toast import Toasts
 
 COLLAPSE_BELOW_PX = 1320
@@ -150,9 +151,12 @@ class MainWindow(QWidget):
         self.toasts.add(error, _details(error))
 
     def call_up_search(self, right: int | None = None) -> None:
-        """Open the search, with its right edge at a pixel column when given."""
-        if self._context is not None:
-            self.search.call_up(right)
+        """Open the search, with its right edge at a pixel column or at the page's own button."""
+        if self._context is None:
+            return
+        page = self._pages.get(self._current)
+        button = page.findChild(SearchButton) if page is not None else None
+        self.search.call_up(right_edge(button) if right is None and button else right)
 
     # --- Qt ---
 

@@ -154,15 +154,15 @@ class TourCard(QWidget):
         left.addWidget(self._bar)
         left.addStretch(1)
         left.addLayout(self._buttons)
-        row.addLayout(left, 41)
+        row.addLayout(left, 40)
         row.addSpacing(24)
         row.addWidget(Hairline(vertical=True))
         right = QHBoxLayout()
-        right.setContentsMargins(32, 30, 8, 0)
-        right.setSpacing(16)
+        right.setContentsMargins(26, 30, 0, 0)
+        right.setSpacing(12)
         for step in self._steps:
             right.addWidget(step, 1)
-        row.addLayout(right, 59)
+        row.addLayout(right, 60)
 
     def _show_choices(self, choices: tuple[Choice, ...]) -> None:
         if choices == self._choices:

@@ -111,7 +111,7 @@ def _train_lines(device: DeviceFacts | None) -> tuple[str, str]:
     size = figures.count(parameter_count(config))
     minutes = figures.duration(_TOUR.budget_s)
     where = f"your {device.trains_on}" if device is not None else "this computer"
-    return f"Two models of {size}, in about", f"{minutes} on {where}"
+    return f"Two models of {size},", f"{minutes} on {where}"
 
 
 # --- while it runs -------------------------------------------------------------------------------

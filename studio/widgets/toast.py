@@ -41,9 +41,17 @@ class Toasts(QWidget):
         card.size_changed.connect(self._place)
         self._cards.append(card)
         self._column.addWidget(card)
-        self._place()
+        # Only what is shown has a height in a layout.
         self.show()
+        card.show()
+        self._place()
         self.raise_()
+
+    def event(self, event: QEvent) -> bool:
+        """Be as high as the cards want to be."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._place()
+        return super().event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stay in the corner."""
