@@ -59,8 +59,11 @@ class ChartLink(QObject):
 
     @property
     def first_percent(self) -> float:
-        """Up to here vertical ranges do not look: the first 1 % of what there is."""
-        return self._last[self._mode] * 0.01
+        """Up to here vertical ranges do not look: the first 1 % of what there is.
+
+        A logarithmic axis is there to show the beginning: it leaves nothing out.
+        """
+        return 0.0 if self._log else self._last[self._mode] * 0.01
 
     def set_extent(self, mode: XMode, first: float, last: float) -> None:
         """Say how far the data reaches; `first` is the lowest position above 0."""
