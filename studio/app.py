@@ -104,6 +104,7 @@ class Studio:
     def _on_library_opened(self, library: Library) -> None:
         from studio.context import Context
         from studio.keeper import Keeper
+        from studio.pages.wizard.waiting import WaitingRuns
         from studio.runs.supervisor import Supervisor
         from studio.tasks import JobWatcher
         from studio.tour import Tour
@@ -131,6 +132,7 @@ class Studio:
         )
         keeper.follow_all()
         tour.look()
+        WaitingRuns.of(self.context).look()
         self.window.set_context(self.context)
         self.window.open_last()
         self._count()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.context import Context
 from studio.pages.home_facts import BUSY, RESUMABLE, ProjectSummary
+from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import RunRow
 from studio.widgets.menu import Menu
 from studio.widgets.name_popover import NamePopover
@@ -92,6 +93,12 @@ class HomeActions(QObject):
             lambda: context.navigate("playground", run.id),
             "message-square-text",
             enabled=run.facts.best_loss is not None,
+        )
+        menu.add(
+            "Again with changes",
+            lambda: context.navigate("wizard", WizardTarget(run_id=run.id)),
+            "refresh-cw",
+            enabled=can_write,
         )
         menu.addSeparator()
         menu.add("Rename…", lambda: self._rename_run(run, at), "pencil", enabled=can_write)

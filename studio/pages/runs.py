@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 from studio.context import Context
 from studio.pages.home_facts import BUSY, RESUMABLE, run_row, with_live_facts
 from studio.pages.page import MARGIN_PX, Page, PageHeader
+from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import ProjectRow, RunRow
 from studio.theme import icon
 from studio.widgets import figures
@@ -247,6 +248,8 @@ class RunsPage(Page):
             icon("message-square-text"), "Try in playground", partial(go, "playground", run.id)
         )
         menu.addAction(icon("chart-no-axes-column"), "Compare", partial(go, "compare", run.id))
+        again = WizardTarget(run_id=run.id)
+        menu.addAction(icon("pencil"), "Again with changes", partial(go, "wizard", again))
         menu.addAction(icon("folder-open"), "Show its folder", partial(self._show_folder, run))
         menu.addSeparator()
         words = "Put back" if run.archived else "Put away"
