@@ -168,14 +168,16 @@ class Library(Datasets, Particulars):
         *,
         dataset_id: int | None = None,
         folder: Path | None = None,
+        color_slot: int | None = None,
     ) -> RunRow:
-        """Register a run; it gets the series colour that the project used least.
+        """Register a run.
 
         Args:
             project_id: Where it belongs.
             name: As the user knows it.
             dataset_id: What it trains on, where known.
             folder: An existing train job; None makes a new, empty folder under `runs/`.
+            color_slot: Series colour, 0 to 5; None takes the one that the project used least.
 
         Raises:
             KnownError: The name is empty, there is no such project or dataset, or the folder is
@@ -195,7 +197,9 @@ class Library(Datasets, Particulars):
                 dataset_id=dataset_id,
                 name=checked,
                 folder=self._stored(where),
-                color_slot=_free_color_slot(session, project_id),
+                color_slot=(
+                    _free_color_slot(session, project_id) if color_slot is None else color_slot
+                ),
                 created_s=now,
             )
             session.add(row)

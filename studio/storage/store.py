@@ -40,6 +40,7 @@ class Store:
         self._engine = make_engine(self.path, read_only=self.read_only)
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
         self._inside = threading.RLock()
+        self._closed = False
 
     @property
     def read_only(self) -> bool:
@@ -49,6 +50,7 @@ class Store:
     def close(self) -> None:
         """Close the database and let another process write; may be called twice."""
         with self._inside:
+            self._closed = True
             self._engine.dispose()
             if self._writer_lock is not None:
                 self._writer_lock.release()
@@ -66,8 +68,11 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Session]:
-        with self._inside, known_errors(self.path), self._sessions.begin() as session:
-            yield session
+        with self._inside:
+            if self._closed:  # a new connection would write without the lock
+                raise RuntimeError("the library is closed")
+            with known_errors(self.path), self._sessions.begin() as session:
+                yield session
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Session]:

@@ -34,6 +34,7 @@ SAME_EVERY_TIME = ["step", "tokens_seen", "loss", "lr", "grad_norm"]
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),  # twenty-one starts of torch, about a minute on two idle cores
     pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a thing of Unix"),
 ]
 

@@ -234,6 +234,13 @@ def test_a_second_studio_sees_everything_and_changes_nothing(library):
         third.add_project("Q")
 
 
+def test_a_closed_library_does_not_open_itself_again(library):
+    library.close()
+    library.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        library.projects()
+
+
 def write_job(folder: Path, spec: specs.Section) -> None:
     folder.mkdir(parents=True)
     (folder / "spec.toml").write_text(specs.to_toml(spec))
