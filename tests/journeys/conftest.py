@@ -3,11 +3,14 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
+
+from trainer_core.protocol import read_owner
 
 NEEDED = ("Xvfb", "xdotool", "openbox", "xwininfo")
 
@@ -101,3 +104,7 @@ def desktop(display, private_home):
     desktop = Desktop(display, private_home)
     yield desktop
     desktop.kill_studio()
+    for path in private_home.rglob("owner.json"):  # jobs outlive the studio, not the test
+        owner = read_owner(path.parent)
+        if owner is not None and owner.alive:
+            os.kill(owner.pid, signal.SIGKILL)
