@@ -152,6 +152,7 @@ def build_frame(content: Content, axis: Axis, width: float, height: float) -> Fr
             break
         left = needed
     y = Scale(y_low, y_high, bottom, top, content.log_y)
+    empty = not any(np.isfinite(part.trace.y).any() for part in traces)
     curves = tuple(_drawn(part, y) for part in traces)
     return Frame(
         left=left,
@@ -160,13 +161,13 @@ def build_frame(content: Content, axis: Axis, width: float, height: float) -> Fr
         bottom=bottom,
         x=x,
         y=y,
-        x_ticks=_x_ticks(axis, x),
-        y_ticks=y_ticks,
+        x_ticks=Ticks((), ()) if empty else _x_ticks(axis, x),
+        y_ticks=Ticks((), ()) if empty else y_ticks,
         curves=curves,
         points=tuple(_placed(points, axis.mode, x, y) for points in content.points),
         notes=_noted(content, axis.mode, x, y),
         outside=_outside(curves, top, x.pixel(axis.first_percent) if not axis.zoomed else left),
-        empty=not any(len(part.trace.x) for part in traces),
+        empty=empty,
     )
 
 

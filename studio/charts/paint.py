@@ -52,7 +52,8 @@ def paint_chart(painter: QPainter, frame: Frame, content: Content, palette: Pale
         _paint_curve(painter, drawn, palette)
     _paint_outside(painter, frame, palette)
     painter.restore()
-    _paint_limits(painter, frame, content, palette)
+    if not frame.empty:
+        _paint_limits(painter, frame, content, palette)
     for marks in frame.points:
         _paint_points(painter, frame, marks, palette)
     _paint_ends(painter, frame, palette)

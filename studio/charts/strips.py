@@ -20,6 +20,10 @@ GPU_COLUMNS: Final = ("gpu_used_gib", "gpu_temp_c", "gpu_power_w", "gpu_total_gi
 HOST_COLUMNS: Final = ("process_gib", "ram_used_gib", "cpu_pct", "ram_total_gib")
 
 
+_ABSENT: Final = "Not reported by this computer"
+_NONE_YET: Final = "Nothing measured yet"
+
+
 @dataclass(frozen=True)
 class _Kind:
     """One strip: which column it shows, and how."""
@@ -88,6 +92,8 @@ class SystemStrips(ChartCard):
         self._use(_GPU if self._feed.has("gpu_used_gib") else _HOST)
         for kind, chart in zip(self._kinds, self.charts, strict=True):
             strip = chart.content.strip
+            measured = len(self._feed.timeline) > 0
+            chart.content.empty = _ABSENT if measured else _NONE_YET
             if kind.total and strip is not None:
                 total = _last(self._feed, kind.total)
                 near = _highest(self._feed, kind.column) > 0.5 * total
@@ -109,7 +115,7 @@ class SystemStrips(ChartCard):
             content.limits = []
             content.floor = kind.floor
             content.value_digits = kind.digits
-            content.empty = "Not reported by this computer"
+            content.empty = _NONE_YET
             chart.setAccessibleName(f"{kind.name} by step")
 
 

@@ -99,6 +99,11 @@ class ScrollBody(QScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Let the scroll bar lie in the margin, so that it moves nothing when it appears."""
         super().resizeEvent(event)
+        self.set_right_margin(self._margin)
+
+    def set_right_margin(self, pixels: int) -> None:
+        """Keep the content this far from the right edge, scroll bar included."""
+        self._margin = pixels
         margins = self.column.contentsMargins()
         margins.setRight(max(self._margin - (self.width() - self.viewport().width()), 0))
         self.column.setContentsMargins(margins)

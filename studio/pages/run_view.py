@@ -289,8 +289,7 @@ class RunView(QWidget):
             else:
                 self._row.addWidget(self.side)
                 self.side.setVisible(True)
-        margin = 24 if drawer else 16
-        self.body.column.setContentsMargins(24, 12, margin, 20)
+        self.body.set_right_margin(24 if drawer else 16)
         self._place_drawer()
 
     def _show_drawer(self, shown: bool) -> None:
