@@ -36,6 +36,7 @@ from trainer_core.protocol import (
     read_owner,
 )
 from trainer_core.protocol.client import ConnectionLostError
+from trainer_core.protocol.messages import name_of
 from trainer_core.status import LOG_FILE, SPEC_FILE, read_status
 
 STUDIO_LOG = "studio.log"
@@ -189,7 +190,7 @@ class Supervisor:
 
     def _ask(self, folder: Path, message: Message) -> None:
         """Send a command; a process that was just started is given time to listen."""
-        name = type(message).__name__.lower()
+        name = name_of(message)
         deadline = time.monotonic() + self._patience.listen_s
         while True:
             try:
