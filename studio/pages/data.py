@@ -18,6 +18,7 @@ from studio.pages.data_jobs import Shelf, read_shelf
 from studio.pages.data_request import AddForm, AddRequest, form_of
 from studio.pages.data_rows import COLUMNS, IDLE, PhaseClock, RowFacts, table_row
 from studio.pages.page import Page, PageHeader
+from studio.pages.settings_facts import GPT2_SETTING
 from studio.pages.wizard.target import WizardTarget
 from studio.runs.model import JobModel
 from studio.storage.rows import DatasetRow
@@ -63,7 +64,11 @@ class DataPage(Page):
             self._selected = target
             self._table.select(target)
         elif target == "add":
-            self._open_add_panel(AddForm())
+            self._open_add_panel(self._fresh_form())
+
+    def _fresh_form(self) -> AddForm:
+        """An empty form that knows where GPT-2's vocabulary lies, if Settings do."""
+        return AddForm(vocabulary_folder=str(self._context.settings.value(GPT2_SETTING, "")))
 
     def target(self) -> object | None:
         """The dataset in the detail."""
@@ -91,7 +96,7 @@ class DataPage(Page):
         self._search.setFixedWidth(200)
         self._search.textChanged.connect(lambda _text: self._show_rows())
         add = PrimaryButton("Add data", "plus")
-        add.clicked.connect(lambda: self._open_add_panel(AddForm()))
+        add.clicked.connect(lambda: self._open_add_panel(self._fresh_form()))
         header = PageHeader("Data")
         header.add_left(self._summary)
         header.add_right(self._search)
@@ -104,7 +109,7 @@ class DataPage(Page):
             "Add data",
             "plus",
         )
-        self._empty.clicked.connect(lambda: self._open_add_panel(AddForm()))
+        self._empty.clicked.connect(lambda: self._open_add_panel(self._fresh_form()))
         loading = QWidget()
         waiting = QVBoxLayout(loading)
         waiting.setContentsMargins(24, 16, 24, 0)

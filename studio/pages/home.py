@@ -240,7 +240,7 @@ class HomePage(Page):
         self._empty.setVisible(not summaries)
         self._projects_bar.setVisible(bool(summaries))
         self._archive_link.setVisible(archived > 0)
-        words = "Hide archived" if self._shows_archived else f"Show {archived} archived"
+        words = "Hide what was put away" if self._shows_archived else f"Show {archived} put away"
         self._archive_link.set_text(words)
 
     def _draw_runs(self, shelf: Shelf) -> None:

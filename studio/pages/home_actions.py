@@ -45,7 +45,7 @@ class HomeActions(QObject):
             menu.add("Open its run", lambda: self._context.navigate("run", run.id), "activity")
         menu.addSeparator()
         menu.add("Rename…", lambda: self._rename_project(summary, at), "pencil", enabled=can_write)
-        word = "Take out of the archive" if summary.archived else "Archive"
+        word = "Put back" if summary.archived else "Put away"
         busy = any(each.facts.state in BUSY for each in summary.runs)
         menu.add(
             word,
@@ -103,7 +103,7 @@ class HomeActions(QObject):
         menu.addSeparator()
         menu.add("Rename…", lambda: self._rename_run(run, at), "pencil", enabled=can_write)
         menu.add(
-            "Take out of the archive" if run.archived else "Archive",
+            "Put back" if run.archived else "Put away",
             lambda: self._change(
                 lambda: context.library.change_run(run.id, archived=not run.archived)
             ),

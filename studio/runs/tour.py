@@ -18,6 +18,8 @@ from trainer_core.status import SPEC_FILE, read_status
 PROJECT = "Tour"
 DATASET = "Python library"
 WHAT = "Source code, from this computer"
+INDEX_SLOT, PLAIN_SLOT = 0, 1
+"""Series colours as in every picture: orange with the index, blue without."""
 HIDDEN = "tour/hidden"
 """Setting: the user wants to see no more of the tour on Home."""
 
@@ -82,7 +84,7 @@ def register_tour(library: Library, folder: Path, children: Iterable[ChildStarte
     }
     project = _project(library) if trainings else None
     rows = {
-        backed: _run(library, project, dataset, path)
+        backed: _run(library, project, dataset, path, INDEX_SLOT if backed else PLAIN_SLOT)
         for backed, path in trainings.items()
         if project is not None
     }
@@ -140,7 +142,13 @@ def _with_counts(library: Library, row: DatasetRow) -> DatasetRow:
     )
 
 
-def _run(library: Library, project: ProjectRow, dataset: DatasetRow | None, folder: Path) -> RunRow:
+def _run(
+    library: Library,
+    project: ProjectRow,
+    dataset: DatasetRow | None,
+    folder: Path,
+    color_slot: int,
+) -> RunRow:
     known = [row for row in library.runs(archived=True) if row.folder == folder.absolute()]
     if known:
         return known[0]
@@ -149,6 +157,7 @@ def _run(library: Library, project: ProjectRow, dataset: DatasetRow | None, fold
         folder.name,
         dataset_id=dataset.id if dataset is not None else None,
         folder=folder,
+        color_slot=color_slot,
     )
 
 

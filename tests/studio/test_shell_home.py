@@ -225,7 +225,7 @@ def test_an_archived_project_goes_out_of_sight_and_can_be_brought_back(page, qtb
     project_id = card.project_id
     page._actions._archive_project(project_id, archived=True)
     qtbot.waitUntil(lambda: page.grid.card(project_id) is None)
-    assert page._archive_link.text() == "Show 1 archived"
+    assert page._archive_link.text() == "Show 1 put away"
     page._archive_link.click()
     assert page.grid.card(project_id) is not None
     page._actions._archive_project(project_id, archived=False)
