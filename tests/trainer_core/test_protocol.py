@@ -208,7 +208,7 @@ def test_frames_come_back_from_chunks_of_any_size(sizes):
     reader = protocol.FrameReader()
     found = []
     at = 0
-    for size in sizes + [len(stream)]:
+    for size in [*sizes, len(stream)]:
         found += reader.feed(stream[at : at + size])
         at += size
     assert found == messages
