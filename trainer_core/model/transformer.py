@@ -16,7 +16,14 @@ from trainer_core.model.cross_entropy import linear_cross_entropy
 from trainer_core.model.match_input import MatchInput, mixed_logits, mixed_loss
 from trainer_core.spec import ModelConfig
 
-INIT_STD = 0.02
+
+def init_std(config: ModelConfig) -> float:
+    """Standard deviation of the first weights: 0.056 at 128 channels, 0.023 at 768.
+
+    Source: Nguyen and Salazar, "Transformers without tears", 2019 (SmallInit). After 200 steps of
+    the tour's model the validation loss was 4.93 and 4.95, against 5.33 and 5.17 with GPT-2's 0.02.
+    """
+    return math.sqrt(2 / (5 * config.n_embd))
 
 
 class KVCache:
@@ -185,14 +192,15 @@ class Transformer(nn.Module):
 
         Source: Radford et al., "Language models are unsupervised multitask learners", 2019, §2.3.
         """
-        residual_std = INIT_STD / math.sqrt(2 * self.config.n_layer)
+        std = init_std(self.config)
+        residual_std = std / math.sqrt(2 * self.config.n_layer)
         for name, parameter in self.named_parameters():
             if name.startswith("match.") or parameter.ndim < 2:
                 continue
             added = name.endswith(("out.weight", "down.weight"))
-            parameter.normal_(0.0, residual_std if added else INIT_STD, generator=generator)
+            parameter.normal_(0.0, residual_std if added else std, generator=generator)
         if self.match is not None:
-            self.match.initialise(INIT_STD, generator)
+            self.match.initialise(std, generator)
 
     def hidden(
         self,
