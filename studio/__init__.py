@@ -1,1 +1,1 @@
-"""The desktop application: keeps projects, starts trainer processes, shows what they report."""
+"""The desktop application: keeps projects, starts trainer_core jobs, shows what they report."""

@@ -6,6 +6,7 @@ import logging
 import threading
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.device import PERIOD_S, DeviceReading, read_device
@@ -85,12 +86,12 @@ class DevicePanel(Panel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("bg1", top_line=True, right_line=True, parent=parent)
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 14, 17, 16)
+        column.setContentsMargins(16, 13, 17, 16)
         column.setSpacing(8)
         head = QHBoxLayout()
         head.setSpacing(6)
         self._icon = IconLabel("cpu", "text", 14)
-        self._name = Label("", "secondary")
+        self._name = Label("", "secondary", weight=QFont.Weight.Medium)
         self._temperature = Label("", "mono_small", elide=False)
         head.addWidget(self._icon)
         head.addWidget(self._name, 1)
@@ -111,7 +112,7 @@ class DevicePanel(Panel):
     def set_collapsed(self, collapsed: bool) -> None:
         """Keep only the icon and the bars, for the narrow navigation."""
         self._collapsed = collapsed
-        margins = (14, 12, 15, 14) if collapsed else (16, 14, 17, 16)
+        margins = (14, 12, 15, 14) if collapsed else (16, 13, 17, 16)
         layout = self.layout()
         if layout is not None:
             layout.setContentsMargins(*margins)
@@ -130,10 +131,10 @@ class DevicePanel(Panel):
         temperature = reading.gpu_temp_c
         self._temperature.set_text("" if temperature is None else f"{temperature:.0f}{NARROW}°C")
         if reading.vram_used_gib is not None and facts.vram_gib:
-            text = f"{gib(reading.vram_used_gib)} / {gib(facts.vram_gib)}{NARROW}GiB"
+            text = f"{gib(reading.vram_used_gib)}{NARROW}/{NARROW}{gib(facts.vram_gib)}{NARROW}GiB"
             self._vram.show_value(text, reading.vram_used_gib / facts.vram_gib)
         self._cpu.show_value(f"{reading.cpu_pct:.0f}{NARROW}%", reading.cpu_pct / 100)
-        ram = f"{gib(reading.ram_used_gib)} / {gib(facts.ram_gib, 0)}{NARROW}GiB"
+        ram = f"{gib(reading.ram_used_gib)}{NARROW}/{NARROW}{gib(facts.ram_gib, 0)}{NARROW}GiB"
         self._ram.show_value(ram, reading.ram_used_gib / facts.ram_gib)
         self._lay_out()
         self.setToolTip(self._spoken(reading))

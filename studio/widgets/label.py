@@ -44,6 +44,7 @@ class Label(QWidget):
         wrap: Break into lines; the height then follows the width.
         align: Horizontal alignment.
         elide: Whether a line may be shortened; otherwise its whole width is demanded.
+        weight: Another weight than the role's own.
     """
 
     def __init__(
@@ -55,10 +56,12 @@ class Label(QWidget):
         wrap: bool = False,
         align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
         elide: bool = True,
+        weight: QFont.Weight | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._role = role
+        self._weight = weight
         self._tone: Tone = tone
         self._wrap = wrap
         self._elide = elide and not wrap
@@ -160,7 +163,7 @@ class Label(QWidget):
         )
 
     def _font_of(self, part: Part) -> QFont:
-        return font(part.role or self._role, part.weight)
+        return font(part.role or self._role, part.weight or self._weight)
 
     def _shown_parts(self, width: int) -> tuple[Part, ...]:
         if not self._elide or self._natural_width() <= width + 0.5:

@@ -32,8 +32,8 @@ DESTINATIONS: tuple[Destination, ...] = (
     Destination("runs", "Runs", "activity"),
     Destination("data", "Data", "database"),
     Destination("playground", "Playground", "message-square-text"),
-    Destination("compare", "Compare", "chart-no-axes-column"),
-    Destination("settings", "Settings", "sliders-horizontal"),
+    Destination("compare", "Compare", "compare"),
+    Destination("settings", "Settings", "settings-2"),
 )
 
 
@@ -105,7 +105,7 @@ class _Entry(KeyboardFocus, QAbstractButton):
             if self._live:
                 self._paint_dot(painter, self.width() - 9, 9)
         else:
-            painter.setFont(font("strong" if chosen else "body"))
+            painter.setFont(font("strong"))
             painter.setPen(QColor(colour))
             words = QRectF(38, 0, self.width() - 38, self.height())
             painter.drawText(words, Qt.AlignmentFlag.AlignVCenter, self._destination.title)

@@ -66,7 +66,7 @@ def draw_icon(
 ) -> None:
     """An icon with its upper left corner at a point, in logical pixels."""
     device = painter.device()
-    ratio = device.devicePixelRatio() if device is not None else 1.0
+    ratio = device.devicePixelRatioF() if device is not None else 1.0
     painter.drawPixmap(QPointF(left, top), pixmap(name, colour, size, ratio))
 
 

@@ -4,6 +4,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from studio.device import DeviceFacts, DeviceReading
 from studio.theme import theme
 from studio.widgets import figures
 from studio.widgets.controls import (
@@ -17,6 +18,7 @@ from studio.widgets.controls import (
     Slider,
     Toggle,
 )
+from studio.widgets.device_panel import DevicePanel
 from studio.widgets.empty import EmptyState, ErrorCard, LoadingBlocks
 from studio.widgets.focus import FocusRing
 from studio.widgets.label import Label, Part
@@ -333,3 +335,48 @@ def test_durations_are_hours_and_minutes(seconds, text):
 def test_a_share_says_a_hundred_only_when_it_is():
     plain = [figures.percent(share).replace(figures.NARROW, " ") for share in (0.401, 0.9999, 1.0)]
     assert plain == ["40.1 %", "99.9 %", "100 %"]
+
+
+# --- device panel --------------------------------------------------------------------------------
+
+WITH_GPU = DeviceReading(
+    facts=DeviceFacts("Ryzen 9", 16, 64.0, gpu="RTX 3090", vram_gib=24.0, driver="580.65"),
+    cpu_pct=14.0,
+    ram_used_gib=26.1,
+    vram_used_gib=21.3,
+    gpu_pct=99.0,
+    gpu_temp_c=72.0,
+)
+WITHOUT_GPU = DeviceReading(
+    facts=DeviceFacts("Ryzen 9", 16, 64.0, no_gpu="No NVIDIA GPU"), cpu_pct=14.0, ram_used_gib=26.1
+)
+
+
+def words(panel):
+    return [label.text() for label in panel.findChildren(Label) if label.isVisible()]
+
+
+def test_the_panel_shows_a_gpu_with_its_memory_and_temperature(shown):
+    panel = shown(DevicePanel(), 200, 160)
+    panel.show_reading(WITH_GPU)
+    said = [text.replace(figures.NARROW, " ") for text in words(panel)]
+    assert said == [
+        "RTX 3090", "72 °C", "VRAM", "21.3 / 24.0 GiB", "CPU", "14 %", "RAM", "26.1 / 64 GiB"
+    ]  # fmt: skip
+    assert "580.65" in panel.toolTip()
+
+
+def test_without_a_gpu_the_panel_says_so_and_shows_the_processor(shown):
+    panel = shown(DevicePanel(), 200, 160)
+    panel.show_reading(WITHOUT_GPU)
+    said = words(panel)
+    assert said[:2] == ["Ryzen 9", "No NVIDIA GPU"]
+    assert "VRAM" not in said
+
+
+def test_the_narrow_panel_keeps_its_figures_in_the_tooltip(shown):
+    panel = shown(DevicePanel(), 56, 160)
+    panel.set_collapsed(True)
+    panel.show_reading(WITH_GPU)
+    assert words(panel) == []
+    assert "26.1 / 64" in panel.toolTip().replace(figures.NARROW, " ")
