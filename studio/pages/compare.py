@@ -9,7 +9,7 @@ from typing import Final
 
 from PySide6.QtCore import QPoint, QRectF, Qt, QTimer
 from PySide6.QtGui import QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.charts import export as chart_files
 from studio.context import Context
@@ -31,11 +31,12 @@ from studio.pages.compare_settings import columns_for, fitting, rows_for, settin
 from studio.pages.page import Page, PageHeader, ScrollBody
 from studio.pages.run_export import ask_where
 from studio.storage.rows import ProjectRow, RunRow
-from studio.theme import icon, theme
+from studio.theme import theme
 from studio.widgets.controls import SecondaryButton, Toggle
 from studio.widgets.empty import EmptyState
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label, Part
+from studio.widgets.menu import Menu
 from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from studio.widgets.table import DataTable
 
@@ -298,38 +299,34 @@ class ComparePage(Page):
     def _on_row_menu(self, run_id: object, at: QPoint) -> None:
         if not isinstance(run_id, int):
             return
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(icon("pin"), "Compare to this run", partial(self._on_base, run_id))
-        opened = partial(self.navigate_requested.emit, "run", run_id)
-        menu.addAction(icon("activity"), "Open", opened)
-        menu.addAction(icon("x"), "Leave out", partial(self._on_removed, run_id))
-        menu.popup(at)
+        menu = Menu(self)
+        menu.add("Compare to this run", partial(self._on_base, run_id), "pin")
+        menu.add("Open", partial(self.navigate_requested.emit, "run", run_id), "activity")
+        menu.add("Leave out", partial(self._on_removed, run_id), "x")
+        menu.open_at(at)
 
     def _on_add_at_middle(self) -> None:
         self._on_add(self.empty.mapToGlobal(self.empty.rect().center()))
 
     def _on_add(self, at: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu = Menu(self)
         offered = [row for row in self._rows.values() if row.id not in self._ids]
         for row in [row for row in offered if not row.archived][:_OFFERED]:
             words = f"{row.name}   {self._projects.get(row.project_id, '')}"
-            menu.addAction(words, partial(self.choose, [*self._ids, row.id]))
+            menu.add(words, partial(self.choose, [*self._ids, row.id]))
         if menu.isEmpty():
-            menu.addAction("There are no other runs").setEnabled(False)
+            menu.add("There are no other runs", lambda: None, enabled=False)
         else:
             menu.addSeparator()
             runs = partial(self.navigate_requested.emit, "runs", "all")
-            menu.addAction("Others: right-click them in the list of runs", runs)
-        menu.popup(at)
+            menu.add("Others: right-click them in the list of runs", runs)
+        menu.open_at(at)
 
     def _on_export(self) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu = Menu(self)
         for kind, words in (("png", "Page as picture (PNG)"), ("svg", "Page as drawing (SVG)")):
-            menu.addAction(icon("upload"), words, partial(self._ask_export, kind))
-        menu.popup(self.export.mapToGlobal(self.export.rect().bottomLeft()))
+            menu.add(words, partial(self._ask_export, kind), "upload")
+        menu.open_at(self.export.mapToGlobal(self.export.rect().bottomLeft()))
 
     def _ask_export(self, kind: str) -> None:
         dialog = ask_where(self, kind, "comparison")

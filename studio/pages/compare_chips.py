@@ -7,12 +7,13 @@ from functools import partial
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMenu, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
 from studio.pages.compare_facts import RUNS_MAX, Compared
-from studio.theme import font, icon, text_width, theme
+from studio.theme import font, text_width, theme
 from studio.widgets.controls import QuietButton
 from studio.widgets.focus import KeyboardFocus
+from studio.widgets.menu import Menu
 from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
 
 _CROSS_PX = 26
@@ -59,12 +60,11 @@ class RunChip(KeyboardFocus, QAbstractButton):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer to make it the base."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        action = menu.addAction(icon("pin"), "Compare to this run", self.base_wanted.emit)
-        action.setEnabled(not self._is_base)
-        menu.addAction(icon("x"), "Leave out", self.removed.emit)
-        menu.popup(event.globalPos())
+        menu = Menu(self)
+        allowed = not self._is_base
+        menu.add("Compare to this run", self.base_wanted.emit, "pin", enabled=allowed)
+        menu.add("Leave out", self.removed.emit, "x")
+        menu.open_at(event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Delete leaves it out."""

@@ -94,6 +94,7 @@ class HomeActions(QObject):
             "message-square-text",
             enabled=run.facts.best_loss is not None,
         )
+        menu.add("Compare", lambda: context.navigate("compare", run.id), "chart-no-axes-column")
         menu.add(
             "Again with changes",
             lambda: context.navigate("wizard", WizardTarget(run_id=run.id)),

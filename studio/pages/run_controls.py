@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from functools import partial
+
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from studio.pages.run_facts import default_smoothing, smoothing_choices
-from studio.theme import icon
 from studio.widgets.controls import CheckBox, SecondaryButton, Segmented, Slider
 from studio.widgets.label import Label, Part
+from studio.widgets.menu import Menu
 
+_EXPORTS = (
+    ("png", "Charts as picture (PNG)", "upload"),
+    ("svg", "Charts as drawing (SVG)", "upload"),
+    ("csv", "Figures in view as table (CSV)", "file-text"),
+)
 _WORDS_PX = 800
 """Below this width the words before the controls are left out."""
 
@@ -115,19 +122,10 @@ class RunControls(QWidget):
         self.smoothing_changed.emit(steps)
 
     def _on_export(self) -> None:
-        menu = QMenu(self)
-        entries = (
-            ("png", "Charts as picture (PNG)", "upload"),
-            ("svg", "Charts as drawing (SVG)", "upload"),
-            ("csv", "Figures as table (CSV)", "file-text"),
-        )
-        for key, words, name in entries:
-            menu.addAction(icon(name), words, lambda key=key: self.export_wanted.emit(key))
+        menu = Menu(self)
+        for key, words, name in _EXPORTS:
+            menu.add(words, partial(self.export_wanted.emit, key), name)
         menu.addSeparator()
-        menu.addAction(
-            icon("folder-open"),
-            "Model for Hugging Face",
-            lambda: self.export_wanted.emit("model"),
-        )
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(self.export.mapToGlobal(self.export.rect().bottomLeft()))
+        model = partial(self.export_wanted.emit, "model")
+        menu.add("Model for Hugging Face", model, "folder-open")
+        menu.open_at(self.export.mapToGlobal(self.export.rect().bottomLeft()))

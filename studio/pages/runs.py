@@ -5,22 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QPoint, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.context import Context
+from studio.pages.home_actions import HomeActions
 from studio.pages.home_facts import BUSY, RESUMABLE, run_row, with_live_facts
 from studio.pages.page import MARGIN_PX, Page, PageHeader
-from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import ProjectRow, RunRow
-from studio.theme import icon
 from studio.widgets import figures
 from studio.widgets.controls import CheckBox, ComboBox, PrimaryButton, SearchBox, Segmented
 from studio.widgets.empty import EmptyState, LoadingBlocks
 from studio.widgets.label import Label
 from studio.widgets.table import Column, DataTable
-from trainer_core.errors import KnownError
 
 COLUMNS: Final = (
     Column("run", "Run", 150, 3, "strong"),
@@ -63,6 +60,7 @@ class RunsPage(Page):
         self._refresh.setSingleShot(True)
         self._refresh.setInterval(_REFRESH_MS)
         self._refresh.timeout.connect(self._fill)
+        self._actions = HomeActions(context, self, self._reload)
         self._lay_out()
         context.watcher.job_updated.connect(self._on_job_updated)
         context.keeper.run_remembered.connect(self._on_run_remembered)
@@ -240,38 +238,5 @@ class RunsPage(Page):
         run = next((each for each in self._runs if each.id == run_id), None)
         if run is None:
             return
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        go = self.navigate_requested.emit
-        menu.addAction(icon("activity"), "Open", partial(go, "run", run.id))
-        menu.addAction(
-            icon("message-square-text"), "Try in playground", partial(go, "playground", run.id)
-        )
-        menu.addAction(icon("chart-no-axes-column"), "Compare", partial(go, "compare", run.id))
-        again = WizardTarget(run_id=run.id)
-        menu.addAction(icon("pencil"), "Again with changes", partial(go, "wizard", again))
-        menu.addAction(icon("folder-open"), "Show its folder", partial(self._show_folder, run))
-        menu.addSeparator()
-        words = "Put back" if run.archived else "Put away"
-        name = "archive-restore" if run.archived else "archive"
-        action = menu.addAction(icon(name), words, partial(self._put_away, run, not run.archived))
-        action.setEnabled(not self._context.library.read_only)
-        menu.popup(at)
-
-    def _show_folder(self, run: RunRow) -> None:
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.folder))):
-            self._context.toast(
-                KnownError(
-                    "This computer has no program to show folders.",
-                    safe="The run is whole.",
-                    do=f"Open {run.folder} yourself.",
-                )
-            )
-
-    def _put_away(self, run: RunRow, away: bool) -> None:
-        library = self._context.library
-        self._context.tasks.run_op(
-            lambda: library.change_run(run.id, archived=away),
-            lambda _row: self._reload(),
-            owner=self,
-        )
+        live = self._context.watcher.model(run.folder)
+        self._actions.run_menu(with_live_facts(run, live), at)

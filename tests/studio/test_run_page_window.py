@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from job_folders import FakeJob, dead_pid
 from page_for_tests import open_studio
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from synthetic_runs import records_for, step_rows, system_rows, train_spec
 
@@ -16,6 +16,7 @@ from studio.pages.home_facts import run_row
 from studio.pages.run import RunPage
 from studio.pages.runs import RunsPage
 from studio.widgets.empty import EmptyState, ErrorCard
+from studio.widgets.menu import Menu
 from trainer_core.records import Ended, StateChanged
 from trainer_core.spec import EvaluationConfig
 
@@ -316,9 +317,15 @@ def test_the_list_filters_by_name_state_and_project(qtbot, studio):
 def test_a_run_can_be_put_away_and_back(qtbot, studio):
     context = studio[0]
     row = add_run(context, "plain", 1000, ended="finished")
+    remember(context, row, "finished")
     page = open_list(qtbot, studio, "all")
     qtbot.waitUntil(lambda: page.table.model.rowCount() == 1)
-    page._put_away(row, True)
+    page._on_menu(row.id, QPoint(10, 10))
+    menu = page.findChild(Menu)
+    entries = {action.text(): action for action in menu.actions()}
+    assert {"Open", "Compare", "Try in playground"} <= set(entries)
+    entries["Put away"].trigger()
+    menu.close()
     qtbot.waitUntil(lambda: page.table.model.rowCount() == 0)
     page.away.setChecked(True)
     assert page.table.model.rowCount() == 1
