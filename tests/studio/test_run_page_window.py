@@ -314,6 +314,7 @@ def test_the_list_filters_by_name_state_and_project(qtbot, studio):
     assert studio[1].places == [("run", first.id)]
 
 
+@pytest.mark.qt_log_ignore("This plugin does not support")  # offscreen, of any menu
 def test_a_run_can_be_put_away_and_back(qtbot, studio):
     context = studio[0]
     row = add_run(context, "plain", 1000, ended="finished")
