@@ -153,6 +153,7 @@ def tokenizer_config(context_length: int) -> dict[str, Any]:
         "eos_token": SEPARATOR_TEXT,
         "pad_token": SEPARATOR_TEXT,
         "padding_side": "left",
+        "model_input_names": ["input_ids", "attention_mask"],
         "model_max_length": context_length,
         "clean_up_tokenization_spaces": False,
         "split_special_tokens": True,
