@@ -117,6 +117,15 @@ class HomeActions(QObject):
     def resume(self, run: RunRow) -> None:
         """Go on with a run where it stopped."""
         context = self._context
+        if context.library.read_only:
+            context.toast(
+                KnownError(
+                    context.library.read_only_reason,
+                    safe="This one shows everything, but can change nothing.",
+                    do="Resume the run there.",
+                )
+            )
+            return
 
         def resumed(_pid: int) -> None:
             context.keeper.follow(run)

@@ -42,7 +42,6 @@ class TourFeed(QObject):
         self._ticker.setInterval(_TICK_MS)
         self._ticker.timeout.connect(self._show)
         card.asked.connect(self._on_asked)
-        self.destroyed.connect(self._stopped.set)
         if self._tour is not None:
             self._tour.changed.connect(self._on_tour_changed)
 
@@ -50,8 +49,10 @@ class TourFeed(QObject):
         """Draw only while the page is visible."""
         self._active = active
         if active:
+            self._stopped.clear()
             self._show()
         else:
+            self._stopped.set()  # closing the window must not wait for a count
             self._ticker.stop()
 
     # --- drawing ---
@@ -85,6 +86,8 @@ class TourFeed(QObject):
 
     def _view(self, tour: Tour) -> TourView | None:
         state, model = tour.state, tour.model
+        if self._context.library.read_only and state in ("offered", "interrupted"):
+            return None  # it is started in the window that may write
         if state == "offered":
             return offer(self._size, self._device)
         if state == "running":
@@ -97,18 +100,21 @@ class TourFeed(QObject):
 
     def _count(self) -> None:
         """Count the Python files of this computer, once, in the background."""
-        if self._counting:
+        if self._counting or self._size is not None:
             return
         self._counting = True
         stopped = self._stopped.is_set
 
-        def look() -> tuple[DeviceFacts, PythonLibrarySize]:
-            return read_facts(), count_python_library(stopped)
+        def look() -> tuple[DeviceFacts, PythonLibrarySize] | None:
+            found = read_facts(), count_python_library(stopped)
+            return None if stopped() else found
 
         self._context.tasks.run_op(look, self._on_counted, owner=self, lane="work")
 
-    def _on_counted(self, found: tuple[DeviceFacts, PythonLibrarySize]) -> None:
-        self._device, self._size = found
+    def _on_counted(self, found: tuple[DeviceFacts, PythonLibrarySize] | None) -> None:
+        self._counting = False
+        if found is not None:
+            self._device, self._size = found
         self._on_tour_changed()
 
     # --- buttons ---

@@ -104,7 +104,8 @@ class SettingsPage(Page):
         self.theme_choice.set_current(self._context.theme.mode)
         self._jobs_hint.set_text(self._jobs_words())
         tour = self._context.tour
-        self.tour_button.setEnabled(tour is not None and tour.state != "running")
+        can_start = tour is not None and tour.state != "running"
+        self.tour_button.setEnabled(can_start and not self._context.library.read_only)
 
     # --- sections ---
 
