@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 760, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 40, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 40, 44
 _POINTS_MAX = 600
 _SMOOTH = 0.03  # share of the run that the smooth line averages over
 _INK, _MUTED, _GRID, _RAW, _LINE, _DOT = (
