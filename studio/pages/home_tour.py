@@ -96,6 +96,7 @@ class TourCard(QWidget):
         self._chip = Pill(PillLook("New here?", "", "accent"))
         self._note = Label("", "secondary", "muted")
         self._heading = Label("", "heading", wrap=True)
+        self._text = Label("", "secondary", "muted", wrap=True)
         self._bar = ProgressLine()
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(8)
@@ -111,6 +112,8 @@ class TourCard(QWidget):
         self._chip.set_state(PillLook(view.chip, "", role))  # type: ignore[arg-type]
         self._note.set_text(view.note)
         self._heading.set_text(view.heading)
+        self._text.set_text(view.text)
+        self._text.setVisible(bool(view.text))
         self._bar.setVisible(view.share is not None)
         self._bar.set_share(view.share or 0.0)
         for shown, step in zip(self._steps, view.steps, strict=True):
@@ -150,6 +153,7 @@ class TourCard(QWidget):
         left.addLayout(head)
         left.addSpacing(6)
         left.addWidget(self._heading)
+        left.addWidget(self._text)
         left.addStretch(1)
         left.addWidget(self._bar)
         left.addStretch(1)

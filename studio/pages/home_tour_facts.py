@@ -71,6 +71,8 @@ class TourView:
     """Progress from 0 to 1; None shows no line."""
     closable: bool = True
     failed: bool = False
+    text: str = ""
+    """A sentence below the heading."""
 
 
 def offer(size: PythonLibrarySize | None, device: DeviceFacts | None) -> TourView:
@@ -253,6 +255,7 @@ def finished(status: JobStatus) -> TourView:
         chip="Tour finished",
         note=f"in {figures.duration(found.get('seconds'))}",
         heading=f"With the index the loss is {figures.loss(abs(change))} {direction}",
+        text=str(found.get("verdict", "")).partition(". ")[2],
         choices=(
             Choice("compare", "Compare", "chart-no-axes-column", "primary"),
             Choice("playground", "Try in playground", "message-square-text"),

@@ -62,6 +62,7 @@ class FakeTour(FakeJob):
         values = {
             "plain": {"loss": 4.1, "bits_per_byte": 1.5},
             "with_index": {"loss": 3.7, "bits_per_byte": 1.3},
+            "verdict": "With the index the loss is 0.400 lower. Most of it comes from repeats.",
             "steps": 100,
             "seconds": 171.0,
         }
@@ -223,6 +224,7 @@ def test_a_tour_at_work_is_followed_through_its_parts_to_its_result(studio, page
     fake.finish()
     qtbot.waitUntil(lambda: tour.state == "finished", timeout=10_000)
     assert card._heading.text() == "With the index the loss is 0.400 lower"
+    assert card._text.text() == "Most of it comes from repeats."
     card.asked.emit("compare")
     assert seen.places[-1] == ("compare", (tour.rows.with_index.id, tour.rows.plain.id))
     card.asked.emit("playground")
