@@ -26,6 +26,7 @@ _DIAMOND: Final = 4.5
 _DASH: Final = (4.0, 3.0)
 _NOTE_GAP: Final = 11.0
 _END_GAP: Final = 15.0
+_END_WIDTH: Final = 130.0
 
 
 def colour(palette: Palette, name: str) -> QColor:
@@ -163,8 +164,9 @@ def _paint_ends(painter: QPainter, frame: Frame, palette: Palette) -> None:
         and frame.holds_x(float(drawn.x[-1]))
     ]
     heights = [frame.clamp_y(float(drawn.y[-1])) for drawn in ends]
-    for drawn, height, middle in zip(ends, heights, spread(heights, _END_GAP), strict=True):
-        x = float(drawn.x[-1])
+    lefts = [float(drawn.x[-1]) for drawn in ends]
+    middles = keep_apart(lefts, heights)
+    for drawn, x, height, middle in zip(ends, lefts, heights, middles, strict=True):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour(palette, drawn.curve.colour))
         painter.drawEllipse(QPointF(x, height), 3.5, 3.5)
@@ -179,6 +181,19 @@ def _paint_ends(painter: QPainter, frame: Frame, palette: Palette) -> None:
         put_text(painter, box, figure, "mono_small", palette.text, left)
         box = QRectF(x + 10 + width + 8, middle - 8, 200, 16)
         put_text(painter, box, name, "label", palette.muted, left)
+
+
+def keep_apart(lefts: list[float], heights: list[float]) -> list[float]:
+    """Heights of labels moved so that none covers another; labels side by side stay."""
+    out = list(heights)
+    order = sorted(range(len(lefts)), key=lambda i: lefts[i])
+    while order:
+        beside = [i for i in order if lefts[i] - lefts[order[0]] < _END_WIDTH]
+        moved = spread([heights[i] for i in beside], _END_GAP)
+        for i, height in zip(beside, moved, strict=True):
+            out[i] = height
+        order = order[len(beside) :]
+    return out
 
 
 def spread(places: list[float], gap: float) -> list[float]:

@@ -267,7 +267,8 @@ class ComparePage(Page):
         self.table.set_rows(rows_for(self._runs, shown, base, losses=comparable))
         same = sum(not each.differs for each in found)
         left_out = [each.title for each in wanted if each not in shown]
-        more = f", {len(left_out)} more differ" if left_out else ""
+        differ = sum(each.differs for each in wanted if each not in shown)
+        more = f", {differ} more {'differs' if differ == 1 else 'differ'}" if differ else ""
         self._same.set_text(f"({same} settings are the same{more})")
         self._same.set_tooltip(", ".join(left_out))
         name = base.row.name if base is not None else ""

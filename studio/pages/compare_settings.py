@@ -22,7 +22,7 @@ _NOT_LEARNED: Final = ("evaluation.", "checkpoint.", "threads", "device", "verb"
 """Settings that do not change what a model learns; they are not compared."""
 
 
-_RUN_PX: Final = 134
+_RUN_PX: Final = 148
 _RESULTS: Final = (
     # key, heading, pixels, definition
     ("speed", "Tokens/s", 76, "While training"),
@@ -110,7 +110,7 @@ def flat_settings(spec: TrainSpec) -> dict[str, str]:
 
 def columns_for(shown: Sequence[Setting]) -> list[Column]:
     """The columns of the table: run, settings, results."""
-    made = [Column("run", "Run", _RUN_PX, 3, "text", sortable=False)]
+    made = [Column("run", "Run", _RUN_PX, 8, "text", sortable=False)]
     made += [
         Column(each.key, each.title, _width(each), 1, "mono_muted", sortable=False)
         for each in shown

@@ -18,7 +18,8 @@ _EXPORTS = (
     ("svg", "Charts as drawing (SVG)", "upload"),
     ("csv", "Figures in view as table (CSV)", "file-text"),
 )
-_WORDS_PX = 800
+_LEAST_PX = 660
+_WORDS_PX = 830
 """Below this width the words before the controls are left out."""
 
 
@@ -44,6 +45,7 @@ class RunControls(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(_LEAST_PX)  # words go before anything is cut
         self._steps = [1]
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

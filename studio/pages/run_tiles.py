@@ -12,7 +12,8 @@ from studio.pages.run_facts import TileFacts
 from studio.widgets.label import Part
 from studio.widgets.tile import Tile
 
-_ONE_ROW_PX: Final = 780
+_ONE_ROW_PX: Final = 840
+_LEAST_PX: Final = 440
 
 
 class RunTiles(QWidget):
@@ -23,6 +24,7 @@ class RunTiles(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(8)
+        self.setMinimumWidth(_LEAST_PX)  # less than six tiles need: then there are two rows
         self._labels: tuple[str, ...] = ()
         self._facts: tuple[TileFacts, ...] = ()
         self._columns = 6

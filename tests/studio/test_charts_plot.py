@@ -16,7 +16,7 @@ from synthetic_runs import make_run, step_rows, validated
 
 from studio.charts.dashboard import Dashboard
 from studio.charts.export import png_bytes, svg_bytes, write_csv, write_file
-from studio.charts.paint import spread
+from studio.charts.paint import keep_apart, spread
 from studio.palette import DARK, LIGHT
 from studio.runs.tail import Update
 from studio.theme import theme
@@ -292,6 +292,8 @@ def test_labels_at_line_ends_keep_apart():
     placed = spread([100.0, 101.0, 200.0, 99.0], 15)
     assert sorted(placed) == pytest.approx([85, 100, 115, 200])
     assert placed[3] < placed[0] < placed[1]
+    assert keep_apart([10.0, 400.0], [50.0, 52.0]) == [50.0, 52.0]
+    assert keep_apart([10.0, 20.0], [50.0, 52.0]) == [43.5, 58.5]
 
 
 def test_charts_become_files(tmp_path, shown):
