@@ -111,11 +111,11 @@ def _is_there(run_folder: Path, checkpoint: CheckpointSaved) -> bool:
 def pick(
     choices: list[CheckpointChoice], run_id: int | None, step: int | None
 ) -> CheckpointChoice | None:
-    """The checkpoint that is meant: this step, else the best or last of the run, else any."""
+    """This step of the run; else the best or last one of it, or of the newest run."""
     of_run = [c for c in choices if c.run_id == run_id]
     if step is not None and (exact := next((c for c in of_run if c.step == step), None)):
         return exact
-    pool = of_run or choices[:1]
+    pool = of_run or [c for c in choices if c.run_id == choices[0].run_id]
     return next((c for c in pool if c.is_best), pool[0] if pool else None)
 
 
