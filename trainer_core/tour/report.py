@@ -11,6 +11,9 @@ VERBATIM = 32
 """Matches of this many tokens or more are near-duplicate text."""
 
 
+VERBATIM_LABEL = f"{VERBATIM}+"
+
+
 @dataclass(frozen=True)
 class Measured:
     """One model on the held-out text. Losses are in nats per token."""
@@ -99,12 +102,20 @@ def verdict(plain: Measured, with_index: Measured) -> str:
             " model has not learned to read it yet."
         )
     rows = gains(plain, with_index)
-    most = min(rows, key=lambda r: r.part)
-    verbatim = sum(r.part for r in rows if r.label == f"{VERBATIM}+") / change
-    return (
-        f"With the index the loss is {-change:.3f} lower at the same number of steps. Most of that"
-        f" ({most.part / change:.0%}) comes from tokens with a match of {most.label};"
-        f" {verbatim:.0%} comes from text that stands word for word in the training part."
+    verbatim = sum(r.part for r in rows if r.label == VERBATIM_LABEL) / change
+    rest = [r for r in rows if r.label != VERBATIM_LABEL]
+    most = min(rest, key=lambda r: r.part, default=None)
+    words = f"With the index the loss is {-change:.3f} lower at the same number of steps."
+    if verbatim > 0:
+        words += (
+            f" {verbatim:.0%} of the gain comes from text that stands word for word in the"
+            " training part"
+        )
+    if most is None or most.part >= 0:
+        return words + "."
+    return words + (
+        f"; of the rest, tokens with a match of {most.label} give the most"
+        f" ({most.part / change:.0%})."
     )
 
 
