@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.device import PERIOD_S, DeviceReading, read_device
 from studio.widgets.card import Panel
 from studio.widgets.figures import MISSING, NARROW, gib
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
 from studio.widgets.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from studio.device import DeviceReading
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +47,8 @@ class DeviceSampler(QObject):
             self._thread.join()
 
     def _run(self) -> None:
+        from studio.device import PERIOD_S, read_device  # psutil is slow to import: not before
+
         while not self._stop.is_set():
             try:
                 reading = read_device()
