@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QMenu, QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.context import Context
 from studio.pages import data_jobs
@@ -27,6 +27,7 @@ from studio.widgets.controls import PrimaryButton, SearchBox
 from studio.widgets.empty import EmptyState, LoadingBlocks
 from studio.widgets.figures import size
 from studio.widgets.label import Label
+from studio.widgets.scroll import ClearScroll
 from studio.widgets.table import DataTable
 from studio.widgets.table_paint import HEADER_PX, ROW_PX
 from trainer_core.errors import KnownError
@@ -142,13 +143,7 @@ class DataPage(Page):
         self._detail.stop_reading_requested.connect(self._on_stop_reading_requested)
         self._detail.read_again_requested.connect(lambda: self._read_again(self._selected))
         self._detail.change_requested.connect(self._on_change_requested)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(self._detail)
-        scroll.viewport().setAutoFillBackground(False)
-        self._detail.setAutoFillBackground(False)
+        scroll = ClearScroll(self._detail)
         self._splitter = QSplitter(Qt.Orientation.Vertical)
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setHandleWidth(8)
@@ -162,18 +157,12 @@ class DataPage(Page):
         return self._splitter
 
     def _add_view(self) -> QWidget:
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         inner = QWidget()
-        inner.setAutoFillBackground(False)
         column = QVBoxLayout(inner)
         column.setContentsMargins(24, 16, 24, 24)
         column.addWidget(self._panel)
         column.addStretch(1)
-        scroll.setWidget(inner)
-        scroll.viewport().setAutoFillBackground(False)
-        return scroll
+        return ClearScroll(inner)
 
     # --- what is there -----------------------------------------------------------------------
 

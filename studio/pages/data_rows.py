@@ -105,7 +105,9 @@ def state_cell(facts: RowFacts) -> Cell:
         return _prepare_cell(facts)
     state = facts.index.state
     if state in _WAITING and not facts.index.alive:
-        about = f"Build, about {duration(facts.build_seconds)}" if facts.build_seconds else "Build"
+        about = "Build"
+        if facts.build_seconds:
+            about = f"Build, about {duration(max(facts.build_seconds, 1.0))}"
         return Cell(about, pill=PILLS["not_built"], link=True)
     if state == "finished":
         stored = facts.dataset.index_bytes

@@ -107,6 +107,9 @@ class DocumentView(QWidget):
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setFrameShape(QFrame.Shape.NoFrame)
+        self.text.setStyleSheet(
+            "QPlainTextEdit { background: transparent; border: none; padding: 0; }"
+        )
         self.text.setAccessibleName("Document")
         self.text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
@@ -130,6 +133,7 @@ class DocumentView(QWidget):
         self._title.set_tooltip(place.path)
         while (item := self._where.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
+                old.hide()
                 old.deleteLater()
         self._where.addWidget(position_label(place))
         self._outside.setVisible(Path(place.path).is_absolute())

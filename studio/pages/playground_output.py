@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPaintEvent
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.pages.playground_stats import STRONG_MATCH, MatchShares
 from studio.pages.playground_words import count_parts, ended_words, rate_parts
-from studio.theme import font, text_width, theme
+from studio.theme import font, theme
 from studio.widgets.card import Card, Hairline, Panel
 from studio.widgets.controls import QuietButton, SecondaryButton
 from studio.widgets.empty import EmptyState, ErrorCard, LoadingBlocks
@@ -22,6 +22,7 @@ from trainer_core.errors import KnownError
 from trainer_core.protocol import GenerationEnded
 
 View = Literal["empty", "loading", "error", "text"]
+_RATE_FROM_PX = 620
 _VIEWS: tuple[View, ...] = ("empty", "loading", "error", "text")
 
 
@@ -48,8 +49,7 @@ class OutputCard(Card):
             self._stack.addWidget(view)
         legend = QHBoxLayout()
         legend.setContentsMargins(16, 0, 16, 0)
-        legend.addWidget(HeatLegend())
-        legend.addStretch(1)
+        legend.addWidget(HeatLegend(), 1)
         self.body.addLayout(legend)
         self.body.addWidget(Hairline())
         self.body.addWidget(self._stack, 1)
@@ -102,6 +102,11 @@ class OutputCard(Card):
         self.clear_footer()
         return row
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the rate out where there is no room for it."""
+        super().resizeEvent(event)
+        self._rate.setVisible(self.width() >= _RATE_FROM_PX)
+
     # --- what is shown -----------------------------------------------------------------------
 
     @property
@@ -117,6 +122,7 @@ class OutputCard(Card):
         """Show one sentence and perhaps one button."""
         while (item := self._empty_place.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
+                old.hide()
                 old.deleteLater()
         state = EmptyState(sentence, button, icon)
         state.clicked.connect(self.empty_clicked)
@@ -137,6 +143,7 @@ class OutputCard(Card):
     def show_error(self, error: KnownError, button: str, details: str = "") -> None:
         """Show what happened, and a way on."""
         if self._error is not None:
+            self._error.hide()
             self._error.deleteLater()
         self._error = ErrorCard(error, details, button=button)
         self._error.clicked.connect(self.error_clicked)
@@ -186,17 +193,11 @@ class HeatLegend(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedHeight(self._HEIGHT)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._words = ["0–3", "4–7", "8–15", "16–31", "32+"]
         self._line = "verbatim run of 32+"
         self.setAccessibleName("Match length by colour")
         repaint_on_theme(self)
-
-    def sizeHint(self) -> QSize:
-        """All of it."""
-        width = text_width("Match length", "label")
-        width += sum(14 + 20 + 8 + text_width(word, "label") for word in self._words)
-        return QSize(width + 18 + 20 + 6 + text_width(self._line, "label"), self._HEIGHT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Title, swatches, line."""
@@ -219,8 +220,11 @@ class HeatLegend(QWidget):
             border = None if heat.background else palette.line2
             rounded_box(painter, swatch, 3, fill=heat.background, border=border)
             left = write(swatch.right() + 8, words)
-        painter.fillRect(QRectF(left + 18, middle - 1, 20, 2), QColor(palette.text))
-        write(left + 44, self._line)
+        for line in (self._line, "verbatim"):
+            if left + 44 + metrics.horizontalAdvance(line) <= self.width():
+                painter.fillRect(QRectF(left + 18, middle - 1, 20, 2), QColor(palette.text))
+                write(left + 44, line)
+                break
         painter.end()
 
 

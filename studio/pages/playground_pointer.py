@@ -112,7 +112,9 @@ class Pointer(QObject):
         self.popover.place(rect.translated(corner), self._room())
 
     def _room(self) -> QRect:
-        return self._page.rect().adjusted(0, 60, 0, -4)
+        """The height of the page below its header, at the width of the text and its margins."""
+        column = QRect(self._text.mapTo(self._page, QPoint(0, 0)), self._text.size())
+        return QRect(column.left() - 8, 60, column.width() + 16, self._page.height() - 64)
 
     def _on_scrolled(self) -> None:
         if self._text.pinned >= 0 and self.popover.isVisible():

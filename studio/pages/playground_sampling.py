@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from studio.pages.playground_servers import RunFacts
 from studio.pages.wizard.draft import parse
@@ -15,6 +15,7 @@ from studio.widgets.card import Hairline, Panel
 from studio.widgets.controls import Button, ComboBox, IconButton, LineEdit, Slider, Toggle
 from studio.widgets.figures import count
 from studio.widgets.label import Label
+from studio.widgets.scroll import ClearScroll
 from trainer_core.protocol import Generate
 
 _SEED_MAX = 99_999
@@ -100,7 +101,6 @@ class SamplingPanel(Panel):
         self._sliders: dict[str, Slider] = {}
         self._values: dict[str, Label] = {}
         inner = QWidget()
-        inner.setAutoFillBackground(False)
         column = QVBoxLayout(inner)
         column.setContentsMargins(16, 14, 15, 16)
         column.setSpacing(8)
@@ -113,15 +113,9 @@ class SamplingPanel(Panel):
         column.addSpacing(6)
         column.addLayout(self._index_rows())
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.viewport().setAutoFillBackground(False)
-        scroll.setWidget(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 1, 0)
-        outer.addWidget(scroll)
+        outer.addWidget(ClearScroll(inner))
         self.set_sampling(PRESETS["Balanced"], max_tokens=300)
         self.roll_seed()
 
@@ -178,7 +172,7 @@ class SamplingPanel(Panel):
         self.highlight_from = ComboBox("Highlight from")
         for tokens in _HIGHLIGHT:
             self.highlight_from.addItem(f"{tokens} token{'s' * (tokens > 1)}", tokens)
-        self.highlight_from.setFixedWidth(92)
+        self.highlight_from.setFixedWidth(94)
         self.highlight_from.setCurrentIndex(_HIGHLIGHT.index(4))
         self.highlight_from.currentIndexChanged.connect(self._on_highlight_changed)
         self._about = Label("", "label", "muted", wrap=True)
@@ -194,7 +188,8 @@ class SamplingPanel(Panel):
             row.addWidget(control)
             rows.addLayout(row)
         row = QHBoxLayout()
-        row.addWidget(Label("Highlight from", "secondary", "muted", elide=False), 1)
+        row.setSpacing(6)
+        row.addWidget(Label("Highlight from", "label", "muted", elide=False), 1)
         row.addWidget(self.highlight_from)
         rows.addLayout(row)
         rows.addWidget(self._about)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.pages.playground_document import DocumentText, DocumentView
 from studio.pages.playground_servers import RunFacts
@@ -13,6 +13,7 @@ from studio.widgets.controls import LinkButton
 from studio.widgets.figures import plural
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
+from studio.widgets.scroll import ClearScroll
 from studio.widgets.source_card import HeatChip, SourceCard
 from studio.widgets.token_run import token_label
 from trainer_core.protocol import SourcePlace, SourcesFound, TokenWritten
@@ -77,7 +78,6 @@ class SourcesPanel(Panel):
         self._more.clicked.connect(self.more_wanted)
         self._about = Label("", "label", "muted", wrap=True)
         inner = QWidget()
-        inner.setAutoFillBackground(False)
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -93,19 +93,13 @@ class SourcesPanel(Panel):
         foot.addWidget(self._about)
         column.addLayout(foot)
         column.addStretch(1)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.viewport().setAutoFillBackground(False)
-        self._scroll.setWidget(inner)
         view = QWidget()
         rows = QVBoxLayout(view)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         rows.addLayout(top)
         rows.addWidget(Hairline())
-        rows.addWidget(self._scroll, 1)
+        rows.addWidget(ClearScroll(inner), 1)
         return view
 
     # --- content -----------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_another_preset_keeps_the_budget_in_tokens() -> None:
         ({"n_layer": 0}, "model.n_layer", "at least 1"),
         ({"n_layer": "two"}, "model.n_layer", "a number"),
         ({"n_layer": 2.5}, "model.n_layer", "a whole number"),
-        ({"n_head": 3}, "model.n_embd", "128 is not a multiple of n_head 3"),
+        ({"n_head": 3}, "model.n_embd", "width 128 is not a multiple of heads 3"),
         ({"lr": -1.0}, "optimizer.lr", "must be more than 0"),
         ({"lr": 11.0}, "optimizer.lr", "at most 10"),
         ({"batch_size": 0}, "budget.batch_size", "at least 1"),
@@ -137,7 +137,7 @@ def test_the_plan_counts_what_the_run_takes() -> None:
 def test_a_wrong_setting_leaves_the_figures_out_and_says_why() -> None:
     plan = make_plan(draft(n_head=3), Surroundings())
     assert plan.parameters is None
-    assert "n_embd" in plan.obstacle
+    assert plan.obstacle == "Width: width 128 is not a multiple of heads 3"
     assert make_plan(Draft(), Surroundings()) == Plan()
 
 

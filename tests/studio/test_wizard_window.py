@@ -120,7 +120,7 @@ def test_a_wrong_setting_stands_beside_its_field_and_holds_up_the_rest(
     edit = step.fields["n_head"].control  # type: ignore[attr-defined]
     edit.selectAll()
     qtbot.keyClicks(edit, "3")
-    assert "multiple of n_head 3" in step.fields["n_embd"].error  # type: ignore[attr-defined]
+    assert "multiple of heads 3" in step.fields["n_embd"].error  # type: ignore[attr-defined]
     assert not page.footer.next.isEnabled()
     assert page._plan.parameters is None
     edit.selectAll()

@@ -30,6 +30,19 @@ FIELDS: dict[str, str] = {
 }
 """Settings that are typed, by the path that errors name them with."""
 
+NAMES: dict[str, str] = {
+    "n_layer": "layers",
+    "n_embd": "width",
+    "n_head": "heads",
+    "n_kv_head": "key heads",
+    "context_length": "context",
+    "batch_size": "batch",
+    "lr": "peak learning rate",
+    "steps": "steps",
+    "seed": "seed",
+}
+"""What people call the settings."""
+
 FIELD_OF = {path: name for name, path in FIELDS.items()}
 _VALIDATIONS = 20
 _CHECKPOINTS = 8
@@ -261,4 +274,10 @@ def field_message(error: SpecError) -> str:
         return "a whole number"
     if "Expected `int`" in why or "Expected `float`" in why:
         return "a number"
-    return why[:1].lower() + why[1:]
+    return re.sub(r"\b[a-z]+_[a-z_]+\b", lambda found: NAMES.get(found[0], found[0]), why)
+
+
+def setting_name(path: str) -> str:
+    """What people call the setting at a path, or an empty string."""
+    name = NAMES.get(FIELD_OF.get(path, ""), "")
+    return name[:1].upper() + name[1:]

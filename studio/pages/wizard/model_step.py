@@ -92,10 +92,8 @@ class ModelStep(StepView):
 
     def obstacle(self, draft: Draft, plan: Plan) -> str:
         """A shape that is wrong holds up the rest."""
-        if plan.error is None or FIELD_OF.get(plan.error.field, "") not in _FIELDS:
-            return ""
-        name = _FIELDS[FIELD_OF[plan.error.field]][0]
-        return f"{name}: {field_message(plan.error)}"
+        mine = plan.error is not None and FIELD_OF.get(plan.error.field, "") in _FIELDS
+        return plan.obstacle if mine else ""
 
     def _on_preset_clicked(self, name: str) -> None:
         own = self.draft.name in ("", self.draft.suggested_name())

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.context import Context
 from studio.pages.page import Page, PageHeader
@@ -26,6 +26,7 @@ from studio.pages.wizard.waiting import WaitingRuns
 from studio.widgets.controls import IconButton, LineEdit
 from studio.widgets.empty import LoadingBlocks
 from studio.widgets.label import Label, Part
+from studio.widgets.scroll import ClearScroll
 from trainer_core.errors import KnownError
 
 
@@ -111,7 +112,7 @@ class WizardPage(Page):
         waiting.addStretch(1)
         self.stack.addWidget(loading)
         for step in self.steps:
-            self.stack.addWidget(_scrolling(step))
+            self.stack.addWidget(ClearScroll(step))
         self.panel = PlanPanel()
         self.footer = Footer()
         self.footer.cancel.clicked.connect(self._close)
@@ -278,14 +279,3 @@ class WizardPage(Page):
             self._review.show_error(error)
         else:
             self._context.toast(error)
-
-
-def _scrolling(step: StepView) -> QScrollArea:
-    scroll = QScrollArea()
-    scroll.setWidgetResizable(True)
-    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    scroll.viewport().setAutoFillBackground(False)
-    step.setAutoFillBackground(False)
-    scroll.setWidget(step)
-    return scroll

@@ -6,7 +6,7 @@ import time
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.wizard.draft import Draft
 from studio.pages.wizard.plan import Advice, Plan
@@ -15,6 +15,7 @@ from studio.widgets.card import Card, Dot, Hairline, Panel
 from studio.widgets.figures import MISSING, count, duration, size, weekday_clock, whole
 from studio.widgets.label import Label, Part
 from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
+from studio.widgets.scroll import ClearScroll
 
 _RIGHT = Qt.AlignmentFlag.AlignRight
 
@@ -108,7 +109,6 @@ class PlanPanel(Panel):
             )
         }
         inner = QWidget()
-        inner.setAutoFillBackground(False)
         column = QVBoxLayout(inner)
         column.setContentsMargins(16, 18, 16, 16)
         column.setSpacing(0)
@@ -125,15 +125,9 @@ class PlanPanel(Panel):
         column.addLayout(self._advice_place)
         column.addStretch(1)
         self._advice: tuple[Advice, ...] = ()
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.viewport().setAutoFillBackground(False)
-        scroll.setWidget(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.addWidget(ClearScroll(inner))
 
     def show_plan(self, plan: Plan, draft: Draft) -> None:
         """Show a plan; called on every change of the draft."""
@@ -162,7 +156,7 @@ class PlanPanel(Panel):
         self._show_validation(plan)
         wrong_setting: tuple[Advice, ...] = ()
         if plan.error is not None:
-            wrong_setting = (Advice("danger", plan.error.what, plan.error.do),)
+            wrong_setting = (Advice("danger", "This cannot work yet.", plan.obstacle),)
         self._show_advice((*wrong_setting, *plan.advice))
 
     def _show_time(self, plan: Plan) -> None:
@@ -205,6 +199,7 @@ class PlanPanel(Panel):
         self._advice = advice
         while (item := self._advice_place.takeAt(0)) is not None:
             if (card := item.widget()) is not None:
+                card.hide()
                 card.deleteLater()
         for each in advice:
             self._advice_place.addWidget(AdviceCard(each))

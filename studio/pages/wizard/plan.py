@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from studio.pages.wizard.draft import DataChoice, Draft, build_spec
+from studio.pages.wizard.draft import DataChoice, Draft, build_spec, field_message, setting_name
 from studio.widgets.figures import count, percent, size, whole
 from trainer_core.errors import SpecError
 from trainer_core.presets import parameter_count
@@ -108,7 +108,9 @@ class Plan:
     def obstacle(self) -> str:
         """Why this plan cannot work, or an empty string."""
         if self.error is not None:
-            return self.error.what
+            name = setting_name(self.error.field)
+            message = field_message(self.error)
+            return f"{name}: {message}" if name else message
         return next((a.title for a in self.advice if a.level == "danger"), "")
 
 
