@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -13,19 +13,17 @@ from PySide6.QtGui import (
     QKeySequence,
     QMouseEvent,
     QPainter,
-    QPainterPath,
     QPaintEvent,
-    QPen,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from studio.theme import FontRole, font, theme
-from studio.widgets.token_lines import Line, LineStyle, Segment, TokenLines
+from studio.widgets.focus import KeyboardFocus
+from studio.widgets.token_lines import LineStyle, TokenLines
+from studio.widgets.token_paint import TokenPainter
 from studio.widgets.token_run import Colouring, TextToken, TokenRun
 
-_RADIUS = 4.0
-_UNDERLINE = 2.0
 _BLANK_HEIGHT = 8.0
 _CODE_LINES = 0.84
 """Height of a line of code, to one of prose."""
@@ -33,7 +31,7 @@ _APPEND_INTERVAL_MS = 16
 _ACCESSIBLE_INTERVAL_MS = 500
 
 
-class TokenText(QAbstractScrollArea):
+class TokenText(KeyboardFocus, QAbstractScrollArea):
     """Shows tokens as running text and says which one is meant.
 
     The token under the pointer, or under the keyboard's cursor, is the current one until another is
@@ -277,84 +275,17 @@ class TokenText(QAbstractScrollArea):
         lines = list(
             self._lines.lines_between(area.top() - origin.y(), area.bottom() + 1 - origin.y())
         )
+        paint = TokenPainter(painter, self._lines)
         for line in lines:
-            self._paint_backgrounds(painter, line)
-        self._paint_selection(painter)
+            paint.backgrounds(line)
+        if self._selection is not None:
+            paint.selection(min(self._selection), max(self._selection))
         for line in lines:
             line.draw(painter)
-            self._paint_verbatim(painter, line)
-            self._paint_newline(painter, line)
-        self._paint_current(painter)
-        if self.hasFocus() and self.current < 0:
-            painter.resetTransform()
-            painter.setPen(QPen(QColor(theme().palette.info.fg), 2))
-            painter.drawRoundedRect(QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1), 6, 6)
-
-    def _band(self, rect: QRectF) -> QRectF:
-        """The part of a line's height that backgrounds take."""
-        inset = 2.0 if self._line_height > 22 else 1.0
-        return rect.adjusted(0.0, inset, 0.0, -inset)
-
-    def _backgrounds(self) -> list[QColor]:
-        """Background colours by step; that of step 0 is never painted."""
-        palette = theme().palette
-        if self._run.colouring is Colouring.BOUNDARIES:
-            return [QColor(), QColor(palette.info.soft), QColor(palette.bg3)]
-        return [QColor(step.background or palette.bg1) for step in palette.heat]
-
-    def _paint_backgrounds(self, painter: QPainter, line: Line) -> None:
-        colours = self._backgrounds()
-        painter.setPen(Qt.PenStyle.NoPen)
-        for segment in self._lines.segments(line):
-            rect = QRectF(segment.left, line.top, segment.right - segment.left, line.height)
-            band = self._band(rect)
-            if segment.round_left or segment.round_right:
-                painter.fillPath(_rounded(band, segment), colours[segment.step])
-            else:
-                painter.fillRect(band, colours[segment.step])
-
-    def _paint_verbatim(self, painter: QPainter, line: Line) -> None:
-        if self._run.colouring is not Colouring.HEAT:
-            return
-        colour = QColor(theme().palette.text)
-        for token, left, right in zip(line.tokens, line.lefts, line.rights, strict=True):
-            if self._run.is_verbatim(token):
-                rect = QRectF(left, line.top, right - left, line.height)
-                self._paint_underline(painter, rect, colour)
-
-    def _paint_newline(self, painter: QPainter, line: Line) -> None:
-        if line.newline < 0 or not self._lines.style.mark_blanks:
-            return
-        painter.setFont(self._font())
-        painter.setPen(QColor(theme().palette.muted))
-        painter.drawText(line.newline_rect(), Qt.AlignmentFlag.AlignCenter, "↵")
-
-    def _paint_underline(self, painter: QPainter, rect: QRectF, colour: QColor) -> None:
-        band = self._band(rect)
-        painter.fillRect(QRectF(band.left(), band.bottom() - 1, band.width(), _UNDERLINE), colour)
-
-    def _paint_selection(self, painter: QPainter) -> None:
-        if self._selection is None:
-            return
-        colour = QColor(theme().palette.info.fg)
-        colour.setAlpha(80)
-        for rect in self._lines.rects(min(self._selection), max(self._selection)):
-            painter.fillRect(self._band(rect), colour)
-
-    def _paint_current(self, painter: QPainter) -> None:
-        token = self.current
-        if not 0 <= token < len(self._run):
-            return
-        colour = QColor(theme().palette.info.fg)
-        if self._run.colouring is Colouring.HEAT:
-            first = max(token - self._run.tokens[token].match_length, 0)
-            if first < token:
-                for rect in self._lines.rects(first, token - 1):
-                    self._paint_underline(painter, rect, colour)
-        painter.setPen(QPen(colour, 2))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for rect in self._lines.rects(token):
-            painter.drawRoundedRect(self._band(rect), _RADIUS, _RADIUS)
+            paint.verbatim(line)
+            paint.newline(line)
+        if 0 <= self.current < len(self._run):
+            paint.current(self.current)
 
     # --- pointer and keyboard ----------------------------------------------------------------
 
@@ -449,17 +380,3 @@ class TokenText(QAbstractScrollArea):
             self.set_pinned(token)
         else:
             self._set_hovered(token)
-
-
-def _rounded(rect: QRectF, segment: Segment) -> QPainterPath:
-    """A bar that is round only at the ends where its match begins or ends."""
-    path = QPainterPath()
-    path.setFillRule(Qt.FillRule.WindingFill)
-    radius = min(_RADIUS, rect.width() / 2)
-    path.addRoundedRect(rect, radius, radius)
-    half = rect.width() / 2
-    if not segment.round_left:
-        path.addRect(rect.adjusted(0, 0, -half, 0))
-    if not segment.round_right:
-        path.addRect(rect.adjusted(half, 0, 0, 0))
-    return path
