@@ -14,13 +14,13 @@ from studio.pages import data_jobs
 from studio.pages.data_add import AddDataPanel
 from studio.pages.data_detail import DatasetDetail
 from studio.pages.data_facts import CorpusFiles, make_facts, read_corpus
+from studio.pages.data_follow import DatasetJobs
 from studio.pages.data_jobs import Shelf, read_shelf
 from studio.pages.data_request import AddForm, AddRequest, form_of
-from studio.pages.data_rows import COLUMNS, IDLE, PhaseClock, RowFacts, table_row
+from studio.pages.data_rows import COLUMNS, table_row
 from studio.pages.page import Page, PageHeader
 from studio.pages.settings_facts import GPT2_SETTING
 from studio.pages.wizard.target import WizardTarget
-from studio.runs.model import JobModel
 from studio.storage.rows import DatasetRow
 from studio.theme import icon
 from studio.widgets.controls import PrimaryButton, SearchBox
@@ -32,7 +32,6 @@ from studio.widgets.table import DataTable
 from studio.widgets.table_paint import HEADER_PX, ROW_PX
 from trainer_core.errors import KnownError
 from trainer_core.spec import PrepareSpec
-from trainer_core.status import JobStatus
 
 _SPLITTER = "data/splitter"
 _REFRESH_MS = 1000
@@ -48,8 +47,7 @@ class DataPage(Page):
         self._context = context
         self._shelf = Shelf()
         self._files: dict[int, CorpusFiles] = {}
-        self._clocks: dict[str, PhaseClock] = {}
-        self._by_folder: dict[str, int] = {}
+        self._jobs = DatasetJobs(context.watcher, self)
         self._selected: int | None = None
         self._loaded = False
         self._lay_out()
@@ -169,12 +167,7 @@ class DataPage(Page):
     def _on_shelf_read(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._loaded = True
-        watcher = self._context.watcher
-        for row in shelf.datasets:
-            for folder in (row.folder, row.index_folder):
-                if folder is not None:
-                    self._by_folder[str(folder)] = row.id
-                    watcher.watch(folder, self)
+        self._jobs.follow(shelf.datasets)
         if self._selected not in self._rows() and shelf.datasets:
             self._selected = shelf.datasets[0].id
         self._show_rows()
@@ -198,7 +191,7 @@ class DataPage(Page):
     def _show_rows(self) -> None:
         words = self._search.text().casefold().split()
         shown = [
-            table_row(self._row_facts(row))
+            table_row(self._jobs.row_facts(row, self._shelf))
             for row in self._shelf.datasets
             if all(word in f"{row.name} {row.what} {row.tokenizer}".casefold() for word in words)
         ]
@@ -210,44 +203,12 @@ class DataPage(Page):
             if not self._was_split:
                 self._splitter.setSizes([min(height, 260) + 30, self.height()])
 
-    def _row_facts(self, row: DatasetRow) -> RowFacts:
-        prepare, index = self._status(row.folder), self._status(row.index_folder)
-        working = index if prepare.state == "finished" else prepare
-        folder = row.index_folder if prepare.state == "finished" else row.folder
-        left = None
-        if working.alive and folder is not None:
-            left = self._clocks.setdefault(str(folder), PhaseClock()).seconds_left(working)
-        return RowFacts(
-            row,
-            prepare,
-            index,
-            (self._shelf.used_by or {}).get(row.id, 0),
-            left,
-            self._build_s(row),
-        )
-
-    def _build_s(self, row: DatasetRow) -> float | None:
-        """How long a build would take, by the other ones on this computer."""
-        results = (self._status(other.index_folder).result for other in self._shelf.datasets)
-        rates = sorted(
-            rate for r in results if isinstance(rate := r.get("ns_per_token"), int | float)
-        )
-        return row.tokens * rates[len(rates) // 2] / 1e9 if rates and row.tokens else None
-
-    def _model(self, folder: Path | None) -> JobModel | None:
-        return None if folder is None else self._context.watcher.model(folder)
-
-    def _status(self, folder: Path | None) -> JobStatus:
-        model = self._model(folder)
-        return IDLE if model is None else model.status
-
     def _on_job_updated(self, folder: str) -> None:
-        dataset = self._by_folder.get(folder)
-        row = self._rows().get(dataset) if dataset is not None else None
+        row = self._rows().get(self._jobs.dataset_of(folder))
         if row is None:
             return
-        self._table.update_row(table_row(self._row_facts(row)))
-        prepare, index = self._status(row.folder), self._status(row.index_folder)
+        self._table.update_row(table_row(self._jobs.row_facts(row, self._shelf)))
+        prepare, index = self._jobs.status(row.folder), self._jobs.status(row.index_folder)
         if prepare.state == "finished" or index.state == "finished":
             library = self._context.library
             self._context.tasks.run_op(
@@ -262,7 +223,7 @@ class DataPage(Page):
 
     def _on_tick(self) -> None:
         """Times left go on while a job is at work."""
-        if any(self._status(Path(folder)).alive for folder in self._by_folder):
+        if self._jobs.any_alive():
             self._show_rows()
             self._show_detail()
 
@@ -273,27 +234,18 @@ class DataPage(Page):
         self._detail.setVisible(row is not None)
         if row is None:
             return
-        prepare = self._status(row.folder)
+        prepare = self._jobs.status(row.folder)
         files = self._files.get(row.id)
         if files is None:
-            model = self._model(row.folder)
+            model = self._jobs.model(row.folder)
             if prepare.state == "finished" or (model is not None and model.error is not None):
                 self._read_files(row)
                 return
             files = CorpusFiles()
-        index = self._status(row.index_folder) if row.index_folder is not None else None
-        left = self._clocks.setdefault(str(row.folder), PhaseClock()).seconds_left(prepare)
-        facts = make_facts(row, files, prepare, index, self._problem(row))
+        index = self._jobs.status(row.index_folder) if row.index_folder is not None else None
+        left = self._jobs.seconds_left(row.folder)
+        facts = make_facts(row, files, prepare, index, self._jobs.problem(row))
         self._detail.show_facts(facts, self._shelf.context_for(row.id), left)
-
-    def _problem(self, row: DatasetRow) -> KnownError | None:
-        """Why a folder cannot be read, unless its job says so itself."""
-        model = self._model(row.folder)
-        if model is None or model.error is None or model.status.ended is not None:
-            return None
-        if model.state == "killed":
-            return None
-        return KnownError(model.error.what, safe=model.error.safe, do=model.error.do)
 
     def _read_files(self, row: DatasetRow) -> None:
         def take(files: CorpusFiles) -> None:
@@ -368,7 +320,7 @@ class DataPage(Page):
         if row is None or column != "index":
             return
         self._table.select(row.id)
-        if self._status(row.folder).state == "finished":
+        if self._jobs.status(row.folder).state == "finished":
             self._build(row.id)
         elif self._needs_change(row):
             self._on_change_requested()
@@ -376,7 +328,7 @@ class DataPage(Page):
             self._read_again(row.id)
 
     def _needs_change(self, row: DatasetRow) -> bool:
-        ended = self._status(row.folder).ended
+        ended = self._jobs.status(row.folder).ended
         return ended is not None and bool(ended.field)
 
     def _on_menu_requested(self, key: object, at: QPoint) -> None:
@@ -385,10 +337,10 @@ class DataPage(Page):
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if self._status(row.folder).state == "finished":
+        if self._jobs.status(row.folder).state == "finished":
             menu.addAction(icon("plus"), "New run with this data", self._on_new_run_requested)
-            if not self._status(row.index_folder).alive:
-                again = self._status(row.index_folder).state == "finished"
+            if not self._jobs.status(row.index_folder).alive:
+                again = self._jobs.status(row.index_folder).state == "finished"
                 if not again:
                     menu.addAction(icon("zap"), "Build the index", lambda: self._build(row.id))
         where = QUrl.fromLocalFile(str(row.folder))
@@ -410,7 +362,7 @@ class DataPage(Page):
 
     def _on_change_requested(self) -> None:
         row = self._rows().get(self._selected or -1)
-        model = self._model(row.folder if row else None)
+        model = self._jobs.model(row.folder if row else None)
         if row is None or model is None or not isinstance(model.spec, PrepareSpec):
             return
         self._open_add_panel(form_of(model.spec, row.what, row.private), row.id)
