@@ -97,7 +97,7 @@ class _Sums:
 
 
 class HeldOut:
-    """The first whole windows of held-out text, always the same ones.
+    """Whole windows of the held-out text, always the same ones.
 
     Args:
         split: The validation part.
@@ -132,8 +132,8 @@ class HeldOut:
             )
         self._tokens, self._matches, self._byte_lengths = split.tokens(), matches, byte_lengths
         self._context_length, self._batch_size = context_length, batch_size
-        fit = (split.n_tokens - 1) // context_length
-        self._windows = max(1, min(fit, max_tokens // context_length))
+        self._fit = (split.n_tokens - 1) // context_length
+        self._windows = max(1, min(self._fit, max_tokens // context_length))
 
     @property
     def tokens(self) -> int:
@@ -141,8 +141,12 @@ class HeldOut:
         return self._windows * self._context_length
 
     def batches(self) -> list[NDArray[np.int64]]:
-        """Where the windows of each batch begin."""
-        starts = np.arange(self._windows, dtype=np.int64) * self._context_length
+        """Where the windows of each batch begin: spread evenly over the whole held-out text.
+
+        A few large documents at its head must not stand for all of it.
+        """
+        numbers = np.arange(self._windows, dtype=np.int64) * self._fit // self._windows
+        starts = numbers * self._context_length
         return [
             starts[at : at + self._batch_size] for at in range(0, self._windows, self._batch_size)
         ]
