@@ -231,8 +231,9 @@ class DataPage(Page):
 
     def _show_detail(self) -> None:
         row = self._rows().get(self._selected) if self._selected is not None else None
-        self._detail.setVisible(row is not None)
-        if row is None:
+        known = row is not None and self._jobs.row_facts(row, self._shelf).known
+        self._detail.setVisible(known)
+        if row is None or not known:
             return
         prepare = self._jobs.status(row.folder)
         files = self._files.get(row.id)
@@ -317,7 +318,7 @@ class DataPage(Page):
 
     def _on_link_clicked(self, key: object, column: str) -> None:
         row = self._rows().get(key) if isinstance(key, int) else None
-        if row is None or column != "index":
+        if row is None or column != "index" or not self._jobs.row_facts(row, self._shelf).known:
             return
         self._table.select(row.id)
         if self._jobs.status(row.folder).state == "finished":

@@ -72,7 +72,13 @@ class DatasetJobs:
             used_by=(shelf.used_by or {}).get(row.id, 0),
             seconds_left=None if working is None else self.seconds_left(working),
             build_seconds=self._build_seconds(row, shelf),
+            known=self._is_known(row.folder) and self._is_known(row.index_folder),
         )
+
+    def _is_known(self, folder: Path | None) -> bool:
+        """Whether a folder has been read once, where there is one."""
+        model = self.model(folder)
+        return folder is None or (model is not None and model.caught_up)
 
     def _build_seconds(self, row: DatasetRow, shelf: Shelf) -> float | None:
         """How long a build would take, by the other ones on this computer."""

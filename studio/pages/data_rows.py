@@ -64,6 +64,7 @@ class RowFacts:
         used_by: Number of runs.
         seconds_left: Of the job at work.
         build_seconds: How long a build would take by earlier ones; None without any.
+        known: Whether the jobs' folders have been read; before that nothing is said of them.
     """
 
     dataset: DatasetRow
@@ -72,6 +73,7 @@ class RowFacts:
     used_by: int = 0
     seconds_left: float | None = None
     build_seconds: float | None = None
+    known: bool = True
 
 
 def table_row(facts: RowFacts) -> Row:
@@ -101,6 +103,8 @@ def _figure(value: int | None, text: str, unit: str) -> Cell:
 
 def state_cell(facts: RowFacts) -> Cell:
     """What stands under "Memory index": first of all, whether the text is there."""
+    if not facts.known:
+        return Cell()
     if facts.prepare.state != "finished":
         return _prepare_cell(facts)
     state = facts.index.state

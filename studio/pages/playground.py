@@ -46,6 +46,7 @@ class PlaygroundPage(Page):
         self._choice: CheckpointChoice | None = None
         self._wanted: PlaygroundTarget | None = None
         self._was_read = False
+        self._asked_run: int | None = None
         self._lay_out()
         self.writer = Writer(context, self.output, self.prompt, self.sampling, self.shares, self)
         self.pointer = Pointer(self.output.text, self.sources, self.writer, self)
@@ -129,6 +130,10 @@ class PlaygroundPage(Page):
         self._choices = choices
         self._was_read = True
         wanted, self._wanted = self._wanted, None
+        if wanted is not None and all(c.run_id != wanted.run_id for c in choices):
+            self._take(None)
+            self._offer_run(wanted.run_id)
+            return
         if wanted is not None:
             picked = pick(choices, wanted.run_id, wanted.step)
         elif self._choice is not None:
@@ -145,6 +150,7 @@ class PlaygroundPage(Page):
     def _take(self, choice: CheckpointChoice | None) -> None:
         """Let this checkpoint answer from now on."""
         before, self._choice = self._choice, choice
+        self._asked_run = None
         self.chooser.show_choices(self._choices, choice)
         if choice is None:
             self.writer.set_choice(None)
@@ -179,10 +185,21 @@ class PlaygroundPage(Page):
             )
         self.prompt.show_state(busy=False, can_generate=False, again=False)
 
+    def _offer_run(self, run_id: int) -> None:
+        """The run that was asked for has nothing to ask yet."""
+        self._asked_run = run_id
+        self.output.show_empty(
+            "This run has no checkpoint yet. It can be asked as soon as the first one is saved.",
+            "Open the run",
+            "activity",
+        )
+
     # --- reactions ---------------------------------------------------------------------------
 
     def _on_empty_clicked(self) -> None:
-        if self._choice is None:
+        if self._choice is None and self._asked_run is not None:
+            self._context.navigate("run", self._asked_run)
+        elif self._choice is None:
             self._context.navigate("wizard", None)
         else:
             self.writer.generate()

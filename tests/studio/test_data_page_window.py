@@ -123,6 +123,22 @@ def test_a_run_starts_from_the_dataset_that_is_shown(
     assert studio[1].places == [("wizard", WizardTarget(dataset_id=row.id))]
 
 
+def test_build_makes_the_index_and_shows_what_it_is_worth(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    add_read_dataset(studio[0].library, write_texts(tmp_path / "bees"))
+    page = open_page(qtbot, studio)
+    key = page._table.model.rows[0].key
+    qtbot.waitUntil(lambda: row_text(page, "index") == "Not built Build")
+    page._table.link_clicked.emit(key, "index")
+    qtbot.waitUntil(lambda: row_text(page, "index").startswith("Ready"), timeout=60_000)
+    qtbot.waitUntil(lambda: page._detail._matches._stack.currentIndex() == 0, timeout=5_000)
+    assert "of the time" in page._detail._matches._summary.text()
+    assert page._detail.figures._values["Index"][1].text().endswith("bytes per token")
+    page.grab()
+    assert not studio[1].errors
+
+
 def test_samples_are_leafed_through_and_lose_their_boundaries(
     qtbot: QtBot, studio: Studio, tmp_path: Path
 ) -> None:

@@ -78,6 +78,20 @@ def test_without_a_checkpoint_a_run_is_offered(
     assert studio[1].places == [("wizard", None)]
 
 
+def test_a_run_without_a_checkpoint_is_not_mistaken_for_another(
+    qtbot: QtBot, studio: Studio, server: ScriptedServer, page: PlaygroundPage
+) -> None:
+    run = add_run(studio[0].library, steps=(), name="young")
+    page.open(run.id)
+    page.shown()
+    qtbot.waitUntil(lambda: page._choice is None)
+    assert page.output.view == "empty"
+    assert not page.prompt.generate.isEnabled()
+    page.output.empty_clicked.emit()
+    assert studio[1].places == [("run", run.id)]
+    assert page.chooser.isEnabled()
+
+
 # --- writing ----------------------------------------------------------------------------------
 
 

@@ -137,7 +137,9 @@ class WizardPage(Page):
         if not self._loaded:
             self._loaded = True
             self._draft = repeated or self._first_draft()
-        elif self._draft.data is not None:
+        elif self._draft.data is None:
+            self._draft = self._first_draft()  # data may have been added since
+        else:
             # The dataset's index may have become ready since.
             wanted = self._draft.data.id
             fresh = next((c for c in self._shelf.choices if c.id == wanted), None)
