@@ -170,8 +170,10 @@ class DataPage(Page):
         self._jobs.follow(shelf.datasets)
         if self._selected not in self._rows() and shelf.datasets:
             self._selected = shelf.datasets[0].id
+        wanted = self._selected  # the table tells of its own selection while it is filled
         self._show_rows()
-        self._table.select(self._selected)
+        self._selected = wanted
+        self._table.select(wanted)
         self._show_summary()
         if self._stack.currentIndex() != 3:
             self._stack.setCurrentIndex(2 if shelf.datasets else 1)

@@ -9,7 +9,7 @@ from studio.pages.data_cards import LengthCard, MatchCard, SampleCard, SplitCard
 from studio.pages.data_facts import DatasetFacts, SkippedGroup
 from studio.widgets.card import Card, Hairline
 from studio.widgets.controls import LinkButton, SecondaryButton
-from studio.widgets.empty import ErrorCard
+from studio.widgets.empty import EmptyState, ErrorCard
 from studio.widgets.figures import MISSING, count, duration, percent, plural, size, whole
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
@@ -50,7 +50,7 @@ class DatasetDetail(QWidget):
         self._reading = ReadingCard()
         self._reading.stop_requested.connect(self.stop_reading_requested)
         self._error_place = QVBoxLayout()
-        self._error: ErrorCard | None = None
+        self._error: ErrorCard | EmptyState | None = None
         self._error_key = ""
         self._whole = self._cards()
         column.addWidget(self._reading)
@@ -141,6 +141,7 @@ class DatasetDetail(QWidget):
             return
         self._error_key = key
         if self._error is not None:
+            self._error.hide()
             self._error.deleteLater()
             self._error = None
         if error is None or facts is None:
@@ -150,7 +151,10 @@ class DatasetDetail(QWidget):
         signal = self.read_again_requested
         if error.field or (ended is not None and ended.field):
             button, signal = "Change the settings", self.change_requested
-        self._error = ErrorCard(error, ended.details if ended else "", button=button)
+        if facts.prepare.state in ("stopped", "paused"):  # the user's own wish is no error
+            self._error = EmptyState(error.what, button, "play")
+        else:
+            self._error = ErrorCard(error, ended.details if ended else "", button=button)
         self._error.clicked.connect(signal)
         self._error_place.addWidget(self._error)
 
@@ -163,7 +167,7 @@ def why_there_is_no_text(facts: DatasetFacts) -> KnownError:
     if ended is not None and ended.what:
         return KnownError(ended.what, safe=ended.safe, do=ended.do, field=ended.field)
     if facts.prepare.state in ("stopped", "paused"):
-        return KnownError("Reading was stopped before it was done.", do="Read it again when ready.")
+        return KnownError("Reading was stopped before it was done; nothing of it is left.")
     if facts.prepare.state == "killed":
         return KnownError(
             "Reading was killed: its process ended without a word.",

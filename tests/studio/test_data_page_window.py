@@ -175,3 +175,16 @@ def test_the_search_keeps_what_holds_every_word(
     assert len(page._table.model.rows) == 2
     page._search.setText("own BEES")
     assert [row.cell("name").text for row in page._table.model.rows] == ["Bees"]
+
+
+def test_new_data_is_shown_in_place_of_what_was_selected(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    old = add_read_dataset(studio[0].library, write_texts(tmp_path / "bees"), name="Bees")
+    page = open_page(qtbot, studio)
+    assert page._table.selected_key() == old.id
+    page._open_add_panel(AddForm(tokenizer="bytes"))
+    page._panel.add_paths([str(write_texts(tmp_path / "ants"))])
+    page._panel._submit.click()
+    qtbot.waitUntil(lambda: page._detail._title.text() == "ants", timeout=10_000)
+    assert page._table.selected_key() == page.target() != old.id
