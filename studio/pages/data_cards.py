@@ -12,6 +12,7 @@ from studio.theme import theme
 from studio.widgets.card import Card, Dot, Hairline
 from studio.widgets.controls import CheckBox, IconButton, LinkButton, SecondaryButton
 from studio.widgets.figures import count, percent, plural, whole
+from studio.widgets.headings import card_title
 from studio.widgets.label import Label, Part
 from studio.widgets.paint import painter_for, repaint_on_theme
 from studio.widgets.progress import ProgressLine
@@ -26,13 +27,6 @@ _WORTH_FEEDING = 0.2
 def bold(text: str) -> Part:
     """A figure within a sentence."""
     return Part(text, "mono", "text")
-
-
-def card_title(text: str) -> Label:
-    """The heading of a card."""
-    label = Label("", "strong")
-    label.set_parts(Part(text, weight=QFont.Weight.DemiBold))
-    return label
 
 
 class LengthCard(Card):

@@ -205,11 +205,11 @@ class PlaygroundPage(Page):
             self.writer.generate()
 
     def _on_error_clicked(self) -> None:
-        """Try again, unless the checkpoint itself is gone: then offer those that are left."""
-        if self._choice is not None and not self._choice.run_folder.is_dir():
-            self._choice = None
-        self.shown()
-        self.writer.generate()
+        """Try again, or take one of the checkpoints that are left."""
+        if self._choice is not None and self._choice.folder.is_dir():
+            self.writer.generate()
+        else:
+            self.shown()
 
     def _on_earlier_wanted(self) -> None:
         library = self._context.library

@@ -14,6 +14,7 @@ from studio.pages.wizard.draft import parse
 from studio.widgets.card import Hairline, Panel
 from studio.widgets.controls import Button, ComboBox, IconButton, LineEdit, Slider, Toggle
 from studio.widgets.figures import count
+from studio.widgets.headings import card_title
 from studio.widgets.label import Label
 from studio.widgets.scroll import ClearScroll
 from trainer_core.protocol import Generate
@@ -126,7 +127,7 @@ class SamplingPanel(Panel):
         self._preset.setAccessibleName("Preset")
         self._preset.clicked.connect(self._on_preset_clicked)
         row = QHBoxLayout()
-        row.addWidget(Label("Sampling", "title", elide=False), 1)
+        row.addWidget(card_title("Sampling"), 1)
         row.addWidget(self._preset)
         return row
 
@@ -178,7 +179,7 @@ class SamplingPanel(Panel):
         self._about = Label("", "label", "muted", wrap=True)
         rows = QVBoxLayout()
         rows.setSpacing(12)
-        rows.addWidget(Label("Memory index", "title"))
+        rows.addWidget(card_title("Memory index"))
         for name, control in (
             ("Use index", self.use_index),
             ("Highlight matches", self.highlight),

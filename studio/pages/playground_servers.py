@@ -32,6 +32,8 @@ class CheckpointChoice:
     run_folder: Path
     dataset_id: int | None
     color_slot: int
+    folder: Path
+    """Of the checkpoint."""
     step: int
     is_last: bool
     is_best: bool
@@ -96,6 +98,7 @@ def run_choices(run: RunRow) -> list[CheckpointChoice]:
             run_folder=run.folder,
             dataset_id=run.dataset_id,
             color_slot=run.color_slot,
+            folder=run.folder / checkpoint.folder,
             step=checkpoint.step,
             is_last=checkpoint is saved[-1],
             is_best=best is not None and checkpoint.step == best.step,

@@ -11,6 +11,7 @@ from studio.pages.playground_words import kind_words, places_words
 from studio.widgets.card import Hairline, Panel
 from studio.widgets.controls import LinkButton
 from studio.widgets.figures import plural
+from studio.widgets.headings import card_title
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
 from studio.widgets.scroll import ClearScroll
@@ -56,7 +57,7 @@ class SourcesPanel(Panel):
         self._follows = Label("follows the pointer", "label", "muted")
         head = QHBoxLayout()
         head.setSpacing(6)
-        head.addWidget(Label("Where this came from", "strong"), 1)
+        head.addWidget(card_title("Where this came from"), 1)
         head.addWidget(self._follows_icon)
         head.addWidget(self._follows)
         self._chip = HeatChip()

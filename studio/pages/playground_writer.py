@@ -254,7 +254,9 @@ class Writer(QObject):
             self._output.text.finish()
             self._output.show_note(f"{error.what} {error.do}")
             return
-        self._output.show_error(error, "Try again", getattr(error, "details", ""))
+        is_there = self._choice is not None and self._choice.folder.is_dir()
+        button = "Try again" if is_there else "Use another checkpoint"
+        self._output.show_error(error, button, getattr(error, "details", ""))
 
     # --- what is shown -----------------------------------------------------------------------
 

@@ -320,6 +320,22 @@ def test_a_checkpoint_that_cannot_be_loaded_is_told_with_a_way_on(
     assert error_card(page).what.text()
 
 
+def test_a_checkpoint_that_was_deleted_makes_room_for_another(
+    qtbot: QtBot, studio: Studio, page: PlaygroundPage
+) -> None:
+    run = add_run(studio[0].library)
+    page.open(PlaygroundTarget(run.id, 100))
+    page.shown()
+    qtbot.waitUntil(lambda: page._choice is not None)
+    page._choice.folder.rmdir()  # type: ignore[union-attr]
+    page.writer.generate()
+    qtbot.waitUntil(lambda: page.output.view == "error", timeout=60_000)
+    assert "step-00000100" in error_card(page).what.text()
+    error_card(page).clicked.emit()
+    qtbot.waitUntil(lambda: page._choice is not None and page._choice.step == 200)
+    assert page.output.view == "empty"
+
+
 def test_settings_are_remembered(
     qtbot: QtBot, studio: Studio, server: ScriptedServer, page: PlaygroundPage
 ) -> None:
