@@ -17,6 +17,7 @@ from studio.widgets.choice_card import ChoiceCard, Line
 from studio.widgets.controls import LineEdit
 from studio.widgets.field import Field
 from studio.widgets.figures import MISSING, count, duration, whole
+from studio.widgets.headings import card_title
 from studio.widgets.label import Label, Part
 
 _PRESETS = ("Quick look", "One pass", "Best for this size", "Twice that")
@@ -46,7 +47,7 @@ class BudgetStep(StepView):
         self._ratio = Label("", "secondary", "muted", elide=False)
         head = QHBoxLayout()
         head.setSpacing(12)
-        head.addWidget(Label("Training tokens", "strong"), 1)
+        head.addWidget(card_title("Training tokens"), 1)
         head.addWidget(self.tokens)
         head.addWidget(self._ratio)
         self.slider = BudgetSlider()

@@ -16,7 +16,7 @@ from studio.widgets.choice_card import ChoiceCard
 from studio.widgets.controls import LineEdit
 from studio.widgets.field import Field
 from studio.widgets.figures import count
-from studio.widgets.label import Label
+from studio.widgets.headings import card_title
 from trainer_core.presets import PRESETS, parameter_count
 
 _FIELDS = {
@@ -59,7 +59,7 @@ class ModelStep(StepView):
         for column in range(_COLUMNS):
             grid.setColumnStretch(column, 1)
         shape = Card(spacing=12)
-        shape.body.addWidget(Label("Settings", "strong"))
+        shape.body.addWidget(card_title("Settings"))
         shape.body.addLayout(grid)
         self.column.addLayout(cards)
         self.column.addWidget(shape)

@@ -14,7 +14,7 @@ from studio.pages.wizard.step import StepView
 from studio.widgets.card import Card
 from studio.widgets.controls import ComboBox, LineEdit, SecondaryButton, TextEdit
 from studio.widgets.field import Field
-from studio.widgets.label import Label
+from studio.widgets.headings import card_title
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError
 
@@ -52,7 +52,7 @@ class ReviewStep(StepView):
         copy = SecondaryButton("Copy as TOML", "copy", size="small")
         copy.clicked.connect(self._on_copy_clicked)
         head = QHBoxLayout()
-        head.addWidget(Label("Settings", "strong"), 1)
+        head.addWidget(card_title("Settings"), 1)
         head.addWidget(copy)
         settings = Card(spacing=8)
         settings.body.addLayout(head)
