@@ -161,7 +161,7 @@ class Transformer(nn.Module):
     """A language model over tokens, optionally told what followed the longest match.
 
     Two models that differ in `match_input` alone start from the same weights when their generators
-    have the same seed: what only the match input has is drawn last.
+    have the same seed: nothing of the match input is drawn.
 
     Args:
         config: The shape.
@@ -200,7 +200,7 @@ class Transformer(nn.Module):
             added = name.endswith(("out.weight", "down.weight"))
             parameter.normal_(0.0, residual_std if added else std, generator=generator)
         if self.match is not None:
-            self.match.initialise(std, generator)
+            self.match.initialise()
 
     def hidden(
         self,
