@@ -61,7 +61,7 @@ def test_every_step_has_a_row(finished):
 def test_the_loss_falls_from_that_of_a_guess(finished):
     folder, _ = finished
     losses = rows(folder)["loss"]
-    assert losses[0] == pytest.approx(math.log(257), abs=0.2)
+    assert losses[0] == pytest.approx(math.log(257), abs=0.5)
     assert losses[-1] < losses[0] - 1.5
 
 

@@ -132,6 +132,13 @@ def test_only_whole_windows_up_to_the_limit_are_measured(model, max_tokens, toke
     assert held_out(Split(100), max_tokens=max_tokens).measure(model, CPU).tokens == tokens
 
 
+def test_the_windows_are_spread_over_the_whole_text():
+    starts = np.concatenate(held_out(Split(8 * 100 + 1), max_tokens=8 * 10).batches())
+    assert (starts % 8 == 0).all() and len(set(starts.tolist())) == 10
+    assert starts.min() == 0 and starts.max() >= 8 * 89
+    assert np.ptp(np.diff(starts)) <= 8
+
+
 def test_text_shorter_than_a_window_is_refused():
     held_out(Split(9))
     with pytest.raises(DataError, match="fewer than one context") as error:
