@@ -50,7 +50,7 @@ PRESETS: dict[str, Preset] = {
             "Three minutes on two CPU cores",
             ModelConfig(vocab_size=4096, context_length=256, n_layer=4, n_head=4, n_embd=128),
             lr=4e-3,
-            batch_size=16,
+            batch_size=4,
         ),
         Preset(
             "1M",
