@@ -20,7 +20,7 @@ def private_home(tmp_path_factory, monkeypatch):
     return home
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data():
     """The folder with real texts; tests that need it skip where it is absent."""
     if not SHARED_DATA.is_dir():

@@ -47,12 +47,8 @@ def bpe():
 
 
 @pytest.fixture(scope="module")
-def gpt2_tokenizer():
-    from conftest import SHARED_DATA
-
-    if not SHARED_DATA.is_dir():
-        pytest.skip("needs GPT-2's two files in ../shared/data/gpt2")
-    return RankTokenizer("gpt2", gpt2.load(str(SHARED_DATA / "gpt2"), lambda: None))
+def gpt2_tokenizer(shared_data):
+    return RankTokenizer("gpt2", gpt2.load(str(shared_data / "gpt2"), lambda: None))
 
 
 @pytest.fixture(params=["bytes", "bpe", "gpt2"], scope="module")

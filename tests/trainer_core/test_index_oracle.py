@@ -10,13 +10,9 @@ SEPARATOR = 0
 
 
 @pytest.fixture(scope="module")
-def scenes():
+def scenes(shared_data):
     """Shakespeare's bytes with a separator before each of the first blank lines."""
-    from conftest import SHARED_DATA
-
-    path = SHARED_DATA / "text" / "tinyshakespeare.txt"
-    if not path.exists():
-        pytest.skip("needs ../shared/data/text/tinyshakespeare.txt")
+    path = shared_data / "text" / "tinyshakespeare.txt"
     parts = path.read_bytes().split(b"\n\n", 300)
     text = np.frombuffer(b"".join(b"\0" + part for part in parts), dtype=np.uint8)
     return text, np.flatnonzero(text == SEPARATOR)
