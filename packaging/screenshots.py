@@ -22,6 +22,9 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from studio.app import Studio
+from studio.pages.playground import PlaygroundPage
+from studio.pages.wizard.page import WizardPage
+from studio.pages.wizard.target import WizardTarget
 from studio.runs.tour import find_tour, new_tour, register_tour
 from studio.storage.library import Library
 from studio.theme import theme
@@ -29,6 +32,7 @@ from trainer_core.status import read_status
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (1440, 900)
+PROMPT = "def read_json(path):\n"
 SETTLE_MS = 1500
 
 
@@ -49,6 +53,7 @@ def take_the_tour(home: Path, minutes: float) -> Path:
     Raises:
         subprocess.CalledProcessError: The tour failed.
     """
+    Library.open(home).close()  # a home without a library would take the tour for lost runs
     folder = find_tour(home) or new_tour(home)
     if read_status(folder).state != "finished":
         command = [sys.executable, "-m", "trainer_core", "tour", str(folder)]
@@ -76,29 +81,47 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
     raise TimeoutError("the studio did not get there")
 
 
-def generate_text(studio: Studio) -> None:
-    """Let the playground write and look at a word that came from the training text."""
+def write_text(studio: Studio) -> None:
+    """Let the playground write, and pin a word that the training text had before."""
     page = studio.window.page("playground")
-    page.set_prompt("def read_json(path):\n")
-    wait_until(page.can_generate, 60)
-    page.generate()
-    wait_until(page.is_done, 120)
-    page.show_longest_match()
+    if not isinstance(page, PlaygroundPage):
+        raise TypeError("the playground is not open")
+    page.prompt.set_text(PROMPT)
+    page.writer.generate()
+    wait_until(lambda: len(page.writer.tokens) > 0 and not page.writer.busy, 120)
+    written = page.writer.tokens
+
+    def backed(token: int) -> int:
+        return written[token].match_length if written[token].followed else 0
+
+    longest = max(range(len(written) // 2 + 1), key=backed)
+    page.output.text.set_pinned(longest)
+    page.output.text.show_token(longest)
+
+
+def to_the_budget(studio: Studio) -> None:
+    """Go on in the wizard to the step that has most to show."""
+    page = studio.window.page("wizard")
+    if not isinstance(page, WizardPage):
+        raise TypeError("the wizard is not open")
+    for _ in range(3):
+        page.go_on()
+        wait(300)
 
 
 def shots(library_home: Path) -> Iterator[Shot]:
     """Every page, with what the tour left."""
     library = Library.open(library_home)
     runs = {run.name: run.id for run in library.runs()}
+    dataset = library.datasets()[0].id
     library.close()
-    with_index = next(number for name, number in runs.items() if "index" in name)
-    dataset = 1
+    with_index = runs["with-index"]
     yield Shot("home", "home")
     yield Shot("run", "run", with_index)
     yield Shot("data", "data", dataset)
     yield Shot("compare", "compare", tuple(runs.values()))
-    yield Shot("playground", "playground", with_index, generate_text)
-    yield Shot("wizard", "wizard")
+    yield Shot("playground", "playground", with_index, write_text, 2500)
+    yield Shot("wizard", "wizard", WizardTarget(dataset_id=dataset), to_the_budget)
     yield Shot("runs", "runs")
     yield Shot("settings", "settings")
 

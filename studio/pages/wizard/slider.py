@@ -24,6 +24,9 @@ _TRACK_Y = 62.0
 _EDGE = 12.0
 
 
+_PASSES = {1: "1 pass", 2: "2 passes", 4: "4 passes"}
+
+
 @dataclass(frozen=True)
 class SliderMarks:
     """What the scale is marked with; all in training tokens."""
@@ -156,7 +159,10 @@ class BudgetSlider(KeyboardFocus, QWidget):
             painter.setPen(QColor(palette.warn.fg))
             words = "repeats pay little"
             width = painter.fontMetrics().horizontalAdvance(words)
-            left = min(repeats, self.width() - width - 2)
+            left = max(repeats, whole.right() - width)
+            best = self._x_of(self._marks.best) if self._marks.best else -100.0
+            if left - 8 < best < left + width + 8:  # the line of Chinchilla's mark goes through
+                left = best + 8 if best + 8 + width < self.width() else best - 8 - width
             painter.drawText(QPointF(left, _TRACK_Y - 16), words)
         filled = QRectF(whole.left(), whole.top(), self._x_of(self._value) - whole.left(), 6)
         rounded_box(painter, filled, 3, fill=palette.fill)
@@ -175,17 +181,25 @@ class BudgetSlider(KeyboardFocus, QWidget):
                 label = count(tokens)
                 width = painter.fontMetrics().horizontalAdvance(label)
                 left = min(max(x - width / 2, 0.0), self.width() - width)
-                if left < last_right + 14:
+                crossed = any(left - 4 < x < left + width + 4 for x in self._pass_marks())
+                if left < last_right + 14 or crossed:
                     continue
                 last_right = left + width
                 painter.fillRect(QRectF(x, _TRACK_Y + 7, 1, 4), QColor(palette.line2))
                 painter.setPen(QColor(palette.muted))
                 painter.drawText(QPointF(left, _TRACK_Y + 24), label)
 
+    def _pass_marks(self) -> list[float]:
+        """Where the lines of one, two and four passes stand."""
+        if self._marks.one_pass <= 0:
+            return []
+        tokens = [passes * self._marks.one_pass for passes in _PASSES]
+        return [self._x_of(number) for number in tokens if self._inside(number)]
+
     def _paint_passes(self, painter: QPainter) -> None:
         palette = theme().palette
         painter.setFont(font("label"))
-        for passes, words in ((1, "1 pass"), (2, "2 passes"), (4, "4 passes")):
+        for passes, words in _PASSES.items():
             tokens = passes * self._marks.one_pass
             if tokens <= 0 or not self._inside(tokens):
                 continue
