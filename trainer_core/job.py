@@ -24,6 +24,7 @@ import msgspec
 from trainer_core import __version__, protocol, status
 from trainer_core import spec as specs
 from trainer_core.errors import ExitCode, JobFolderError, KnownError, LockedError, from_os_error
+from trainer_core.files import write_whole_file
 from trainer_core.journal import JournalWriter
 from trainer_core.metrics import StepLog, SystemLog
 from trainer_core.protocol.messages import name_of
@@ -226,14 +227,9 @@ def freeze_spec(folder: Path, spec: specs.JobSpec) -> None:
                 do="Choose a new folder.",
             )
         return
-    temporary = folder / f".{status.SPEC_FILE}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(specs.to_toml(spec))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole_file(path, specs.to_toml(spec).encode())
     except OSError as error:
         raise from_os_error(error, "writing the job's settings") from None
 

@@ -7,8 +7,6 @@ records is the journal; the rest is cut off by the next writer.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import struct
 import zlib
@@ -19,6 +17,7 @@ from typing import Self
 import msgspec
 
 from trainer_core.errors import JobFolderError
+from trainer_core.files import append_whole
 from trainer_core.records import Record
 
 VERSION = 1
@@ -108,23 +107,6 @@ def read_records(path: Path, offset: int = 0) -> tuple[list[Record], int]:
     return records, offset + length
 
 
-def write_whole(descriptor: int, data: bytes) -> None:
-    """Write all of the data or leave the file as it was.
-
-    Raises:
-        OSError: ENOSPC for a write that came out short; a full disk often raises nothing itself.
-    """
-    start = os.lseek(descriptor, 0, os.SEEK_END)
-    try:
-        written = os.write(descriptor, data)
-        if written != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, start)
-        raise
-
-
 class JournalWriter:
     """Appends records; opening it cuts off what a crash left half written."""
 
@@ -150,7 +132,7 @@ class JournalWriter:
             if data and not HEADER.startswith(data):
                 check_header(data.ljust(len(HEADER), b"\0"), self.path)
             os.ftruncate(self._descriptor, 0)
-            write_whole(self._descriptor, HEADER)
+            append_whole(self._descriptor, HEADER)
             os.fsync(self._descriptor)
             return
         check_header(data, self.path)
@@ -180,7 +162,7 @@ class JournalWriter:
             OSError: The disk is full or gone; the journal is as it was before.
         """
         payload = _encoder.encode(record)
-        write_whole(self._descriptor, _FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+        append_whole(self._descriptor, _FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
         if sync:
             os.fsync(self._descriptor)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.errors import JobFolderError
-from trainer_core.journal import write_whole
+from trainer_core.files import append_whole
 
 Rows = NDArray[np.void]
 
@@ -130,7 +130,7 @@ class RowLog:
         if size < _HEADER.size:
             os.ftruncate(self._descriptor, 0)
             header = _HEADER.pack(_MAGIC[self.dtype], VERSION, self.dtype.itemsize)
-            write_whole(self._descriptor, header)
+            append_whole(self._descriptor, header)
             return
         with self.path.open("rb") as file:
             _check_header(file.read(_HEADER.size), self.dtype, self.path)
@@ -150,7 +150,7 @@ class RowLog:
         Raises:
             OSError: The disk is full or gone; the file is as it was before.
         """
-        write_whole(self._descriptor, np.ascontiguousarray(rows, self.dtype).tobytes())
+        append_whole(self._descriptor, np.ascontiguousarray(rows, self.dtype).tobytes())
 
     def sync(self) -> None:
         """Wait until the rows are on the disk."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from trainer_core.files import write_whole_file
 from trainer_core.protocol import Owner
 from trainer_core.status import LOG_FILE
 
@@ -51,9 +52,7 @@ def write_launch(folder: Path, pid: int, time_s: float) -> None:
         create_time = time.time()  # gone already
     owner = Owner(pid=pid, create_time=create_time, host=socket.gethostname(), address="")
     launch = Launch(time_s=time_s, process=owner)
-    temporary = folder / f".{LAUNCH_FILE}.{os.getpid()}"
-    temporary.write_bytes(msgspec.json.encode(launch))
-    temporary.replace(folder / LAUNCH_FILE)
+    write_whole_file(folder / LAUNCH_FILE, msgspec.json.encode(launch))
 
 
 def read_launch(folder: Path) -> Launch | None:

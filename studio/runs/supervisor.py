@@ -27,6 +27,7 @@ from studio.runs.commands import send_patiently
 from studio.runs.launch import read_launch, write_launch
 from trainer_core import spec as specs
 from trainer_core.errors import JobFolderError, KnownError, LockedError, from_os_error
+from trainer_core.files import write_whole_file
 from trainer_core.protocol import (
     CheckpointNow,
     Message,
@@ -295,16 +296,7 @@ def freeze_spec(folder: Path, spec: specs.JobSpec) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{SPEC_FILE}.{os.getpid()}"
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(specs.to_toml(spec))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole_file(path, specs.to_toml(spec).encode())
 
 
 def _spawn(command: list[str], folder: Path, log: int) -> subprocess.Popen[bytes]:

@@ -7,9 +7,7 @@ card read without this package. D documents.
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
 import base64
-import contextlib
 import hashlib
-import os
 from pathlib import Path
 
 import msgspec
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from trainer_core.data.corpus import Corpus, CorpusSplit
 from trainer_core.errors import from_os_error
+from trainer_core.files import write_whole_file
 
 STATISTICS_NAME = "statistics.json"
 STATISTICS_VERSION = 1
@@ -101,14 +100,9 @@ def write_statistics(corpus: Corpus) -> Statistics:
         KnownError: They cannot be written.
     """
     found = corpus_statistics(corpus)
-    path = corpus.folder / STATISTICS_NAME
-    temporary = corpus.folder / f".{STATISTICS_NAME}.{os.getpid()}"
     try:
-        temporary.write_bytes(msgspec.json.encode(found))
-        temporary.replace(path)
+        write_whole_file(corpus.folder / STATISTICS_NAME, msgspec.json.encode(found))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise from_os_error(error, "writing the statistics of the corpus") from None
     return found
 

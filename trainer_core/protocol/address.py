@@ -18,6 +18,7 @@ import msgspec
 import psutil
 
 from trainer_core.errors import KnownError
+from trainer_core.files import write_whole_file
 
 OWNER_FILE = "owner.json"
 USES_UNIX_SOCKETS = hasattr(socket, "AF_UNIX") and os.name == "posix"
@@ -64,11 +65,8 @@ def this_process(address: str, token: str) -> Owner:
 
 def write_owner(folder: Path, owner: Owner) -> None:
     """Replace the folder's owner record in one step, readable by this user alone."""
-    temporary = folder / f".{OWNER_FILE}.{os.getpid()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(json.dumps(msgspec.to_builtins(owner)).encode())
-    temporary.replace(folder / OWNER_FILE)
+    data = json.dumps(msgspec.to_builtins(owner)).encode()
+    write_whole_file(folder / OWNER_FILE, data, mode=0o600)
 
 
 def read_owner(folder: Path) -> Owner | None:

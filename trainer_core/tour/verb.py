@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from trainer_core.errors import ExitCode, KnownError
+from trainer_core.files import write_whole_file
 from trainer_core.job import Job
 from trainer_core.metrics import read_rows
 from trainer_core.presets import parameter_count
@@ -62,7 +62,7 @@ def run(job: Job, spec: TourSpec) -> dict[str, Any]:
     }
     job.progress("writing a sample", 0, 1)
     sample = write_sample(job.folder / WITH_INDEX, PROMPT, spec.seed)
-    _write(job.folder / SAMPLE_FILE, sample.as_text())
+    write_whole_file(job.folder / SAMPLE_FILE, sample.as_text().encode())
     job.progress("writing a sample", 1, 1)
     for name in specs:
         target = job.folder / "models" / name
@@ -70,7 +70,7 @@ def run(job: Job, spec: TourSpec) -> dict[str, Any]:
         _child(job, f"export-{name}", name, export)
     places = _places(job.folder)
     page = report.markdown(measured[PLAIN], measured[WITH_INDEX], places)
-    _write(job.folder / REPORT_FILE, page)
+    write_whole_file(job.folder / REPORT_FILE, page.encode())
     return {
         "plain": _facts(measured[PLAIN]),
         "with_index": _facts(measured[WITH_INDEX]),
@@ -129,7 +129,7 @@ def _plan(job: Job, spec: TourSpec, corpus: Path, index: Path, left_s: float) ->
         return msgspec.json.decode(path.read_bytes(), type=TourPlan)
     job.progress("measuring this computer", 0, 1)
     plan = make_plan(spec, corpus, index, left_s)
-    _write(path, msgspec.json.encode(plan).decode())
+    write_whole_file(path, msgspec.json.encode(plan))
     job.progress("measuring this computer", 1, 1)
     return plan
 
@@ -168,9 +168,3 @@ def _places(folder: Path) -> list[tuple[str, str]]:
         "Report": REPORT_FILE,
     }
     return [(name, str(folder / part)) for name, part in names.items()]
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
