@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,8 +20,9 @@ from trainer_core.data.statistics import write_statistics
 from trainer_core.data.survey import Changed, Document, Report, read_again, survey, total_bytes
 from trainer_core.data.tokenise import write_tokens
 from trainer_core.data.tokenizers import ByteTokenizer, RankTokenizer, TextTokenizer
-from trainer_core.data.writer import SHARD_TOKENS, SplitWriter, sync
+from trainer_core.data.writer import SHARD_TOKENS, SplitWriter
 from trainer_core.errors import DataError
+from trainer_core.files import sync, sync_tree
 from trainer_core.spec import BpeTokenizer, Gpt2Tokenizer, PrepareSpec
 
 SIDES: tuple[Side, Side] = ("train", "validation")
@@ -113,7 +113,7 @@ def _write(spec: PrepareSpec, partial: Path, report: Report, shard_tokens: int) 
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (partial / MANIFEST_NAME).write_bytes(text + b"\n")
     write_statistics(Corpus(partial, manifest))
-    _sync_tree(partial)
+    sync_tree(partial)
     report("saving", 1, 1, "")
 
 
@@ -190,11 +190,3 @@ def _check_both_sides(writers: dict[Side, SplitWriter]) -> None:
             do="Add more text, or start again when nothing writes to the files.",
             field="source",
         )
-
-
-def _sync_tree(folder: Path) -> None:
-    """Bring every file and every name to the disk."""
-    for parent, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            sync(Path(parent) / name)
-        sync(Path(parent))

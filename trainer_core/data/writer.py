@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from array import array
 from pathlib import Path
 from typing import BinaryIO
@@ -119,14 +118,3 @@ class SplitWriter:
 
 def _positions(values: array[int]) -> bytes:
     return np.array(values, dtype="<i8").tobytes()
-
-
-def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    if path.is_dir() and os.name == "nt":
-        return  # Windows cannot open folders, and keeps their names by itself
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

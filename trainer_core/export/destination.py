@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from trainer_core.errors import KnownError, from_os_error
+from trainer_core.files import draft_beside, put_back, put_in_place, replaced_beside, sync_tree
 
 MARKER = "hearth_export.json"
 MARKER_VERSION = 1
@@ -60,39 +60,6 @@ def check_destination(destination: Path) -> None:
         raise _refused(destination, f"holds files that no export wrote, such as {added[0]}")
 
 
-def _sync(folder: Path) -> None:
-    """Wait until the files of a folder are on the disk."""
-    for name in files_in(folder):
-        with (folder / name).open("rb+") as file:
-            os.fsync(file.fileno())
-
-
-def _retired(destination: Path) -> Path:
-    return destination.with_name(f".{destination.name}.replaced")
-
-
-def _recover(destination: Path) -> None:
-    """Put back an older export that a crash left aside."""
-    retired = _retired(destination)
-    if retired.exists() and not destination.exists():
-        retired.rename(destination)
-    shutil.rmtree(retired, ignore_errors=True)
-
-
-def _move_into_place(draft: Path, destination: Path) -> None:
-    """Take the place of an older export, which stays until the new one stands."""
-    retired = _retired(destination)
-    if destination.exists():
-        destination.rename(retired)
-    try:
-        draft.rename(destination)
-    except OSError:
-        if retired.exists():
-            retired.rename(destination)
-        raise
-    shutil.rmtree(retired, ignore_errors=True)
-
-
 @contextlib.contextmanager
 def whole_or_absent(destination: Path) -> Iterator[Path]:
     """Give an empty folder to write into; it becomes the destination when the block ends well.
@@ -101,16 +68,17 @@ def whole_or_absent(destination: Path) -> Iterator[Path]:
         KnownError: The destination is taken, or the disk is full or cannot be written; what stood
             there before is as it was.
     """
-    draft = destination.with_name(f".{destination.name}.writing")
+    draft = draft_beside(destination)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        _recover(destination)
+        put_back(destination)
+        shutil.rmtree(replaced_beside(destination), ignore_errors=True)
         check_destination(destination)
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         yield draft
-        _sync(draft)
-        _move_into_place(draft, destination)
+        sync_tree(draft)
+        put_in_place(draft, destination)
     except OSError as error:
         raise from_os_error(error, "writing the export") from None
     finally:

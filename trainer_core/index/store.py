@@ -19,7 +19,6 @@ Numbers are little-endian. n training tokens, V vocabulary, D documents.
 
 import contextlib
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +29,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.errors import IndexFileError, from_os_error
+from trainer_core.files import (
+    draft_beside,
+    put_back,
+    put_in_place,
+    replaced_beside,
+    sync,
+    write_hashed,
+    write_whole_file,
+)
 
 INDEX_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -102,27 +110,10 @@ def damaged(path: Path, why: str) -> IndexFileError:
 # --- writing -----------------------------------------------------------------------------------
 
 
-def _beside(folder: Path, why: str) -> Path:
-    """Where a folder stands while it is not to be found."""
-    return folder.with_name(f".{folder.name}.{why}")
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # Windows cannot open a folder; its rename is journalled by NTFS
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _clear_leftovers(folder: Path) -> None:
     """Remove what a killed build left, and put back an index that it had set aside."""
-    replaced = _beside(folder, "replaced")
-    if replaced.exists() and not folder.exists():
-        replaced.rename(folder)
-    for leftover in (_beside(folder, "writing"), replaced):
+    put_back(folder)
+    for leftover in (draft_beside(folder), replaced_beside(folder)):
         if leftover.exists():
             shutil.rmtree(leftover)
 
@@ -145,15 +136,6 @@ def _refuse_other_folder(folder: Path) -> None:
         )
 
 
-def _put_in_place(draft: Path, folder: Path) -> None:
-    replaced = _beside(folder, "replaced")
-    if folder.exists():
-        folder.rename(replaced)
-    draft.rename(folder)
-    _sync_folder(folder.parent)
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
 @contextlib.contextmanager
 def draft_of(folder: Path) -> Iterator[Path]:
     """A folder to write an index into; it takes its place when the block ends without an error.
@@ -166,15 +148,15 @@ def draft_of(folder: Path) -> Iterator[Path]:
         DiskFullError: There is no room; what was there before is unharmed.
         KnownError: The folder cannot be written.
     """
-    draft = _beside(folder, "writing")
+    draft = draft_beside(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(folder)
         _refuse_other_folder(folder)
         draft.mkdir()
         yield draft
-        _sync_folder(draft)
-        _put_in_place(draft, folder)
+        sync(draft)
+        put_in_place(draft, folder)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise from_os_error(error, "writing the index") from None
@@ -199,16 +181,15 @@ def write_array(
     """
     little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
     data = little.view(np.uint8).reshape(-1).data
-    digest = hashlib.sha256()
-    with (draft / name).open("wb") as file:
+
+    def pieces() -> Iterator[memoryview]:
         for begin in range(0, len(data), _CHUNK_BYTES):
             piece = data[begin : begin + _CHUNK_BYTES]
-            file.write(piece)
-            digest.update(piece)
+            yield piece
             progress(len(piece))
-        file.flush()
-        os.fsync(file.fileno())
-    return FileEntry(name=name, size_bytes=len(data), sha256=digest.hexdigest())
+
+    size_bytes, sha256 = write_hashed(draft / name, pieces())
+    return FileEntry(name=name, size_bytes=size_bytes, sha256=sha256)
 
 
 def write_manifest(draft: Path, manifest: IndexManifest) -> IndexManifest:
@@ -219,10 +200,7 @@ def write_manifest(draft: Path, manifest: IndexManifest) -> IndexManifest:
     """
     sealed = msgspec.structs.replace(manifest, fingerprint=manifest.computed_fingerprint())
     text = msgspec.json.format(msgspec.json.encode(sealed), indent=2)
-    with (draft / MANIFEST_NAME).open("wb") as file:
-        file.write(text + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole_file(draft / MANIFEST_NAME, text + b"\n")
     return sealed
 
 

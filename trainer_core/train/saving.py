@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import time
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from trainer_core.errors import CheckpointError
+from trainer_core.files import draft_beside, put_back, put_in_place, sync
 from trainer_core.spec import ModelConfig
 from trainer_core.train.checkpoint import (
     FOLDER,
@@ -36,7 +36,6 @@ from trainer_core.train.checkpoint import (
 )
 from trainer_core.train.tensor_file import tensor_file_bytes, write_pieces, write_tensors
 
-_DRAFT, _DOOMED, _REPLACED = "writing", "removing", "replaced"
 _HIDDEN_NAME = re.compile(r"\.(step-\d+)\.(writing|removing|replaced)")
 
 
@@ -52,19 +51,9 @@ class Snapshot:
     val_loss: float | None
 
 
-def _hidden(folder: Path, why: str) -> Path:
-    """Where a checkpoint's folder stands while it is not to be found."""
-    return folder.with_name(f".{folder.name}.{why}")
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # Windows cannot open a folder; its rename is journalled by NTFS
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _doomed(folder: Path) -> Path:
+    """Where a checkpoint's folder stands while it is removed."""
+    return folder.with_name(f".{folder.name}.removing")
 
 
 def save_checkpoint(run_folder: Path, snapshot: Snapshot) -> Checkpoint:
@@ -78,23 +67,17 @@ def save_checkpoint(run_folder: Path, snapshot: Snapshot) -> Checkpoint:
     """
     folder = run_folder / FOLDER
     target = folder / folder_name(snapshot.state.step)
-    draft, replaced = _hidden(target, _DRAFT), _hidden(target, _REPLACED)
+    draft = draft_beside(target)
     folder.mkdir(exist_ok=True)
     shutil.rmtree(draft, ignore_errors=True)
     try:
         draft.mkdir()
         manifest = _write(draft, snapshot)
-        _sync_folder(draft)
-        if target.exists():
-            target.rename(replaced)  # after a crash in this moment, `clear_drafts` undoes it
-        draft.rename(target)
-        _sync_folder(folder)
+        sync(draft)
+        put_in_place(draft, target)  # after a crash in the middle, `clear_drafts` undoes it
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
-        if replaced.exists() and not target.exists():
-            replaced.rename(target)
         raise
-    shutil.rmtree(replaced, ignore_errors=True)
     return Checkpoint(target, manifest)
 
 
@@ -125,7 +108,7 @@ def remove_checkpoint(run_folder: Path, step: int) -> None:
         OSError: It cannot be renamed.
     """
     folder = run_folder / FOLDER / folder_name(step)
-    doomed = _hidden(folder, _DOOMED)
+    doomed = _doomed(folder)
     shutil.rmtree(doomed, ignore_errors=True)
     folder.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
@@ -152,11 +135,8 @@ def clear_drafts(run_folder: Path) -> None:
         return
     for entry in list(folder.iterdir()):
         if found := _HIDDEN_NAME.fullmatch(entry.name):
-            target = folder / found[1]
-            if found[2] == _REPLACED and not target.exists():
-                entry.rename(target)
-            else:
-                shutil.rmtree(entry, ignore_errors=True)
+            put_back(folder / found[1])
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def newest_whole(run_folder: Path) -> tuple[Checkpoint | None, list[CheckpointError]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from trainer_core.errors import CheckpointError
+from trainer_core.files import write_hashed
 
 _DTYPES = {
     torch.float32: "F32",
@@ -71,16 +71,7 @@ def write_pieces(path: Path, pieces: Iterator[memoryview]) -> FileFact:
     Raises:
         OSError: The disk is full or gone; the file may be half written.
     """
-    digest = hashlib.sha256()
-    size = 0
-    with path.open("xb") as file:
-        for piece in pieces:
-            file.write(piece)
-            digest.update(piece)
-            size += piece.nbytes
-        file.flush()
-        os.fsync(file.fileno())
-    return FileFact(size, digest.hexdigest())
+    return FileFact(*write_hashed(path, pieces))
 
 
 def write_tensors(
