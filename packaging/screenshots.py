@@ -27,13 +27,14 @@ from studio.pages.wizard.page import WizardPage
 from studio.pages.wizard.target import WizardTarget
 from studio.runs.tour import find_tour, new_tour, register_tour
 from studio.storage.library import Library
-from studio.theme import theme
+from studio.theme import Mode, theme
 from trainer_core.status import read_status
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (1440, 900)
 PROMPT = "def read_json(path):\n"
 SETTLE_MS = 1500
+MODES: tuple[Mode, ...] = ("dark", "light")
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,11 @@ def main() -> int:
     studio.start()
     wait_until(lambda: studio.window.current_page != "", 20)
     for shot in wanted:
-        for mode in ("dark", "light"):
+        studio.window.navigate(shot.page, shot.target)
+        wait(SETTLE_MS)
+        shot.prepare(studio)
+        for mode in MODES:
             theme().set_mode(mode)
-            studio.window.navigate(shot.page, shot.target)
-            wait(SETTLE_MS)
-            if mode == "dark":
-                shot.prepare(studio)
             wait(shot.settle_ms)
             path = args.out / f"{shot.name}-{mode}.png"
             studio.window.grab().save(str(path))

@@ -162,10 +162,12 @@ class DataTable(QWidget):
         return QSize(640, HEADER_PX + rows * ROW_PX + 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """The frame."""
+        """The frame, around the rows that there are."""
         p = theme().palette
         painter = painter_for(self)
-        rounded_box(painter, QRectF(self.rect()), 8, fill=p.bg1, border=p.line)
+        frame = QRectF(self.rect())
+        frame.setHeight(min(frame.height(), HEADER_PX + self.model.rowCount() * ROW_PX + 2))
+        rounded_box(painter, frame, 8, fill=p.bg1, border=p.line)
         painter.end()
 
     def _share_width(self) -> None:
