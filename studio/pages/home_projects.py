@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPoint, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QEnterEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.home_facts import RESUMABLE, ProjectSummary, bar_role, state_look
@@ -17,6 +17,7 @@ from studio.widgets.focus import KeyboardFocus
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label, Part
 from studio.widgets.pill import Pill
+from studio.widgets.pressable import HoverLight
 from studio.widgets.progress import ProgressLine
 from studio.widgets.sparkline import Sparkline
 
@@ -97,7 +98,7 @@ class _Footer(QWidget):
         self.link.setVisible(bool(word))
 
 
-class ProjectCard(KeyboardFocus, Card):
+class ProjectCard(HoverLight, KeyboardFocus, Card):
     """A project.
 
     Signals:
@@ -114,7 +115,6 @@ class ProjectCard(KeyboardFocus, Card):
     def __init__(self, project_id: int) -> None:
         super().__init__(padding=16, spacing=0)
         self.project_id = project_id
-        self._hovered = False
         self._name = Label("", "title")
         self._pill = Pill("finished")
         self._subtitle = Label("", "secondary", "muted")
@@ -152,16 +152,6 @@ class ProjectCard(KeyboardFocus, Card):
     def border_colour(self) -> str:
         """Brighter under the pointer."""
         return theme().palette.line2 if self._hovered else theme().palette.line
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up."""
-        self._hovered = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go dark."""
-        self._hovered = False
-        self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Open."""

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QFont, QFontMetrics, QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QMenu, QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPaintEvent
+from PySide6.QtWidgets import QMenu, QWidget
 
 from studio.pages.playground_servers import CheckpointChoice
 from studio.theme import font, theme
-from studio.widgets.focus import KeyboardFocus
-from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
+from studio.widgets.paint import draw_icon, painter_for, rounded_box
+from studio.widgets.pressable import Pressable
 
 _HEIGHT = 32
 _BADGE = 18
 _NAME_MAX = 220
 
 
-class CheckpointButton(KeyboardFocus, QAbstractButton):
+class CheckpointButton(Pressable):
     """Run, step and tags of the checkpoint that answers.
 
     Signals:
@@ -28,18 +28,14 @@ class CheckpointButton(KeyboardFocus, QAbstractButton):
     """
 
     chosen = Signal(object)
+    press_keys = (*Pressable.press_keys, Qt.Key.Key_Down)  # as a drop-down list does
 
     def __init__(self, letter: str = "A", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent=parent)
         self._letter = letter
         self._choice: CheckpointChoice | None = None
         self._choices: tuple[CheckpointChoice, ...] = ()
-        self._lit = False
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.clicked.connect(self._on_clicked)
-        repaint_on_theme(self)
         self.show_choices((), None)
 
     def show_choices(
@@ -72,29 +68,12 @@ class CheckpointButton(KeyboardFocus, QAbstractButton):
         ]
         return QSize(10 + _BADGE + 8 + sum(widths) + 8 * len(widths) + 24, _HEIGHT)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter and Down open the menu."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Down):
-            self.click()
-            return
-        super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up."""
-        self._lit = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go dark."""
-        self._lit = False
-        self.update()
-
     def paintEvent(self, event: QPaintEvent) -> None:
         """Box, badge, texts, arrow."""
         palette = theme().palette
         painter = painter_for(self)
-        fill = palette.bg3 if self._lit and self.isEnabled() else palette.bg2
-        fill = fill if palette.is_dark or self._lit else palette.bg1
+        fill = palette.bg3 if self._hovered and self.isEnabled() else palette.bg2
+        fill = fill if palette.is_dark or self._hovered else palette.bg1
         rounded_box(painter, QRectF(self.rect()), 6, fill=fill, border=palette.line2)
         badge = QRectF(10, (_HEIGHT - _BADGE) / 2, _BADGE, _BADGE)
         rounded_box(painter, badge, 4, fill=palette.s1)

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.pages.home_facts import RESUMABLE
 from studio.pages.run_facts import HeadFacts, head_facts, is_at_work
@@ -21,11 +21,11 @@ from studio.widgets.controls import (
     PrimaryButton,
     SecondaryButton,
 )
-from studio.widgets.focus import KeyboardFocus
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label, Part
-from studio.widgets.paint import painter_for, repaint_on_theme
+from studio.widgets.paint import painter_for
 from studio.widgets.pill import Pill
+from studio.widgets.pressable import Pressable
 from studio.widgets.progress import ProgressLine
 
 Wish = Literal["pause", "stop"]
@@ -41,19 +41,14 @@ _QUESTIONS: Final[dict[Wish, str]] = {
 }
 
 
-class Crumb(KeyboardFocus, QAbstractButton):
+class Crumb(Pressable):
     """The name of what a thing belongs to, before its own; leads there."""
 
     focus_radius = 4.0
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setText(text)
-        self.setAccessibleName(text)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        super().__init__(text, parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        repaint_on_theme(self)
 
     def sizeHint(self) -> QSize:
         """The whole name."""
@@ -69,7 +64,7 @@ class Crumb(KeyboardFocus, QAbstractButton):
         palette = theme().palette
         painter = painter_for(self)
         painter.setFont(self._font())
-        painter.setPen(QColor(palette.text if self.underMouse() else palette.muted))
+        painter.setPen(QColor(palette.text if self._hovered else palette.muted))
         metrics = painter.fontMetrics()
         words = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, words)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QEnterEvent, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
 
 from studio.theme import font, text_width, theme
-from studio.widgets.focus import KeyboardFocus
-from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
+from studio.widgets.paint import draw_icon, painter_for, rounded_box
+from studio.widgets.pressable import Pressable
 
 Kind = Literal["primary", "secondary", "danger", "quiet", "link"]
 ButtonSize = Literal["normal", "small"]
@@ -60,7 +60,7 @@ def look_of(kind: Kind, *, enabled: bool, hovered: bool, pressed: bool) -> Look:
     return Look(colour, colour, None, None)
 
 
-class Button(KeyboardFocus, QAbstractButton):
+class Button(Pressable):
     """A button with an optional icon before its word.
 
     Enter and Space press it. Its tooltip falls back to its shortcut.
@@ -76,20 +76,13 @@ class Button(KeyboardFocus, QAbstractButton):
         trailing_icon: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(text, parent)
         self.kind: Kind = kind
         self._icon_name = icon
         self._trailing = trailing_icon
         self._size: ButtonSize = size
-        self._hovered = False
-        self.setText(text)
-        self.setAccessibleName(text)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         if kind == "link":
             self.focus_radius = 4.0
-        repaint_on_theme(self)
 
     def set_text(self, text: str) -> None:
         """Change the word."""
@@ -120,25 +113,6 @@ class Button(KeyboardFocus, QAbstractButton):
     def minimumSizeHint(self) -> QSize:
         """Words on buttons are never cut."""
         return self.sizeHint()
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up."""
-        self._hovered = True
-        self.update()
-        super().enterEvent(event)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go dark."""
-        self._hovered = False
-        self.update()
-        super().leaveEvent(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter presses too."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.click()
-            return
-        super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Box, icon, word, icon."""

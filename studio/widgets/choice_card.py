@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QEnterEvent, QFont, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.theme import FontRole, font, line_height, theme
-from studio.widgets.focus import KeyboardFocus
-from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
+from studio.widgets.paint import draw_icon, painter_for, rounded_box
+from studio.widgets.pressable import Pressable
 
 Line = tuple[str, FontRole]
 _PADDING = 14
 
 
-class ChoiceCard(KeyboardFocus, QAbstractButton):
+class ChoiceCard(Pressable):
     """A card that is chosen by a click, Enter or Space.
 
     Args:
@@ -28,18 +28,13 @@ class ChoiceCard(KeyboardFocus, QAbstractButton):
     def __init__(
         self, name: str, *lines: Line, icon: str = "", parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
+        super().__init__(name, parent)
         self._icon = icon
         self._lines: tuple[Line, ...] = lines
-        self._lit = False
         self._wanted = False
-        self.setText(name)
         self.setCheckable(True)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._describe()
-        repaint_on_theme(self)
 
     def set_lines(self, *lines: Line) -> None:
         """Say something else below the name."""
@@ -66,29 +61,12 @@ class ChoiceCard(KeyboardFocus, QAbstractButton):
         """A click chooses; only another card's click takes the choice away."""
         self.setChecked(True)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter chooses too."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.click()
-            return
-        super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up."""
-        self._lit = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go dark."""
-        self._lit = False
-        self.update()
-
     def paintEvent(self, event: QPaintEvent) -> None:
         """Box, icon, name, lines."""
         palette = theme().palette
         painter = painter_for(self)
         chosen = self.isChecked()
-        fill = palette.accent_soft if chosen else palette.bg2 if self._lit else palette.bg1
+        fill = palette.accent_soft if chosen else palette.bg2 if self._hovered else palette.bg1
         border = palette.accent if chosen or self._wanted else palette.line
         rounded_box(painter, QRectF(self.rect()), 8, fill=fill, border=border)
         left = float(_PADDING)

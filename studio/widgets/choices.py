@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QEnterEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -14,12 +13,13 @@ from PySide6.QtGui import (
     QPen,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QSlider, QWidget
+from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 
 from studio.theme import font, text_width, theme
 from studio.widgets.buttons import HEIGHT_PX, ButtonSize
 from studio.widgets.focus import KeyboardFocus
 from studio.widgets.paint import bar, draw_icon, painter_for, repaint_on_theme, rounded_box
+from studio.widgets.pressable import Pressable
 
 
 class Segmented(KeyboardFocus, QWidget):
@@ -171,31 +171,20 @@ class Segmented(KeyboardFocus, QWidget):
             self.chosen.emit(key)
 
 
-class Toggle(KeyboardFocus, QAbstractButton):
+class Toggle(Pressable):
     """On or off at once, 28 × 16; `toggled` says so."""
 
     focus_radius = 8.0
 
     def __init__(self, name: str, checked: bool = False, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent=parent)
+        self.setAccessibleName(name)
         self.setCheckable(True)
         self.setChecked(checked)
-        self.setAccessibleName(name)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        repaint_on_theme(self)
 
     def sizeHint(self) -> QSize:
         """Fixed."""
         return QSize(28, 16)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter switches too."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.click()
-            return
-        super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """A track with its knob at the side that is in force."""
@@ -215,43 +204,19 @@ class Toggle(KeyboardFocus, QAbstractButton):
         painter.end()
 
 
-class CheckBox(KeyboardFocus, QAbstractButton):
+class CheckBox(Pressable):
     """A box with a word beside it; `toggled` says when it changes."""
 
     focus_radius = 4.0
 
     def __init__(self, text: str, checked: bool = False, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setText(text)
-        self.setAccessibleName(text)
+        super().__init__(text, parent)
         self.setCheckable(True)
         self.setChecked(checked)
-        self._hovered = False
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        repaint_on_theme(self)
 
     def sizeHint(self) -> QSize:
         """Box, gap, word."""
         return QSize(14 + 7 + text_width(self.text(), "secondary"), 20)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter switches too."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.click()
-            return
-        super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up."""
-        self._hovered = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go dark."""
-        self._hovered = False
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The box, filled with a tick when on."""

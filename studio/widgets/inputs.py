@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QKeyEvent, QPaintEvent, QWheelEvent
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit, QSizePolicy, QWidget
 
 from studio.theme import FontRole, font, theme
 from studio.widgets.focus import KeyboardFocus
 from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
+from studio.widgets.pressable import HoverLight
 
 
 class LineEdit(KeyboardFocus, QLineEdit):
@@ -109,13 +110,12 @@ class SearchBox(LineEdit):
         painter.end()
 
 
-class ComboBox(KeyboardFocus, QComboBox):
+class ComboBox(HoverLight, KeyboardFocus, QComboBox):
     """A drop-down list; `prefix` stands muted before the chosen word."""
 
     def __init__(self, name: str = "", prefix: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._prefix = prefix
-        self._hovered = False
         self.setAccessibleName(name or prefix)
         self.setFont(font("body"))
         self.setFixedHeight(30)
@@ -141,16 +141,6 @@ class ComboBox(KeyboardFocus, QComboBox):
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the page: a choice must not change while one scrolls past it."""
         event.ignore()
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up."""
-        self._hovered = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go dark."""
-        self._hovered = False
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Box, prefix, word, arrow."""

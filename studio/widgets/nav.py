@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from studio.theme import font, theme
 from studio.widgets.card import Panel
 from studio.widgets.device_panel import DevicePanel
-from studio.widgets.focus import KeyboardFocus
 from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
+from studio.widgets.pressable import Pressable
 
 WIDE_PX = 200
 NARROW_PX = 56
@@ -37,26 +37,21 @@ DESTINATIONS: tuple[Destination, ...] = (
 )
 
 
-class _Entry(KeyboardFocus, QAbstractButton):
+class _Entry(Pressable):
     """One page."""
 
     def __init__(self, destination: Destination, shortcut: str) -> None:
-        super().__init__()
+        super().__init__(destination.title)
         self._destination = destination
         self._shortcut = shortcut
         self._count = ""
         self._live = False
-        self._hovered = False
         self._collapsed = False
         self.setCheckable(True)
         self.setAutoExclusive(True)
         self.setFixedHeight(32)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setText(destination.title)
         self._refresh_words()
-        repaint_on_theme(self)
 
     def set_count(self, count: str, live: bool) -> None:
         if (count, live) != (self._count, self._live):
@@ -72,18 +67,8 @@ class _Entry(KeyboardFocus, QAbstractButton):
     def sizeHint(self) -> QSize:
         return QSize(184, 32)
 
-    def enterEvent(self, event: QEnterEvent) -> None:
-        self._hovered = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._hovered = False
-        self.update()
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.click()
-        elif event.key() == Qt.Key.Key_Up:
+        if event.key() == Qt.Key.Key_Up:
             self.focusPreviousChild()
         elif event.key() == Qt.Key.Key_Down:
             self.focusNextChild()

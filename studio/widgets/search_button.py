@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QEnterEvent, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPaintEvent
+from PySide6.QtWidgets import QWidget
 
 from studio.theme import font, theme
-from studio.widgets.focus import KeyboardFocus
-from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
+from studio.widgets.paint import draw_icon, painter_for, rounded_box
+from studio.widgets.pressable import Pressable
 
 
-class SearchButton(KeyboardFocus, QAbstractButton):
+class SearchButton(Pressable):
     """240 × 30, with a magnifying glass, a hint and the shortcut."""
 
     def __init__(self, hint: str, shortcut_text: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(hint, parent)
         self._shortcut_text = shortcut_text
-        self._hovered = False
-        self.setText(hint)
-        self.setAccessibleName(hint)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.IBeamCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        repaint_on_theme(self)
 
     def sizeHint(self) -> QSize:
         """Fixed."""
         return QSize(240, 30)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up."""
-        self._hovered = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go dark."""
-        self._hovered = False
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Box, glass, hint, key."""

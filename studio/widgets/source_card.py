@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QEnterEvent,
     QFont,
     QFontMetricsF,
     QKeyEvent,
@@ -27,6 +26,7 @@ from studio.widgets.buttons import IconButton
 from studio.widgets.focus import KeyboardFocus
 from studio.widgets.label import Label, Part
 from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme
+from studio.widgets.pressable import HoverLight
 from studio.widgets.token_run import heat_step, visible_text
 from trainer_core.protocol import SourcePlace
 
@@ -217,7 +217,7 @@ class Excerpt(QWidget):
         return rects
 
 
-class SourceCard(KeyboardFocus, QWidget):
+class SourceCard(HoverLight, KeyboardFocus, QWidget):
     """One place where the matched tokens stand in the training text.
 
     Signals:
@@ -236,7 +236,6 @@ class SourceCard(KeyboardFocus, QWidget):
     ) -> None:
         super().__init__(parent)
         self.place = place
-        self._hovered = False
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(f"Source: {place.title}")
@@ -270,18 +269,6 @@ class SourceCard(KeyboardFocus, QWidget):
         draw_icon(painter, "file-text", palette.muted, 14, 15, 16)
         painter.fillRect(QRectF(0, self.height() - 1, self.width(), 1), QColor(palette.line))
         painter.end()
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up."""
-        super().enterEvent(event)
-        self._hovered = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go dark."""
-        super().leaveEvent(event)
-        self._hovered = False
-        self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Ask for the document."""

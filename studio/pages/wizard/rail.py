@@ -5,39 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QFont, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from studio.theme import font, theme
 from studio.widgets.card import Panel
-from studio.widgets.focus import KeyboardFocus
-from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
+from studio.widgets.paint import draw_icon, painter_for, rounded_box
+from studio.widgets.pressable import Pressable
 
 _ITEM_PX = 54
 _DISC_PX = 22
 _LEFT_PX = 10
 
 
-class StepItem(KeyboardFocus, QAbstractButton):
+class StepItem(Pressable):
     """One step: its number or a tick, its name, and what was chosen there."""
-
-    focus_radius = 6.0
 
     def __init__(
         self, number: int, name: str, *, last: bool, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
+        super().__init__(name, parent)
         self._number = number
         self._last = last
         self._summary = ""
         self._done = False
         self._current = False
-        self._lit = False
-        self.setText(name)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        repaint_on_theme(self)
 
     def show_state(self, summary: str, *, done: bool, current: bool, enabled: bool) -> None:
         """Show where the step stands."""
@@ -54,28 +48,11 @@ class StepItem(KeyboardFocus, QAbstractButton):
         """Fixed height."""
         return QSize(184, _ITEM_PX)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter opens the step too."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.click()
-            return
-        super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Light up."""
-        self._lit = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go dark."""
-        self._lit = False
-        self.update()
-
     def paintEvent(self, event: QPaintEvent) -> None:
         """Ground, line to the next step, disc, words."""
         palette = theme().palette
         painter = painter_for(self)
-        if self._current or (self._lit and self.isEnabled()):
+        if self._current or (self._hovered and self.isEnabled()):
             ground = palette.bg3 if self._current else palette.bg2
             rounded_box(painter, QRectF(self.rect()), 6, fill=ground)
         disc = QRectF(_LEFT_PX, 9, _DISC_PX, _DISC_PX)
