@@ -10,12 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from trainer_core import spec as specs
@@ -33,11 +31,11 @@ PERIOD_S = 0.2
 class _Follower:
     """Turns one job's journal and step log into bars; children get followers of their own."""
 
-    def __init__(self, folder: Path, name: str, bars: Progress) -> None:
+    def __init__(self, folder: Path, name: str, bars: Progress, offset: int = 0) -> None:
         self._folder = folder
         self._name = name
         self._bars = bars
-        self._offset = read_records(folder / JOURNAL_FILE)[1]  # what happened before is known
+        self._offset = offset
         self._tasks: dict[str, TaskID] = {}
         self._children: list[_Follower] = []
         self._loss = ""
@@ -55,7 +53,7 @@ class _Follower:
     def _show(self, record: Record) -> None:
         match record:
             case ProgressRecord():
-                self._bar(record.phase, record.done, record.total)
+                self._bar(record.phase, record.done, record.total, record.unit)
             case Validated():
                 self._loss = f"loss {record.loss:.3f}"
             case Noted() if record.level in ("warning", "error"):
@@ -73,16 +71,26 @@ class _Follower:
                 return
             self._steps = spec.budget.steps
         done = len(read_rows(self._folder / STEPS_FILE))
-        self._bar("training", done, self._steps)
+        self._bar("training", done, self._steps, "steps")
 
-    def _bar(self, phase: str, done: float, total: float) -> None:
+    def _bar(self, phase: str, done: float, total: float, unit: str) -> None:
         label = f"{self._name}: {phase}" if self._name else phase
         if phase not in self._tasks:
-            self._tasks[phase] = self._bars.add_task(label, total=total, loss="")
+            self._tasks[phase] = self._bars.add_task(label, total=total, amount="", loss="")
             if not self._bars.console.is_terminal:
                 self._bars.console.print(label, highlight=False)
         loss = self._loss if phase == "training" else ""
-        self._bars.update(self._tasks[phase], completed=done, total=total, loss=loss)
+        amount = _amount(done, total, unit)
+        self._bars.update(self._tasks[phase], completed=done, total=total, amount=amount, loss=loss)
+
+
+def _amount(done: float, total: float, unit: str) -> str:
+    """How far, in words such as `12.4 of 24.0 MB`; empty where there is nothing to count."""
+    if total <= 1:
+        return ""
+    if unit == "bytes":
+        return f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
+    return f"{done:,.0f} of {total:,.0f} {unit}".rstrip()
 
 
 @contextlib.contextmanager
@@ -91,14 +99,14 @@ def progress_bars(folder: Path, console: Console) -> Iterator[None]:
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[amount]}"),
         TextColumn("{task.fields[loss]}"),
         console=console,
         disable=not console.is_terminal,
     )
-    follower = _Follower(folder, "", bars)
+    # An earlier session's records are history, not progress.
+    follower = _Follower(folder, "", bars, read_records(folder / JOURNAL_FILE)[1])
     ended = threading.Event()
 
     def follow_along() -> None:

@@ -77,13 +77,15 @@ def _front_matter(facts: CardFacts) -> list[str]:
 
 def _intro(facts: CardFacts) -> list[str]:
     count = f"{parameter_count(facts.spec.model):,}"
-    what = f"A language model with {count} parameters, trained from nothing with Hearth"
+    what = (
+        f"A language model with {count} parameters, trained from nothing with Hearth {__version__}."
+    )
     if facts.index_bytes:
         what += (
-            ", that looks up the longest match of the text so far in its whole training text"
-            " before it writes each token"
+            " Before it writes a token it looks up the longest match of the text so far in its"
+            " whole training text."
         )
-    return [f"# {_one_line(facts.name)}", "", f"{what} {__version__}."]
+    return [f"# {_one_line(facts.name)}", "", what]
 
 
 def _use(facts: CardFacts) -> list[str]:
