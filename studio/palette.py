@@ -1,4 +1,4 @@
-"""The colours of Hearth, dark and light, as VISUAL.md names them. Knows nothing of Qt."""
+"""The colours of Hearth, dark and light, by the names that painting uses. Knows nothing of Qt."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -63,13 +63,13 @@ class _Chart(QWidget):
         """Some room."""
         return QSize(320, 150)
 
-    def event(self, event: object) -> bool:
+    def event(self, event: QEvent) -> bool:
         """Explain the bar under the pointer."""
         if isinstance(event, QHelpEvent):
             text = next((t for r, t in self._hits if r.contains(QPointF(event.pos()))), "")
             QToolTip.showText(event.globalPos(), text, self)
             return True
-        return super().event(event)  # type: ignore[arg-type]
+        return super().event(event)
 
     def plot_area(self) -> QRectF:
         """Where the bars stand."""

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QLinearGradient, QPainterPath, QPaintEvent, QP
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.home_tour_facts import Choice, Step, TourView
+from studio.palette import RoleName
 from studio.theme import font, theme
 from studio.widgets.buttons import Button, IconButton
 from studio.widgets.card import Hairline
@@ -108,8 +109,10 @@ class TourCard(QWidget):
 
     def show_view(self, view: TourView) -> None:
         """Show what the tour does."""
-        role = "danger" if view.failed else "ok" if view.chip == "Tour finished" else "accent"
-        self._chip.set_state(PillLook(view.chip, "", role))  # type: ignore[arg-type]
+        role: RoleName = (
+            "danger" if view.failed else "ok" if view.chip == "Tour finished" else "accent"
+        )
+        self._chip.set_state(PillLook(view.chip, "", role))
         self._note.set_text(view.note)
         self._heading.set_text(view.heading)
         self._text.set_text(view.text)

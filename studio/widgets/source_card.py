@@ -210,8 +210,8 @@ class Excerpt(QWidget):
             last = min(end, line.textStart() + line.textLength())
             if first >= last:
                 continue
-            left: float = line.cursorToX(first)[0]  # type: ignore[index]
-            right: float = line.cursorToX(last)[0]  # type: ignore[index]
+            left: float = line.cursorToX(first)[0]  # type: ignore[index]  # a pair, not an int
+            right: float = line.cursorToX(last)[0]  # type: ignore[index]  # as above
             right = min(right, line.naturalTextWidth()) if last < end else right
             rects.append(QRectF(left, number * _LINE_HEIGHT, right - left, _LINE_HEIGHT))
         return rects

@@ -187,7 +187,7 @@ class Header(QHeaderView):
         self.setMinimumSectionSize(24)
         self.setMouseTracking(True)
 
-    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:  # noqa: N803
+    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:  # noqa: N803 - Qt's
         """One heading."""
         p = theme().palette
         column = self._columns[logicalIndex]

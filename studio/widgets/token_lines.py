@@ -359,7 +359,7 @@ class TokenLines:
 
 
 def _x_at(line: QTextLine, position: int) -> float:
-    place: tuple[float, int] = line.cursorToX(position)  # type: ignore[assignment]
+    place: tuple[float, int] = line.cursorToX(position)  # type: ignore[assignment]  # the stubs say int
     return place[0]
 
 

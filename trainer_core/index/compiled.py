@@ -84,15 +84,15 @@ def kernel(function: FunctionT) -> FunctionT:
         return _njit(**_OPTIONS)(function)
     from numba.core import config
 
-    before = config.CACHE_DIR  # type: ignore[attr-defined]
-    config.CACHE_DIR = str(_kept_in)  # type: ignore[attr-defined]
+    before = config.CACHE_DIR  # type: ignore[attr-defined]  # numba sets it at run time
+    config.CACHE_DIR = str(_kept_in)  # type: ignore[attr-defined]  # as above
     try:
         return _njit(cache=True, **_OPTIONS)(function)
     except RuntimeError as error:  # "cannot cache function …: no locator available"
         _log.info("compiled kernels are not kept: %s", error)
         return _njit(**_OPTIONS)(function)
     finally:
-        config.CACHE_DIR = before  # type: ignore[attr-defined]
+        config.CACHE_DIR = before  # type: ignore[attr-defined]  # as above
 
 
 def part(function: FunctionT) -> FunctionT:

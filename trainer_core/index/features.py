@@ -126,6 +126,7 @@ def pack(
     return MatchFeatures(
         length=length,
         next=np.where(found, following, zero),
+        # mypy cannot see that the dtype is one of the two that tokens have
         second=np.where(has_second, second - 1, 0).astype(following.dtype),  # type: ignore[arg-type]
         marks=np.where(found, marks, np.uint8(0)),
     )

@@ -94,7 +94,7 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Ten
     rows = max(ROWS_MIN, piece // len(weight))
     keep = torch.is_grad_enabled() and len(targets) * len(weight) <= LOGITS_KEPT
     with torch.autocast(device, enabled=False):
-        loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's is
             hidden, weight, targets, rows, keep
         )
     return loss

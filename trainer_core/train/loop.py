@@ -79,7 +79,7 @@ def train_step(
     with compute.autocast():
         losses = model.loss(batch.inputs, batch.targets, batch.match_next, batch.match_length)
         loss = losses.mean()  # of (B, T)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     norm = optimizer.guarded_step(loss.detach(), lr)
     optimizer.zero_grad()
     return loss.detach(), norm
