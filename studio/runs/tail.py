@@ -7,6 +7,7 @@ after them: when the job was resumed in between, the rows are dropped and read a
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,9 @@ from trainer_core.status import JOURNAL_FILE, SPEC_FILE, STEPS_FILE, SYSTEM_FILE
 RECORDS_MAX = 2_000
 ROWS_MAX = 200_000
 """Bounds of one update, so that applying it never holds up a frame for long."""
+
+_HEAD_BYTES = 64
+"""The first bytes of a journal tell it from others: its first record holds a time and checksum."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class JobTail:
         self._was_there = False
         self._told: tuple[object, ...] = ()
         self._journal_id = 0
+        self._head = b""
         self._forget()
 
     def _forget(self) -> None:
@@ -145,11 +150,16 @@ class JobTail:
     def _was_replaced(self) -> bool:
         """Whether the journal is another file than before, or shorter than what was read of it."""
         try:
-            found = (self.folder / JOURNAL_FILE).stat()
+            with (self.folder / JOURNAL_FILE).open("rb") as file:
+                found = os.fstat(file.fileno())
+                head = file.read(_HEAD_BYTES)
         except FileNotFoundError:
             return self._offset > 0
         before, self._journal_id = self._journal_id, found.st_ino
-        return found.st_size < self._offset or before not in (0, found.st_ino)
+        known, self._head = self._head[: self._offset], head
+        if before not in (0, found.st_ino) or found.st_size < self._offset:
+            return True
+        return not head.startswith(known)  # a file system may give the new one the old number
 
     def _read_spec(self) -> KnownError | None:
         path = self.folder / SPEC_FILE

@@ -445,6 +445,23 @@ def test_a_folder_that_was_replaced_by_another_job_starts_over(job, tmp_path):
     other.close()
 
 
+def test_another_job_is_noticed_though_its_longer_journal_has_the_same_file_number(job, tmp_path):
+    job.begin()
+    tail, model = JobTail(job.folder), JobModel(job.folder)
+    follow(tail, model, polls=2)
+    other = FakeJob(tmp_path / "other")
+    other.begin()
+    other.write(*(validated(step, 1.0) for step in range(1, 8)))
+    other.close()
+    path = job.folder / "journal.bin"
+    number = path.stat().st_ino
+    path.write_bytes((other.folder / "journal.bin").read_bytes())  # as if the number was freed
+    assert path.stat().st_ino == number
+    follow(tail, model)
+    assert len(model.validations) == 7
+    assert not tail.poll().reset
+
+
 def test_a_writer_that_recovers_a_torn_journal_does_not_confuse_the_reader(job):
     job.begin()
     job.write(validated(1, 3.0))
