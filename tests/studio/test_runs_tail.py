@@ -457,7 +457,9 @@ def test_another_job_is_noticed_though_its_longer_journal_has_the_same_file_numb
     number = path.stat().st_ino
     path.write_bytes((other.folder / "journal.bin").read_bytes())  # as if the number was freed
     assert path.stat().st_ino == number
-    follow(tail, model)
+    update = tail.poll()
+    model.apply(update)
+    assert update.reset
     assert len(model.validations) == 7
     assert not tail.poll().reset
 
