@@ -128,7 +128,7 @@ def _introduce(session: Session) -> None:
         job.note(
             "warning",
             "The disk may fill up",
-            f"The checkpoints of this run take up to {wanted / 1e9:,.2f} GB, and"
-            f" {free / 1e9:,.2f} GB are free.",
+            f"The checkpoints of this run take up to {wanted / 1e6:,.0f} MB, and"
+            f" {free / 1e6:,.0f} MB are free.",
             session.state.step,
         )
