@@ -22,7 +22,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from studio.app import Studio
-from studio.pages.playground import PlaygroundPage
+from studio.pages.playground.page import PlaygroundPage
 from studio.pages.wizard.page import WizardPage
 from studio.pages.wizard.target import WizardTarget
 from studio.runs.tour import find_tour, new_tour, register_tour

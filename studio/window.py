@@ -29,13 +29,13 @@ MINIMUM_SIZE_PX = (1180, 720)
 
 PAGES: dict[str, str] = {
     # Imported when first opened: the window is painted before anything heavy is read.
-    "home": "studio.pages.home:HomePage",
+    "home": "studio.pages.home.page:HomePage",
     "runs": "studio.pages.runs:RunsPage",
-    "run": "studio.pages.run:RunPage",
-    "data": "studio.pages.data:DataPage",
-    "playground": "studio.pages.playground:PlaygroundPage",
-    "compare": "studio.pages.compare:ComparePage",
-    "settings": "studio.pages.settings:SettingsPage",
+    "run": "studio.pages.run.page:RunPage",
+    "data": "studio.pages.data.page:DataPage",
+    "playground": "studio.pages.playground.page:PlaygroundPage",
+    "compare": "studio.pages.compare.page:ComparePage",
+    "settings": "studio.pages.settings.page:SettingsPage",
     "wizard": "studio.pages.wizard.page:WizardPage",
 }
 _REMEMBERED = {destination.key for destination in DESTINATIONS}

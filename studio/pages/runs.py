@@ -9,8 +9,8 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.context import Context
-from studio.pages.home_actions import HomeActions
-from studio.pages.home_facts import BUSY, RESUMABLE, run_row, with_live_facts
+from studio.pages.home.actions import HomeActions
+from studio.pages.home.facts import BUSY, RESUMABLE, run_row, with_live_facts
 from studio.pages.page import MARGIN_PX, Page, PageHeader
 from studio.storage.rows import ProjectRow, RunRow
 from studio.widgets import figures

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from studio.pages.playground_servers import CheckpointChoice, pick, read_choices, server_folder
+from studio.pages.playground.servers import CheckpointChoice, pick, read_choices, server_folder
 from studio.storage.library import Library, RunRow
 from trainer_core import protocol
 from trainer_core.journal import JournalWriter

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from synthetic_runs import make_run, step_rows, train_spec, validated
 
-from studio.pages.compare_facts import (
+from studio.pages.compare.facts import (
     Compared,
     CorpusMark,
     comparability,
@@ -19,7 +19,7 @@ from studio.pages.compare_facts import (
     same_tokenizer,
     short_names,
 )
-from studio.pages.compare_settings import (
+from studio.pages.compare.settings import (
     change_role,
     change_text,
     fitting,

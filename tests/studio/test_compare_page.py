@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from synthetic_runs import records_for, step_rows, train_spec
 
-from studio.pages.compare import SETTING, ComparePage
+from studio.pages.compare.page import SETTING, ComparePage
 from trainer_core.records import Ended
 
 

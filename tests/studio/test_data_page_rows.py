@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.pages.data_facts import (
+from studio.pages.data.facts import (
     CorpusFiles,
     Crop,
     MatchBar,
@@ -14,7 +14,7 @@ from studio.pages.data_facts import (
     make_facts,
     match_bars,
 )
-from studio.pages.data_request import (
+from studio.pages.data.request import (
     AddForm,
     default_name,
     form_of,
@@ -22,7 +22,7 @@ from studio.pages.data_request import (
     parse_size,
     tokenizer_label,
 )
-from studio.pages.data_rows import PhaseClock, RowFacts, table_row
+from studio.pages.data.rows import PhaseClock, RowFacts, table_row
 from studio.storage.rows import DatasetRow
 from studio.widgets.figures import NARROW, size
 from trainer_core.errors import SpecError

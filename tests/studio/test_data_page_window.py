@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio.context import Context
-from studio.pages.data import DataPage
-from studio.pages.data_request import AddForm
+from studio.pages.data.page import DataPage
+from studio.pages.data.request import AddForm
 from studio.pages.wizard.target import WizardTarget
 from studio.widgets.empty import EmptyState, ErrorCard
 from trainer_core.job import run_job

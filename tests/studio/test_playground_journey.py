@@ -10,8 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from studio.pages.playground import PlaygroundPage
-from studio.pages.playground_servers import server_folder
+from studio.pages.playground.page import PlaygroundPage
+from studio.pages.playground.servers import server_folder
 from trainer_core.job import run_job
 from trainer_core.protocol import read_owner
 from trainer_core.spec import (

@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio.context import Context
-from studio.pages.playground import PlaygroundPage
-from studio.pages.playground_servers import PlaygroundTarget
+from studio.pages.playground.page import PlaygroundPage
+from studio.pages.playground.servers import PlaygroundTarget
 from studio.widgets.empty import ErrorCard
 from trainer_core.protocol import Cancel, FindSources, Generate
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from model_for_tests import add_run, place, token
 
-from studio.pages.playground_document import read_document
-from studio.pages.playground_servers import pick, read_choices
-from studio.pages.playground_session import ServerEndedError, why_it_ended
-from studio.pages.playground_stats import match_shares
-from studio.pages.playground_words import (
+from studio.pages.playground.document import read_document
+from studio.pages.playground.servers import pick, read_choices
+from studio.pages.playground.session import ServerEndedError, why_it_ended
+from studio.pages.playground.stats import match_shares
+from studio.pages.playground.words import (
     ended_words,
     kind_words,
     matched_words,

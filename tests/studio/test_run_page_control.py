@@ -6,7 +6,7 @@ import pytest
 from page_for_tests import add_read_dataset, open_studio, write_texts
 from PySide6.QtCore import Qt
 
-from studio.pages.run import RunPage
+from studio.pages.run.page import RunPage
 from trainer_core.spec import (
     BudgetConfig,
     CheckpointConfig,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from synthetic_runs import START_S, make_run
 
-from studio.pages.run_actions import export_job
-from studio.pages.run_events import ListRow, icon_of, rows_for
-from studio.pages.run_facts import (
+from studio.pages.run.actions import export_job
+from studio.pages.run.events import ListRow, icon_of, rows_for
+from studio.pages.run.facts import (
     default_smoothing,
     head_facts,
     is_at_work,

@@ -12,8 +12,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from synthetic_runs import records_for, step_rows, system_rows, train_spec
 
-from studio.pages.home_facts import run_row
-from studio.pages.run import RunPage
+from studio.pages.home.facts import run_row
+from studio.pages.run.page import RunPage
 from studio.pages.runs import RunsPage
 from studio.widgets.empty import EmptyState, ErrorCard
 from studio.widgets.menu import Menu

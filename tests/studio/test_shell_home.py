@@ -7,14 +7,14 @@ import pytest
 from page_for_tests import open_studio
 from PySide6.QtCore import Qt
 
-from studio.pages.home import HomePage
-from studio.pages.home_facts import (
+from studio.pages.home.facts import (
     Shelf,
     run_row,
     state_look,
     summarise,
     tokenizer_words,
 )
+from studio.pages.home.page import HomePage
 from studio.storage.rows import DatasetRow, ProjectRow, RunFacts, RunRow
 from studio.theme import theme
 from studio.widgets import figures

@@ -3,8 +3,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QEnterEvent
 from PySide6.QtWidgets import QApplication
 
-from studio.pages.playground_chooser import CheckpointButton
-from studio.pages.run_header import Crumb
+from studio.pages.playground.chooser import CheckpointButton
+from studio.pages.run.header import Crumb
 from studio.pages.wizard.rail import StepItem
 from studio.widgets.choice_card import ChoiceCard
 from studio.widgets.choices import CheckBox, Toggle

@@ -6,8 +6,8 @@ from page_for_tests import open_studio
 
 from studio.context import Context
 from studio.device import DeviceFacts
-from studio.pages.home import HomePage
-from studio.pages.home_tour_facts import finished, interrupted, offer, running
+from studio.pages.home.page import HomePage
+from studio.pages.home.tour_facts import finished, interrupted, offer, running
 from studio.runs.python_library import PythonLibrarySize, count_python_library
 from studio.runs.tour import find_tour, new_tour, register_tour
 from studio.storage.library import Library

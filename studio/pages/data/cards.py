@@ -1,0 +1,380 @@
+"""The cards of a dataset's detail: lengths, matches, a sample document, the split."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QStackedWidget, QWidget
+
+from studio.pages.data.charts import STRONG_MATCH, LengthChart, MatchChart
+from studio.pages.data.facts import DatasetFacts, MatchBar
+from studio.theme import theme
+from studio.widgets.card import Card, Dot, Hairline
+from studio.widgets.controls import CheckBox, IconButton, LinkButton, SecondaryButton
+from studio.widgets.figures import count, percent, plural, whole
+from studio.widgets.headings import card_title
+from studio.widgets.label import Label, Part
+from studio.widgets.paint import painter_for, repaint_on_theme
+from studio.widgets.progress import ProgressLine
+from studio.widgets.token_run import Colouring, TextToken
+from studio.widgets.token_text import TokenText
+from trainer_core.status import JobStatus
+
+_WORTH_FEEDING = 0.2
+"""Share of right guesses from which the match is called worth its place in the model."""
+
+
+def bold(text: str) -> Part:
+    """A figure within a sentence."""
+    return Part(text, "mono", "text")
+
+
+class LengthCard(Card):
+    """How long documents are, and what cropping them to the context would lose."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(padding=14, parent=parent)
+        head = QHBoxLayout()
+        head.addWidget(card_title("Document length"))
+        head.addStretch(1)
+        head.addWidget(Label("tokens, log scale", "secondary", "muted"))
+        self._chart = LengthChart()
+        self._longer = Label("", "secondary", "muted", wrap=True)
+        self._cropped = ProgressLine(colour="danger", thickness=8)
+        self._cropped_share = Label("", "mono", "danger", align=Qt.AlignmentFlag.AlignRight)
+        packed = ProgressLine(colour="ok", thickness=8)
+        bars = QGridLayout()
+        bars.setHorizontalSpacing(12)
+        bars.setVerticalSpacing(2)
+        bars.setColumnStretch(1, 1)
+        bars.addWidget(Label("Cropped", "secondary"), 0, 0)
+        bars.addWidget(self._cropped, 0, 1, Qt.AlignmentFlag.AlignVCenter)
+        bars.addWidget(self._cropped_share, 0, 2)
+        bars.addWidget(Label("Packed", "secondary"), 1, 0)
+        bars.addWidget(packed, 1, 1, Qt.AlignmentFlag.AlignVCenter)
+        none = Label(percent(0.0), "mono", "ok", align=Qt.AlignmentFlag.AlignRight)
+        bars.addWidget(none, 1, 2)
+        self.body.addLayout(head)
+        self.body.addWidget(self._chart, 1)
+        self.body.addWidget(self._longer)
+        self.body.addLayout(bars)
+        self.body.addWidget(
+            Label("Runs pack documents, with a separator token between.", "label", "muted")
+        )
+
+    def show_facts(self, facts: DatasetFacts, context: int) -> None:
+        """Show a dataset's documents beside a context length, in tokens."""
+        found = facts.statistics
+        if found is None:
+            self._chart.show_lengths((), 0.0, 0)
+            self._longer.set_text("This corpus was prepared without statistics. Read it again.")
+            return
+        self._chart.show_lengths(found.lengths, found.median_tokens, context)
+        crop = found.crop(context)
+        if crop is not None:
+            self._longer.set_text(
+                f"{percent(crop.longer)} of documents are longer than the context. Tokens lost:"
+            )
+            self._cropped.set_share(crop.lost)
+            self._cropped_share.set_text(percent(crop.lost))
+
+
+class MatchCard(Card):
+    """What the index knows of held-out text, or how to get an index.
+
+    Signals:
+        build_requested: The index is to be built.
+        stop_requested: The build is to end.
+    """
+
+    build_requested = Signal()
+    stop_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(padding=14, parent=parent)
+        self._keys = QWidget()
+        keys = QHBoxLayout(self._keys)
+        keys.setContentsMargins(0, 0, 0, 0)
+        keys.setSpacing(6)
+        keys.addWidget(Dot("s1"), 0, Qt.AlignmentFlag.AlignVCenter)
+        keys.addWidget(Label("tokens", "secondary", "muted"))
+        keys.addSpacing(6)
+        keys.addWidget(_LineKey(), 0, Qt.AlignmentFlag.AlignVCenter)
+        keys.addWidget(Label("guess right", "secondary", "muted"))
+        head = QHBoxLayout()
+        head.addWidget(card_title("Longest match in training data"))
+        head.addStretch(1)
+        head.addWidget(self._keys)
+        self._chart = MatchChart()
+        self._summary = Label("", "secondary", "muted", wrap=True)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._figures_view())
+        self._offer = _IndexOffer()
+        self._offer.build_requested.connect(self.build_requested)
+        self._offer.stop_requested.connect(self.stop_requested)
+        self._stack.addWidget(self._offer)
+        self.body.addLayout(head)
+        self.body.addWidget(self._stack, 1)
+
+    def _figures_view(self) -> QWidget:
+        view = QWidget()
+        column = QGridLayout(view)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setVerticalSpacing(8)
+        column.addWidget(self._chart, 0, 0)
+        column.addWidget(self._summary, 1, 0)
+        column.setRowStretch(0, 1)
+        return view
+
+    def show_facts(self, facts: DatasetFacts) -> None:
+        """Show the figures, or the state of the index while there are none."""
+        ready = facts.index_ready and bool(facts.matches)
+        self._keys.setVisible(ready)
+        self._stack.setCurrentIndex(0 if ready else 1)
+        if ready:
+            self._chart.show_bars(facts.matches)
+            self._summary.set_parts(*match_summary(facts.matches))
+        else:
+            self._offer.show_status(facts.index, ready=facts.index_ready)
+
+
+def match_summary(bars: tuple[MatchBar, ...]) -> list[Part]:
+    """What the chart means, in a sentence."""
+    total = sum(bar.tokens for bar in bars)
+    right = sum(bar.tokens * bar.hit_rate for bar in bars if bar.tokens) / total
+    strong = sum(bar.tokens for bar in bars if bar.low >= STRONG_MATCH) / total
+    worth = (
+        ", so the match is worth feeding to the model."
+        if right >= _WORTH_FEEDING
+        else ", so the match will help the model little."
+    )
+    return [
+        Part("Measured on held-out text. The index names the right next token "),
+        bold(percent(right)),
+        Part(" of the time; "),
+        bold(percent(strong)),
+        Part(f" of tokens have a match of {STRONG_MATCH} or more{worth}"),
+    ]
+
+
+class _LineKey(QWidget):
+    """The key of the line: a stroke with a hollow disc."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(18, 10)
+        repaint_on_theme(self)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw it."""
+        palette = theme().palette
+        painter = painter_for(self)
+        painter.fillRect(QRectF(0, 4.25, 18, 1.5), QColor(palette.s2))
+        painter.setPen(QColor(palette.s2))
+        painter.setBrush(QColor(palette.bg1))
+        painter.drawEllipse(QRectF(6, 2, 6, 6))
+        painter.end()
+
+
+class _IndexOffer(QWidget):
+    """Where the match figures will be: build, progress, or why there are none."""
+
+    build_requested = Signal()
+    stop_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = Label("", "body", "muted", wrap=True, align=Qt.AlignmentFlag.AlignHCenter)
+        self._line = ProgressLine(colour="info")
+        self._button = SecondaryButton("Build the index", "zap")
+        self._button.clicked.connect(self.build_requested)
+        self._stop = LinkButton("Stop")
+        self._stop.clicked.connect(self.stop_requested)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(24, 0, 24, 0)
+        grid.setVerticalSpacing(12)
+        grid.setRowStretch(0, 1)
+        grid.setRowStretch(5, 1)
+        grid.addWidget(self._text, 1, 0)
+        grid.addWidget(self._line, 2, 0)
+        centre = Qt.AlignmentFlag.AlignHCenter
+        grid.addWidget(self._button, 3, 0, centre)
+        grid.addWidget(self._stop, 4, 0, centre)
+
+    def show_status(self, status: JobStatus | None, *, ready: bool) -> None:
+        """Show where the index job stands."""
+        working = status is not None and status.alive
+        self._line.setVisible(working)
+        self._stop.setVisible(working)
+        self._button.setVisible(not working and not ready)
+        if ready:
+            self._text.set_text("The index is ready. It was built without held-out figures.")
+        elif status is not None and working:
+            progress = status.progress
+            total = progress.total if progress else 0.0
+            self._line.set_share(progress.done / total if progress and total else 0.0)
+            phase = progress.phase if progress and progress.phase else "starting"
+            self._text.set_text(f"Building the index: {phase}.")
+        elif status is not None and status.ended is not None and status.ended.what:
+            ended = status.ended
+            self._text.set_text(" ".join(part for part in (ended.what, ended.safe, ended.do)))
+            self._button.set_text("Build again")
+        elif status is not None and status.state in ("killed", "stopped", "paused"):
+            self._text.set_text("The build was ended before it was done. Nothing is left of it.")
+            self._button.set_text("Build again")
+        else:
+            self._text.set_text(
+                "Not built yet. The index finds what followed the longest earlier match of every"
+                " token, and where it stands."
+            )
+            self._button.set_text("Build the index")
+
+
+class SampleCard(Card):
+    """Documents of the training part to leaf through, with their tokens marked."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(padding=14, parent=parent)
+        self._facts: DatasetFacts | None = None
+        self._number = 0
+        self._which = Label("", "secondary", "muted")
+        back = IconButton("chevron-left", "Previous document", edge=22)
+        back.clicked.connect(self._on_back_clicked)
+        forth = IconButton("chevron-right", "Next document", edge=22)
+        forth.clicked.connect(self._on_forth_clicked)
+        head = QHBoxLayout()
+        head.setSpacing(4)
+        head.addWidget(card_title("Sample document"))
+        head.addStretch(1)
+        head.addWidget(self._which)
+        head.addWidget(back)
+        head.addWidget(forth)
+        self._text = TokenText(
+            colouring=Colouring.BOUNDARIES, role="secondary", line_height=21, margin=0
+        )
+        self._text.setMinimumHeight(84)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self._text.setAccessibleName("Sample document")
+        self._size = Label("", "secondary", "muted")
+        self._boundaries = CheckBox("token boundaries", checked=True)
+        self._boundaries.toggled.connect(self._text.set_boundaries)
+        foot = QHBoxLayout()
+        foot.addWidget(self._size, 1)
+        foot.addWidget(self._boundaries)
+        self.body.addLayout(head)
+        self.body.addWidget(self._text, 1)
+        self.body.addWidget(Hairline())
+        self.body.addLayout(foot)
+
+    def show_facts(self, facts: DatasetFacts) -> None:
+        """Show the samples of a dataset, from the one that was open."""
+        before = self._facts
+        self._facts = facts
+        if before is None or before.dataset.id != facts.dataset.id:
+            self._number = 0
+            self._text.set_monospace(facts.is_code)
+        elif before.statistics == facts.statistics:
+            return
+        self._show()
+
+    def _show(self) -> None:
+        samples = self._facts.statistics.samples if self._facts and self._facts.statistics else ()
+        if not samples:
+            self._text.clear()
+            self._which.set_text("")
+            self._size.set_text("No sample was kept.")
+            return
+        self._number %= len(samples)
+        sample = samples[self._number]
+        self._text.set_tokens(TextToken(piece) for piece in sample.pieces())
+        self._text.verticalScrollBar().setValue(0)
+        self._which.set_parts(Part("doc "), Part(whole(sample.document), "mono_small"))
+        self._which.set_tooltip(f"{sample.title}\n{sample.path}")
+        shown = len(sample.lengths)
+        first = f"first {whole(shown)} of " if shown < sample.tokens else ""
+        self._size.set_text(
+            f"{first}{plural(sample.tokens, 'token')}, {plural(sample.text_bytes, 'byte')}"
+        )
+
+    def _on_back_clicked(self) -> None:
+        self._number -= 1
+        self._show()
+
+    def _on_forth_clicked(self) -> None:
+        self._number += 1
+        self._show()
+
+
+class SplitCard(Card):
+    """How the tokens are dealt out to training and validation."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(padding=14, spacing=6, parent=parent)
+        self._how = Label("", "secondary", "muted")
+        head = QHBoxLayout()
+        head.addWidget(card_title("Split"))
+        head.addStretch(1)
+        head.addWidget(self._how)
+        self._bar = _SplitBar()
+        self._train = Label("", "secondary")
+        self._validation = Label("", "secondary", align=Qt.AlignmentFlag.AlignRight)
+        row = QHBoxLayout()
+        row.addWidget(self._train, 1)
+        row.addWidget(self._validation, 1)
+        self.body.addLayout(head)
+        self.body.addWidget(self._bar)
+        self.body.addLayout(row)
+        self.body.addWidget(Label("The index holds the training part only.", "label", "muted"))
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def show_facts(self, facts: DatasetFacts) -> None:
+        """Show a dataset's split."""
+        manifest = facts.manifest
+        if manifest is None or not manifest.tokens:
+            return
+        how = "by whole document" if not manifest.source.cut_document else "the end of one document"
+        self._how.set_parts(Part(f"{how}, seed "), Part(str(manifest.seed), "mono", "text"))
+        share = manifest.train.tokens / manifest.tokens
+        self._bar.set_share(share)
+        self._train.set_parts(*_side("Train", manifest.train.tokens, share))
+        self._validation.set_parts(*_side("Validation", manifest.validation.tokens, 1 - share))
+
+
+def _side(name: str, tokens: int, share: float) -> tuple[Part, ...]:
+    digits = 0 if 0.02 < share < 0.98 else 1
+    return (
+        Part(f"{name} "),
+        Part(count(tokens), "mono", weight=QFont.Weight.Medium),
+        Part(f" {percent(share, digits)}", "mono", "muted"),
+    )
+
+
+class _SplitBar(QWidget):
+    """Two bars side by side, in the colours of training and validation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._share = 1.0
+        self.setFixedHeight(8)
+        repaint_on_theme(self)
+
+    def set_share(self, share: float) -> None:
+        """Show another share of training tokens."""
+        self._share = share
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Any width."""
+        return QSize(200, 8)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw both."""
+        palette = theme().palette
+        painter = painter_for(self)
+        painter.setPen(Qt.PenStyle.NoPen)
+        left = min(max(round(self._share * self.width()), 6), self.width() - 6)
+        painter.setBrush(QColor(palette.s2))
+        painter.drawRoundedRect(QRectF(0, 0, left - 2, 8), 2, 2)
+        painter.setBrush(QColor(palette.s5))
+        painter.drawRoundedRect(QRectF(left + 2, 0, self.width() - left - 2, 8), 2, 2)
+        painter.end()

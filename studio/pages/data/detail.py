@@ -1,0 +1,348 @@
+"""The lower half of the data page: everything about one dataset, in whatever state it is."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.pages.data.cards import LengthCard, MatchCard, SampleCard, SplitCard
+from studio.pages.data.facts import DatasetFacts, SkippedGroup
+from studio.widgets.card import Card, Hairline
+from studio.widgets.controls import LinkButton, SecondaryButton
+from studio.widgets.empty import EmptyState, ErrorCard
+from studio.widgets.figures import MISSING, count, duration, percent, plural, size, whole
+from studio.widgets.icon import IconLabel
+from studio.widgets.label import Label
+from studio.widgets.progress import ProgressLine
+from trainer_core.errors import KnownError
+from trainer_core.status import JobStatus
+
+_PATHS_SHOWN = 6
+
+
+class DatasetDetail(QWidget):
+    """A dataset's title, figures and cards; or its progress; or what went wrong.
+
+    Signals:
+        new_run_requested: A run with this data is wanted.
+        build_requested: Its index is to be built.
+        stop_index_requested: The build is to end.
+        stop_reading_requested: Reading the text is to end.
+        read_again_requested: Reading the text is to start again.
+        change_requested: The source or a setting is to be changed, then read again.
+    """
+
+    new_run_requested = Signal()
+    build_requested = Signal()
+    stop_index_requested = Signal()
+    stop_reading_requested = Signal()
+    read_again_requested = Signal()
+    change_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 4, 24, 20)
+        column.setSpacing(12)
+        self._skipped = SkippedNotice()
+        column.addLayout(self._head())
+        column.addWidget(self._skipped.list)
+        self._reading = ReadingCard()
+        self._reading.stop_requested.connect(self.stop_reading_requested)
+        self._error_place = QVBoxLayout()
+        self._error: ErrorCard | EmptyState | None = None
+        self._error_key = ""
+        self._whole = self._cards()
+        column.addWidget(self._reading)
+        column.addLayout(self._error_place)
+        column.addWidget(self._whole, 1)
+        column.addStretch(0)
+        self._bottom = column
+
+    def _head(self) -> QHBoxLayout:
+        self._title = Label("", "title")
+        self._lock = IconLabel("lock", "ok", 14)
+        self._split = Label("", "secondary", "ok")
+        self._run = SecondaryButton("New run with this data", "plus")
+        self._run.clicked.connect(self.new_run_requested)
+        head = QHBoxLayout()
+        head.setSpacing(12)
+        head.addWidget(self._title)
+        split = QHBoxLayout()
+        split.setSpacing(6)
+        split.addWidget(self._lock)
+        split.addWidget(self._split)
+        head.addLayout(split)
+        head.addWidget(self._skipped)
+        head.addStretch(1)
+        head.addWidget(self._run)
+        return head
+
+    def _cards(self) -> QWidget:
+        self.figures = FigureStrip()
+        self._lengths = LengthCard()
+        self._matches = MatchCard()
+        self._matches.build_requested.connect(self.build_requested)
+        self._matches.stop_requested.connect(self.stop_index_requested)
+        self._sample = SampleCard()
+        self._split_card = SplitCard()
+        right = QVBoxLayout()
+        right.setSpacing(12)
+        right.addWidget(self._sample, 1)
+        right.addWidget(self._split_card)
+        cards = QHBoxLayout()
+        cards.setSpacing(12)
+        cards.addWidget(self._lengths, 384)
+        cards.addWidget(self._matches, 384)
+        cards.addLayout(right, 360)
+        view = QWidget()
+        column = QVBoxLayout(view)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(14)
+        column.addWidget(self.figures)
+        column.addLayout(cards, 1)
+        return view
+
+    def show_facts(self, facts: DatasetFacts, context: int, seconds_left: float | None) -> None:
+        """Show a dataset.
+
+        Args:
+            facts: What its folders tell.
+            context: Context length to compare documents with, in tokens.
+            seconds_left: Of the job that reads the text.
+        """
+        manifest = facts.manifest
+        ready = manifest is not None and facts.problem is None
+        working = facts.prepare.alive or facts.prepare.state == "unborn"
+        self._title.set_text(facts.dataset.name)
+        self._lock.setVisible(ready)
+        self._split.setVisible(ready)
+        self._run.setVisible(ready)
+        if not ready:
+            self._skipped.show_groups(())
+        self._whole.setVisible(ready)
+        self._reading.setVisible(not ready and working and facts.problem is None)
+        self._show_error(None if ready or working else facts)
+        if not ready and working:
+            self._reading.show_status(facts.prepare, seconds_left)
+        if manifest is not None and ready:
+            self._split.set_text(f"Train and validation split fixed by seed {manifest.seed}, saved")
+            self.figures.show_facts(facts)
+            self._skipped.show_groups(manifest.source.skipped)
+            self._lengths.show_facts(facts, context)
+            self._matches.show_facts(facts)
+            self._sample.show_facts(facts)
+            self._split_card.show_facts(facts)
+
+    def _show_error(self, facts: DatasetFacts | None) -> None:
+        error = None if facts is None else why_there_is_no_text(facts)
+        key = str(error) if error else ""
+        if key == self._error_key:
+            return
+        self._error_key = key
+        if self._error is not None:
+            self._error.hide()
+            self._error.deleteLater()
+            self._error = None
+        if error is None or facts is None:
+            return
+        ended = facts.prepare.ended
+        button = "Read again"
+        signal = self.read_again_requested
+        if error.field or (ended is not None and ended.field):
+            button, signal = "Change the settings", self.change_requested
+        if facts.prepare.state in ("stopped", "paused"):  # the user's own wish is no error
+            self._error = EmptyState(error.what, button, "play")
+        else:
+            self._error = ErrorCard(error, ended.details if ended else "", button=button)
+        self._error.clicked.connect(signal)
+        self._error_place.addWidget(self._error)
+
+
+def why_there_is_no_text(facts: DatasetFacts) -> KnownError:
+    """What to tell of a dataset whose text is not there and is not being read."""
+    if facts.problem is not None:
+        return facts.problem
+    ended = facts.prepare.ended
+    if ended is not None and ended.what:
+        return KnownError(ended.what, safe=ended.safe, do=ended.do, field=ended.field)
+    if facts.prepare.state in ("stopped", "paused"):
+        return KnownError("Reading was stopped before it was done; nothing of it is left.")
+    if facts.prepare.state == "killed":
+        return KnownError(
+            "Reading was killed: its process ended without a word.",
+            safe="Your files were not touched.",
+            do="Read it again; if memory was full, close other programs first.",
+        )
+    return KnownError(
+        f"The corpus in {facts.dataset.corpus_folder} is missing or damaged.",
+        safe="Your files were not touched.",
+        do="Put the folder back, or read the text again.",
+    )
+
+
+class ReadingCard(Card):
+    """Progress of a dataset that is being read.
+
+    Signals:
+        stop_requested: Reading is to end.
+    """
+
+    stop_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(spacing=10, parent=parent)
+        self._phase = Label("", "body")
+        self._left = Label("", "secondary", "muted")
+        self._line = ProgressLine(colour="info")
+        stop = SecondaryButton("Stop", "square", size="small")
+        stop.clicked.connect(self.stop_requested)
+        row = QHBoxLayout()
+        row.addWidget(self._phase)
+        row.addStretch(1)
+        row.addWidget(self._left)
+        foot = QHBoxLayout()
+        foot.addWidget(Label("You may close the window; reading goes on.", "secondary", "muted"), 1)
+        foot.addWidget(stop)
+        self.body.addLayout(row)
+        self.body.addWidget(self._line)
+        self.body.addLayout(foot)
+
+    def show_status(self, status: JobStatus, seconds_left: float | None) -> None:
+        """Show where the job stands."""
+        progress = status.progress
+        if progress is None or not progress.phase:
+            self._phase.set_text("Starting")
+            self._left.set_text("")
+            self._line.set_share(0.0)
+            return
+        share = progress.done / progress.total if progress.total else 0.0
+        amount = ""
+        if progress.total and progress.unit == "bytes":
+            amount = f", {size(progress.done)} of {size(progress.total)}"
+        elif progress.total and progress.unit:
+            amount = f", {whole(progress.done)} of {whole(progress.total)} {progress.unit}"
+        self._phase.set_text(f"{progress.phase[:1].upper()}{progress.phase[1:]}{amount}")
+        left = f"{duration(seconds_left)} left" if seconds_left is not None else ""
+        self._left.set_text(left)
+        self._line.set_share(share)
+
+
+class FigureStrip(QWidget):
+    """Six figures in a row, parted by hairlines."""
+
+    _LABELS = ("Documents", "Tokens", "Text", "Index", "Exact duplicates", "Repeated text")
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self._values: dict[str, tuple[Label, Label]] = {}
+        for number, name in enumerate(self._LABELS):
+            if number:
+                row.addWidget(Hairline(vertical=True))
+                row.addSpacing(15)
+            cell = QVBoxLayout()
+            cell.setSpacing(0)
+            value = Label(MISSING, "tile", elide=False)
+            context = Label("", "label", "muted")
+            cell.addWidget(Label(name, "label", "muted"))
+            cell.addWidget(value)
+            cell.addWidget(context)
+            row.addLayout(cell, 1)
+            self._values[name] = (value, context)
+
+    def set_figure(self, name: str, value: str, context: str, tooltip: str = "") -> None:
+        """Show a figure and what it means."""
+        figure, below = self._values[name]
+        figure.set_text(value)
+        figure.set_tooltip(tooltip)
+        below.set_text(context)
+
+    def show_facts(self, facts: DatasetFacts) -> None:
+        """Show a dataset's figures."""
+        manifest = facts.manifest
+        if manifest is None:
+            return
+        n_bytes, tokens, documents = manifest.bytes, manifest.tokens, manifest.documents
+        mean = (tokens - documents) / max(documents, 1)
+        self.set_figure("Documents", whole(documents), f"mean {whole(mean)} tokens")
+        per_token = n_bytes / max(tokens - documents, 1)
+        self.set_figure(
+            "Tokens", count(tokens), f"{per_token:.2f} bytes per token", f"{tokens:,} tokens"
+        )
+        files = plural(manifest.source.documents_read, "file")
+        self.set_figure("Text", size(n_bytes), f"UTF-8, {files}", f"{n_bytes:,} bytes")
+        self._show_index(facts, manifest.train.tokens)
+        removed = sum(g.count for g in manifest.source.skipped if g.reason == "duplicate")
+        share = removed / max(documents + removed, 1)
+        self.set_figure(
+            "Exact duplicates",
+            percent(share, 2 if 0 < share < 0.01 else 1),
+            f"{plural(removed, 'document')} removed" if removed else "none found",
+        )
+        repeated = facts.repeated_share
+        reason = "of tokens in repeats of 32+" if repeated is not None else "known with the index"
+        self.set_figure("Repeated text", percent(repeated), reason)
+
+    def _show_index(self, facts: DatasetFacts, train_tokens: int) -> None:
+        stored = facts.index_bytes if facts.index_ready else None
+        if stored:
+            per_token = f"{stored / max(train_tokens, 1):.1f}".rstrip("0").rstrip(".")
+            self.set_figure("Index", size(stored), f"{per_token} bytes per token")
+        else:
+            building = facts.index is not None and facts.index.alive
+            self.set_figure("Index", MISSING, "being built" if building else "not built")
+
+
+class SkippedNotice(QWidget):
+    """How many files were left out; which and why stands in `list`, folded away at first."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._groups: tuple[SkippedGroup, ...] = ()
+        self._icon = IconLabel("triangle-alert", "warn", 14)
+        self._sentence = Label("", "secondary", "warn")
+        self._more = LinkButton("Show")
+        self._more.clicked.connect(self._on_more_clicked)
+        self.list = Label("", "secondary", "muted", wrap=True)
+        self.list.hide()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self._icon)
+        row.addWidget(self._sentence)
+        row.addWidget(self._more)
+        self.hide()
+
+    def show_groups(self, groups: tuple[SkippedGroup, ...]) -> None:
+        """Show what was left out; hides itself when that is nothing."""
+        if groups == self._groups:
+            return
+        self._groups = groups
+        total = sum(group.count for group in groups)
+        serious = sum(group.count for group in groups if group.level != "info")
+        self.setVisible(total > 0)
+        self.list.hide()
+        self._more.set_text("Show")
+        self._icon.setVisible(bool(serious))
+        self._sentence.set_tone("warn" if serious else "muted")
+        words = f"{plural(total, 'file')} left out"
+        if serious:
+            words = f"{plural(serious, 'file')} could not be used"
+        self._sentence.set_text(words)
+        self.list.set_text("\u2028".join(line for group in groups for line in _lines(group)))
+
+    def _on_more_clicked(self) -> None:
+        shown = self.list.isHidden()
+        self.list.setVisible(shown)
+        self._more.set_text("Hide" if shown else "Show")
+
+
+def _lines(group: SkippedGroup) -> list[str]:
+    """One reason, with the first paths."""
+    lines = [f"{group.count:,} {group.meaning or group.reason.replace('_', ' ')}"]
+    lines += [f"    {path}" for path in group.examples[:_PATHS_SHOWN]]
+    more = group.count - min(len(group.examples), _PATHS_SHOWN)
+    return [*lines, f"    and {more:,} more"] if more > 0 else lines

@@ -1,0 +1,98 @@
+"""The jobs of the datasets as the watcher sees them: states, times left, problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from studio.pages.data.jobs import Shelf
+from studio.pages.data.rows import IDLE, PhaseClock, RowFacts
+from studio.runs.model import JobModel
+from studio.storage.rows import DatasetRow
+from studio.tasks import JobWatcher
+from trainer_core.errors import KnownError
+from trainer_core.status import JobStatus
+
+NO_DATASET = -1
+
+
+class DatasetJobs:
+    """Answers for the folders of datasets.
+
+    Args:
+        watcher: Follows the folders.
+        holder: In whose name they are followed.
+    """
+
+    def __init__(self, watcher: JobWatcher, holder: object) -> None:
+        self._watcher = watcher
+        self._holder = holder
+        self._clocks: dict[str, PhaseClock] = {}
+        self._by_folder: dict[str, int] = {}
+
+    def follow(self, datasets: Iterable[DatasetRow]) -> None:
+        """Follow both folders of each dataset from now on."""
+        for row in datasets:
+            for folder in (row.folder, row.index_folder):
+                if folder is not None:
+                    self._by_folder[str(folder)] = row.id
+                    self._watcher.watch(folder, self._holder)
+
+    def dataset_of(self, folder: str) -> int:
+        """Id of the dataset that a folder belongs to, or `NO_DATASET`."""
+        return self._by_folder.get(folder, NO_DATASET)
+
+    def any_alive(self) -> bool:
+        """Whether any of the jobs is at work."""
+        return any(self.status(Path(folder)).alive for folder in self._by_folder)
+
+    def model(self, folder: Path | None) -> JobModel | None:
+        """The model of a folder."""
+        return None if folder is None else self._watcher.model(folder)
+
+    def status(self, folder: Path | None) -> JobStatus:
+        """The state of a folder's job; that of a job never begun where there is none."""
+        model = self.model(folder)
+        return IDLE if model is None else model.status
+
+    def seconds_left(self, folder: Path) -> float | None:
+        """How long a job's phase will still take; None while that cannot be told."""
+        clock = self._clocks.setdefault(str(folder), PhaseClock())
+        status = self.status(folder)
+        return clock.seconds_left(status) if status.alive else None
+
+    def row_facts(self, row: DatasetRow, shelf: Shelf) -> RowFacts:
+        """What the table says of a dataset."""
+        prepare, index = self.status(row.folder), self.status(row.index_folder)
+        working = row.index_folder if prepare.state == "finished" else row.folder
+        return RowFacts(
+            row,
+            prepare,
+            index,
+            used_by=(shelf.used_by or {}).get(row.id, 0),
+            seconds_left=None if working is None else self.seconds_left(working),
+            build_seconds=self._build_seconds(row, shelf),
+            known=self._is_known(row.folder) and self._is_known(row.index_folder),
+        )
+
+    def _is_known(self, folder: Path | None) -> bool:
+        """Whether a folder has been read once, where there is one."""
+        model = self.model(folder)
+        return folder is None or (model is not None and model.caught_up)
+
+    def _build_seconds(self, row: DatasetRow, shelf: Shelf) -> float | None:
+        """How long a build would take, by the other ones on this computer."""
+        results = (self.status(other.index_folder).result for other in shelf.datasets)
+        rates = sorted(
+            rate for r in results if isinstance(rate := r.get("ns_per_token"), int | float)
+        )
+        return row.tokens * rates[len(rates) // 2] / 1e9 if rates and row.tokens else None
+
+    def problem(self, row: DatasetRow) -> KnownError | None:
+        """Why a dataset's folder cannot be read, unless its job says so itself."""
+        model = self.model(row.folder)
+        if model is None or model.error is None or model.status.ended is not None:
+            return None
+        if model.state == "killed":
+            return None
+        return KnownError(model.error.what, safe=model.error.safe, do=model.error.do)

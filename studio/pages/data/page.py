@@ -1,0 +1,399 @@
+"""The data page: every dataset above, one of them in detail below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from studio.context import Context
+from studio.pages.data import jobs as data_jobs
+from studio.pages.data.add import AddDataPanel
+from studio.pages.data.detail import DatasetDetail
+from studio.pages.data.facts import CorpusFiles, make_facts, read_corpus
+from studio.pages.data.follow import DatasetJobs
+from studio.pages.data.jobs import Shelf, read_shelf
+from studio.pages.data.request import AddForm, AddRequest, form_of
+from studio.pages.data.rows import COLUMNS, table_row
+from studio.pages.page import Page, PageHeader
+from studio.pages.settings.facts import GPT2_SETTING
+from studio.pages.wizard.target import WizardTarget
+from studio.storage.rows import DatasetRow
+from studio.theme import icon
+from studio.widgets.controls import PrimaryButton, SearchBox
+from studio.widgets.empty import EmptyState, LoadingBlocks
+from studio.widgets.figures import size
+from studio.widgets.label import Label
+from studio.widgets.scroll import ClearScroll
+from studio.widgets.table import DataTable
+from studio.widgets.table_paint import HEADER_PX, ROW_PX
+from trainer_core.errors import KnownError
+from trainer_core.spec import PrepareSpec
+
+_SPLITTER = "data/splitter"
+_REFRESH_MS = 1000
+
+
+class DataPage(Page):
+    """Datasets: add, watch, build the index, look inside, start a run."""
+
+    nav_key = "data"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._shelf = Shelf()
+        self._files: dict[int, CorpusFiles] = {}
+        self._jobs = DatasetJobs(context.watcher, self)
+        self._selected: int | None = None
+        self._loaded = False
+        self._lay_out()
+        self._ticker = QTimer(self, interval=_REFRESH_MS)
+        self._ticker.timeout.connect(self._on_tick)
+        context.watcher.job_updated.connect(self._on_job_updated)
+
+    # --- page --------------------------------------------------------------------------------
+
+    def open(self, target: object | None) -> None:
+        """Show a dataset by its id, or the panel for a new one (`"add"`)."""
+        if isinstance(target, int):
+            self._selected = target
+            self._table.select(target)
+        elif target == "add":
+            self._open_add_panel(self._fresh_form())
+
+    def _fresh_form(self) -> AddForm:
+        """An empty form that knows where GPT-2's vocabulary lies, if Settings do."""
+        return AddForm(vocabulary_folder=str(self._context.settings.value(GPT2_SETTING, "")))
+
+    def target(self) -> object | None:
+        """The dataset in the detail."""
+        return self._selected
+
+    def shown(self) -> None:
+        """Read the library again."""
+        self.reload()
+        self._ticker.start()
+
+    def hidden(self) -> None:
+        """Jobs are still followed; times left are not."""
+        self._ticker.stop()
+
+    def reload(self) -> None:
+        """Ask the library what there is."""
+        library = self._context.library
+        self._context.tasks.run_op(lambda: read_shelf(library), self._on_shelf_read, owner=self)
+
+    # --- parts -------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self._summary = Label("", "secondary", "muted")
+        self._search = SearchBox("Search data")
+        self._search.setFixedWidth(200)
+        self._search.textChanged.connect(lambda _text: self._show_rows())
+        add = PrimaryButton("Add data", "plus")
+        add.clicked.connect(lambda: self._open_add_panel(self._fresh_form()))
+        header = PageHeader("Data")
+        header.add_left(self._summary)
+        header.add_right(self._search)
+        header.add_right(add)
+        self._panel = AddDataPanel()
+        self._panel.submitted.connect(self._on_add_submitted)
+        self._panel.cancelled.connect(self._on_add_cancelled)
+        self._empty = EmptyState(
+            "No data yet. Read this computer's Python library, or texts of your own.",
+            "Add data",
+            "plus",
+        )
+        self._empty.clicked.connect(lambda: self._open_add_panel(self._fresh_form()))
+        loading = QWidget()
+        waiting = QVBoxLayout(loading)
+        waiting.setContentsMargins(24, 16, 24, 0)
+        waiting.addWidget(LoadingBlocks(rows=6))
+        waiting.addStretch(1)
+        self._stack = QStackedWidget()
+        for view in (loading, self._empty, self._full_view(), self._add_view()):
+            self._stack.addWidget(view)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(header)
+        column.addWidget(self._stack, 1)
+
+    def _full_view(self) -> QWidget:
+        self._table = DataTable(COLUMNS, single_click=False, name="Datasets")
+        self._table.row_selected.connect(self._on_row_selected)
+        self._table.row_activated.connect(self._on_row_activated)
+        self._table.link_clicked.connect(self._on_link_clicked)
+        self._table.menu_requested.connect(self._on_menu_requested)
+        holder = QWidget()
+        margins = QVBoxLayout(holder)
+        margins.setContentsMargins(24, 16, 24, 6)
+        margins.addWidget(self._table, 100)
+        margins.addStretch(1)
+        self._detail = DatasetDetail()
+        self._detail.new_run_requested.connect(self._on_new_run_requested)
+        self._detail.build_requested.connect(lambda: self._build(self._selected))
+        self._detail.stop_index_requested.connect(self._on_stop_index_requested)
+        self._detail.stop_reading_requested.connect(self._on_stop_reading_requested)
+        self._detail.read_again_requested.connect(lambda: self._read_again(self._selected))
+        self._detail.change_requested.connect(self._on_change_requested)
+        scroll = ClearScroll(self._detail)
+        self._splitter = QSplitter(Qt.Orientation.Vertical)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.setHandleWidth(8)
+        self._splitter.addWidget(holder)
+        self._splitter.addWidget(scroll)
+        self._splitter.setStretchFactor(1, 1)
+        holder.setMinimumHeight(110)
+        kept = self._context.settings.value(_SPLITTER)
+        self._was_split = kept is not None and self._splitter.restoreState(kept)
+        self._splitter.splitterMoved.connect(self._on_splitter_moved)
+        return self._splitter
+
+    def _add_view(self) -> QWidget:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(24, 16, 24, 24)
+        column.addWidget(self._panel)
+        column.addStretch(1)
+        return ClearScroll(inner)
+
+    # --- what is there -----------------------------------------------------------------------
+
+    def _on_shelf_read(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._loaded = True
+        self._jobs.follow(shelf.datasets)
+        if self._selected not in self._rows() and shelf.datasets:
+            self._selected = shelf.datasets[0].id
+        wanted = self._selected  # the table tells of its own selection while it is filled
+        self._show_rows()
+        self._selected = wanted
+        self._table.select(wanted)
+        self._show_summary()
+        if self._stack.currentIndex() != 3:
+            self._stack.setCurrentIndex(2 if shelf.datasets else 1)
+        self._show_detail()
+
+    def _rows(self) -> dict[int, DatasetRow]:
+        return {row.id: row for row in self._shelf.datasets}
+
+    def _show_summary(self) -> None:
+        text = sum(row.size_bytes or 0 for row in self._shelf.datasets)
+        indexes = sum(row.index_bytes or 0 for row in self._shelf.datasets)
+        parts = [f"{size(text)} of text", f"{size(indexes)} of indexes"] if text else []
+        if self._shelf.free_bytes is not None:
+            parts.append(f"{size(self._shelf.free_bytes)} free")
+        self._summary.set_text(", ".join(parts))
+
+    def _show_rows(self) -> None:
+        words = self._search.text().casefold().split()
+        shown = [
+            table_row(self._jobs.row_facts(row, self._shelf))
+            for row in self._shelf.datasets
+            if all(word in f"{row.name} {row.what} {row.tokenizer}".casefold() for word in words)
+        ]
+        self._table.set_rows(shown)
+        height = HEADER_PX + max(len(shown), 1) * ROW_PX + 2
+        if height != self._table.maximumHeight():
+            self._table.setMaximumHeight(height)
+            self._table.setMinimumHeight(min(height, 110))
+            if not self._was_split:
+                self._splitter.setSizes([min(height, 260) + 30, self.height()])
+
+    def _on_job_updated(self, folder: str) -> None:
+        row = self._rows().get(self._jobs.dataset_of(folder))
+        if row is None:
+            return
+        self._table.update_row(table_row(self._jobs.row_facts(row, self._shelf)))
+        prepare, index = self._jobs.status(row.folder), self._jobs.status(row.index_folder)
+        if prepare.state == "finished" or index.state == "finished":
+            library = self._context.library
+            self._context.tasks.run_op(
+                lambda: data_jobs.remember_result(library, row, prepare, index),
+                lambda is_news: self.reload() if is_news else None,
+                owner=self,
+            )
+        if prepare.state != "finished":
+            self._files.pop(row.id, None)
+        if row.id == self._selected:
+            self._show_detail()
+
+    def _on_tick(self) -> None:
+        """Times left go on while a job is at work."""
+        if self._jobs.any_alive():
+            self._show_rows()
+            self._show_detail()
+
+    # --- the detail --------------------------------------------------------------------------
+
+    def _show_detail(self) -> None:
+        row = self._rows().get(self._selected) if self._selected is not None else None
+        known = row is not None and self._jobs.row_facts(row, self._shelf).known
+        self._detail.setVisible(known)
+        if row is None or not known:
+            return
+        prepare = self._jobs.status(row.folder)
+        files = self._files.get(row.id)
+        if files is None:
+            model = self._jobs.model(row.folder)
+            if prepare.state == "finished" or (model is not None and model.error is not None):
+                self._read_files(row)
+                return
+            files = CorpusFiles()
+        index = self._jobs.status(row.index_folder) if row.index_folder is not None else None
+        left = self._jobs.seconds_left(row.folder)
+        facts = make_facts(row, files, prepare, index, self._jobs.problem(row))
+        self._detail.show_facts(facts, self._shelf.context_for(row.id), left)
+
+    def _read_files(self, row: DatasetRow) -> None:
+        def take(files: CorpusFiles) -> None:
+            self._files[row.id] = files
+            if row.id == self._selected:
+                self._show_detail()
+
+        self._context.tasks.run_op(lambda: read_corpus(row), take, owner=self, lane="work")
+
+    def _on_row_selected(self, key: object) -> None:
+        if isinstance(key, int) and key != self._selected:
+            self._selected = key
+            self._show_detail()
+
+    def _on_row_activated(self, key: object) -> None:
+        if isinstance(key, int):
+            self._selected = key
+            self._show_detail()
+
+    def _on_splitter_moved(self) -> None:
+        self._was_split = True
+        self._context.settings.setValue(_SPLITTER, self._splitter.saveState())
+
+    # --- actions -----------------------------------------------------------------------------
+
+    def _run(self, op: Callable[[], DatasetRow], then: Callable[[DatasetRow], None]) -> None:
+        """Carry out something that changes a dataset, then read the library again."""
+
+        def done(row: DatasetRow) -> None:
+            then(row)
+            for folder in (row.folder, row.index_folder):
+                if folder is not None:
+                    self._context.watcher.look_now(folder)
+            self.reload()
+
+        self._context.tasks.run_op(op, done, self._context.toast, owner=self)
+
+    def _build(self, dataset_id: int | None) -> None:
+        library, supervisor = self._context.library, self._context.supervisor
+        if dataset_id is not None:
+            self._run(
+                lambda: data_jobs.build_index(library, supervisor, dataset_id), lambda _row: None
+            )
+
+    def _read_again(self, dataset_id: int | None) -> None:
+        row = self._rows().get(dataset_id) if dataset_id is not None else None
+        if row is None:
+            return
+        supervisor = self._context.supervisor
+
+        def resume() -> DatasetRow:
+            supervisor.resume(row.folder)
+            return row
+
+        self._run(resume, lambda _row: None)
+
+    def _stop(self, folder: Path | None) -> None:
+        if folder is not None:
+            future = self._context.supervisor.stop(folder)
+            self._context.tasks.follow(future, failure=self._context.toast, owner=self)
+
+    def _on_stop_reading_requested(self) -> None:
+        row = self._rows().get(self._selected or -1)
+        self._stop(row.folder if row else None)
+
+    def _on_stop_index_requested(self) -> None:
+        row = self._rows().get(self._selected or -1)
+        self._stop(row.index_folder if row else None)
+
+    def _on_link_clicked(self, key: object, column: str) -> None:
+        row = self._rows().get(key) if isinstance(key, int) else None
+        if row is None or column != "index" or not self._jobs.row_facts(row, self._shelf).known:
+            return
+        self._table.select(row.id)
+        if self._jobs.status(row.folder).state == "finished":
+            self._build(row.id)
+        elif self._needs_change(row):
+            self._on_change_requested()
+        else:
+            self._read_again(row.id)
+
+    def _needs_change(self, row: DatasetRow) -> bool:
+        ended = self._jobs.status(row.folder).ended
+        return ended is not None and bool(ended.field)
+
+    def _on_menu_requested(self, key: object, at: QPoint) -> None:
+        row = self._rows().get(key) if isinstance(key, int) else None
+        if row is None:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if self._jobs.status(row.folder).state == "finished":
+            menu.addAction(icon("plus"), "New run with this data", self._on_new_run_requested)
+            if not self._jobs.status(row.index_folder).alive:
+                again = self._jobs.status(row.index_folder).state == "finished"
+                if not again:
+                    menu.addAction(icon("zap"), "Build the index", lambda: self._build(row.id))
+        where = QUrl.fromLocalFile(str(row.folder))
+        menu.addAction(icon("folder-open"), "Open folder", lambda: QDesktopServices.openUrl(where))
+        menu.popup(at)
+
+    def _on_new_run_requested(self) -> None:
+        if self._selected is not None:
+            self._context.navigate("wizard", WizardTarget(dataset_id=self._selected))
+
+    # --- adding ------------------------------------------------------------------------------
+
+    def _open_add_panel(self, form: AddForm, replaces: int | None = None) -> None:
+        self._panel.show_form(form, replaces)
+        self._stack.setCurrentIndex(3)
+
+    def _on_add_cancelled(self) -> None:
+        self._stack.setCurrentIndex(0 if not self._loaded else 2 if self._shelf.datasets else 1)
+
+    def _on_change_requested(self) -> None:
+        row = self._rows().get(self._selected or -1)
+        model = self._jobs.model(row.folder if row else None)
+        if row is None or model is None or not isinstance(model.spec, PrepareSpec):
+            return
+        self._open_add_panel(form_of(model.spec, row.what, row.private), row.id)
+        ended = model.status.ended
+        if ended is not None and ended.what:
+            self._panel.show_error(KnownError(ended.what, do=ended.do, field=ended.field))
+
+    def _on_add_submitted(self, request: AddRequest) -> None:
+        library, supervisor = self._context.library, self._context.supervisor
+        self._panel.set_busy(True)
+
+        def started(row: DatasetRow) -> None:
+            self._panel.set_busy(False)
+            self._selected = row.id
+            self._files.pop(row.id, None)
+            self._stack.setCurrentIndex(2)
+            self.reload()
+
+        def refused(error: Exception) -> None:
+            self._panel.set_busy(False)
+            if isinstance(error, KnownError):
+                self._panel.show_error(error)
+            else:
+                self._context.toast(error)
+
+        self._context.tasks.run_op(
+            lambda: data_jobs.start_reading(library, supervisor, request),
+            started,
+            refused,
+            owner=self,
+        )

@@ -1,0 +1,1 @@
+"""Home: projects, recent runs, the tour."""

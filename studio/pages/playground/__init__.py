@@ -1,0 +1,1 @@
+"""The playground: prompt, text by tokens, and where it came from."""

@@ -1,0 +1,1 @@
+"""The page of one run: head, tiles, charts, samples, events, notes."""

@@ -1,0 +1,252 @@
+"""What the head and the tiles of a run say. Knows nothing of Qt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from studio.charts.marks import average_speed
+from studio.pages.home.facts import BUSY, RESUMABLE
+from studio.runs.model import JobModel
+from studio.widgets import figures
+from studio.widgets.figures import MISSING
+from trainer_core.spec import TrainSpec
+
+DEFAULT_SMOOTHING = 200
+
+
+@dataclass(frozen=True)
+class HeadFacts:
+    """The line below the progress bar. Empty texts are not shown."""
+
+    share: float
+    step: str
+    total: str
+    percent: str
+    tokens: str
+    total_tokens: str
+    elapsed: str
+    remaining: str
+    finishes: str
+    finishes_word: str = "Finishes"
+
+
+@dataclass(frozen=True)
+class TileFacts:
+    """What a tile shows; `context` pairs a text with whether it is a figure."""
+
+    label: str
+    value: str
+    unit: str = ""
+    context: tuple[tuple[str, bool], ...] = ()
+    colour: str = ""
+    share: float | None = None
+    tooltip: str = ""
+
+
+def is_at_work(model: JobModel) -> bool:
+    """Whether a process trains right now."""
+    return model.state in BUSY
+
+
+def default_smoothing(total_steps: int) -> int:
+    """Steps that the training loss is averaged over at first: less for short runs."""
+    return max(1, min(DEFAULT_SMOOTHING, total_steps // 50))
+
+
+def smoothing_choices(total_steps: int) -> list[int]:
+    """What the smoothing slider can be set to, from no smoothing to a twentieth of the run."""
+    most = max(total_steps // 20, 10)
+    steps = [factor * 10**power for power in range(7) for factor in (1, 2, 5) if factor * 10**power]
+    return [step for step in steps if step <= most]
+
+
+def head_facts(model: JobModel, now_s: float) -> HeadFacts:
+    """The facts of a run's head.
+
+    Args:
+        model: The run.
+        now_s: The clock, seconds since the epoch.
+    """
+    working = is_at_work(model)
+    pace = model.pace if working or model.state in RESUMABLE else None
+    remaining = pace.remaining_s if pace is not None else None
+    finishes, word = "", "Finishes"
+    if working and pace is not None:
+        finishes = figures.weekday_clock(pace.finish_s(now_s))
+    elif model.state == "finished":
+        finishes, word = figures.weekday_clock(model.status.last_s or None), "Finished"
+    return HeadFacts(
+        share=model.share_done,
+        step=figures.whole(model.step),
+        total=figures.whole(model.total_steps) if model.total_steps else "",
+        percent=figures.percent(model.share_done) if model.total_steps else "",
+        tokens=figures.count(model.tokens_seen),
+        total_tokens=figures.count(model.total_tokens) if model.total_tokens else "",
+        elapsed=figures.duration(model.elapsed_s(now_s)),
+        remaining="" if model.state == "finished" else figures.duration(remaining),
+        finishes=finishes,
+        finishes_word=word,
+    )
+
+
+def tiles(model: JobModel, smoothing: int) -> list[TileFacts]:
+    """The six tiles of a run, from left to right.
+
+    Args:
+        model: The run.
+        smoothing: Steps that the training loss is averaged over.
+    """
+    match_backed = isinstance(model.spec, TrainSpec) and model.spec.model.match_input
+    return [
+        _train_loss(model, smoothing),
+        _validation_loss(model),
+        _speed(model),
+        _memory(model),
+        _hit_rate(model, smoothing) if match_backed else _best(model),
+        _learning_rate(model),
+    ]
+
+
+def lr_text(value: float) -> str:
+    """A learning rate, such as `2.76e-4`."""
+    if not math.isfinite(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    digits, _, power = f"{value:.2e}".partition("e")
+    return f"{digits}e{int(power)}"
+
+
+def trend(values: np.ndarray[tuple[int], np.dtype[np.floating]], window: int) -> str:
+    """Whether a noisy series falls, rises or is level, from its last two windows.
+
+    Args:
+        values: (n,), the newest last; those that are not finite are ignored.
+        window: Values in each window.
+    """
+    window = max(window, 10)
+    late, early = values[-window:], values[-2 * window : -window]
+    late, early = late[np.isfinite(late)], early[np.isfinite(early)]
+    if len(late) < 5 or len(early) < 5:
+        return ""
+    change = float(late.mean() - early.mean())
+    noise = math.sqrt(float(late.var()) / len(late) + float(early.var()) / len(early))
+    if abs(change) <= 3 * noise:
+        return "level"
+    return "falling" if change < 0 else "rising"
+
+
+def _mean_of_last(values: np.ndarray[tuple[int], np.dtype[np.floating]], window: int) -> float:
+    last = values[-max(window, 1) :]
+    last = last[np.isfinite(last)]
+    return float(last.mean()) if len(last) else math.nan
+
+
+def _none_yet(label: str, why: str, *, colour: str = "", tooltip: str = "") -> TileFacts:
+    return TileFacts(label, MISSING, context=((why, False),), colour=colour, tooltip=tooltip)
+
+
+def _train_loss(model: JobModel, smoothing: int) -> TileFacts:
+    tooltip = f"Mean of the last {smoothing:,} steps, in nats per token."
+    if not model.step:
+        return _none_yet("Train loss", "no step yet", colour="s1", tooltip=tooltip)
+    column = model.steps.column("loss")
+    way = trend(column, smoothing)
+    context = (("raw ", False), (figures.loss(float(column[-1])), True))
+    return TileFacts(
+        "Train loss",
+        figures.loss(_mean_of_last(column, smoothing)),
+        context=(*context, (f", {way}" if way else "", False)),
+        colour="s1",
+        tooltip=tooltip,
+    )
+
+
+def _validation_loss(model: JobModel) -> TileFacts:
+    tooltip = "On held-out text, in nats per token."
+    if not model.validations:
+        every = (
+            model.spec.evaluation.every_steps if isinstance(model.spec, TrainSpec) else model.step
+        )
+        why = f"first at step {every:,}"
+        return _none_yet("Validation loss", why, colour="s2", tooltip=tooltip)
+    last = model.validations[-1]
+    bits = figures.loss(last.bits_per_byte)
+    return TileFacts(
+        "Validation loss",
+        figures.loss(last.loss),
+        context=((bits, True), (" bits per byte", False)),
+        colour="s2",
+        tooltip=tooltip + f" Measured at step {last.step:,} on {last.tokens:,} tokens.",
+    )
+
+
+def _speed(model: JobModel) -> TileFacts:
+    tooltip = "While training, without validation and checkpoints."
+    column = model.steps.column("tokens_per_s")
+    now = _mean_of_last(column, 10)
+    if not math.isfinite(now):
+        return _none_yet("Tokens per second", "not measured yet", tooltip=tooltip)
+    context = (("average ", False), (figures.whole(average_speed(model)), True))
+    return TileFacts("Tokens per second", figures.whole(now), context=context, tooltip=tooltip)
+
+
+def _memory(model: JobModel) -> TileFacts:
+    used, total = model.system.last("gpu_used_gib"), model.system.last("gpu_total_gib")
+    if math.isfinite(used):
+        unit = f" / {total:.0f} GiB" if math.isfinite(total) else " GiB"
+        share = used / total if total > 0 else None
+        return TileFacts("VRAM", figures.gib(used), unit, share=share, tooltip="Of the GPU.")
+    used, total = model.system.last("process_gib"), model.system.last("ram_total_gib")
+    tooltip = "Memory of the training process. There is no GPU that Hearth can use."
+    if not math.isfinite(used):
+        return _none_yet("Memory", "not measured yet", tooltip=tooltip)
+    digits = 2 if used < 10 else 1
+    unit = f" / {total:.0f} GiB" if math.isfinite(total) else " GiB"
+    share = used / total if total > 0 else None
+    return TileFacts("Memory", figures.gib(used, digits), unit, share=share, tooltip=tooltip)
+
+
+def _hit_rate(model: JobModel, smoothing: int) -> TileFacts:
+    tooltip = "How often the token after the longest match is right; its mean length in tokens."
+    hits = _mean_of_last(model.steps.column("hit_rate"), smoothing)
+    if not math.isfinite(hits):
+        return _none_yet("Index hit rate", "no step yet", tooltip=tooltip)
+    length = _mean_of_last(model.steps.column("mean_match"), smoothing)
+    context = (("mean match ", False), (f"{length:.1f}", True))
+    return TileFacts(
+        "Index hit rate",
+        f"{hits * 100:.1f}",
+        f"{figures.NARROW}%",
+        context if math.isfinite(length) else (),
+        tooltip=tooltip,
+    )
+
+
+def _best(model: JobModel) -> TileFacts:
+    tooltip = "The lowest validation loss of this run."
+    best = model.best
+    if best is None:
+        return _none_yet("Best loss", "no validation yet", tooltip=tooltip)
+    context = (("at step ", False), (f"{best.step:,}", True))
+    return TileFacts("Best loss", figures.loss(best.loss), context=context, tooltip=tooltip)
+
+
+def _learning_rate(model: JobModel) -> TileFacts:
+    tooltip = "Warm-up, then half a cosine down to the floor."
+    if not isinstance(model.spec, TrainSpec) or not model.step:
+        return _none_yet("Learning rate", "no step yet", tooltip=tooltip)
+    optimizer = model.spec.optimizer
+    phase = "warm-up" if model.step <= optimizer.warmup_steps else "cosine"
+    context = ((f"{phase}, peak ", False), (short_lr(optimizer.lr), True))
+    value = lr_text(model.steps.last("lr"))
+    return TileFacts("Learning rate", value, context=context, tooltip=tooltip)
+
+
+def short_lr(value: float) -> str:
+    """A learning rate in two digits, such as `4.0e-4`."""
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{digits}e{int(power)}"

@@ -1,0 +1,332 @@
+"""The head of a run: where it belongs, its state, what can be done with it, how far it is."""
+
+from __future__ import annotations
+
+import time
+from typing import Final, Literal
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from studio.pages.home.facts import RESUMABLE
+from studio.pages.run.facts import HeadFacts, head_facts, is_at_work
+from studio.runs.model import JobModel
+from studio.theme import font, line_height, theme
+from studio.widgets import figures
+from studio.widgets.card import Panel
+from studio.widgets.controls import (
+    DangerButton,
+    LinkButton,
+    PrimaryButton,
+    SecondaryButton,
+)
+from studio.widgets.icon import IconLabel
+from studio.widgets.label import Label, Part
+from studio.widgets.paint import painter_for
+from studio.widgets.pill import Pill
+from studio.widgets.pressable import Pressable
+from studio.widgets.progress import ProgressLine
+
+Wish = Literal["pause", "stop"]
+
+_REATTACHED_S: Final = 600.0
+"""The note that the window was reattached goes after ten minutes."""
+_ROOM_FOR_NOTE_PX: Final = 900
+
+
+_QUESTIONS: Final[dict[Wish, str]] = {
+    "pause": "Save a checkpoint and free the memory? Resume goes on exactly.",
+    "stop": "Save a checkpoint and stop? You can resume later.",
+}
+
+
+class Crumb(Pressable):
+    """The name of what a thing belongs to, before its own; leads there."""
+
+    focus_radius = 4.0
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """The whole name."""
+        width = QFontMetrics(self._font()).horizontalAdvance(self.text()) + 2
+        return QSize(min(width, 260), line_height("title"))
+
+    def minimumSizeHint(self) -> QSize:
+        """A few letters."""
+        return QSize(min(self.sizeHint().width(), 64), line_height("title"))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The name, elided at its end."""
+        palette = theme().palette
+        painter = painter_for(self)
+        painter.setFont(self._font())
+        painter.setPen(QColor(palette.text if self._hovered else palette.muted))
+        metrics = painter.fontMetrics()
+        words = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, words)
+        painter.end()
+
+    def _font(self) -> QFont:
+        return font("title", QFont.Weight.Normal)
+
+
+class RunHeader(Panel):
+    """The head of the run page.
+
+    Args:
+        project: Name of the project.
+        name: Name of the run.
+
+    Signals:
+        pause_confirmed: Pause it.
+        stop_confirmed: Stop it.
+        checkpoint_wanted: Save a checkpoint and go on.
+        resume_wanted: Go on with it.
+        playground_wanted: Open it in the playground.
+        list_wanted: Show the list of runs.
+    """
+
+    pause_confirmed = Signal()
+    stop_confirmed = Signal()
+    checkpoint_wanted = Signal()
+    resume_wanted = Signal()
+    playground_wanted = Signal()
+    list_wanted = Signal()
+
+    def __init__(self, project: str, name: str, parent: QWidget | None = None) -> None:
+        super().__init__("bg0", bottom_line=True, parent=parent)
+        self.setFixedHeight(101)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 13, 24, 11)
+        column.setSpacing(0)
+        self._model: JobModel | None = None
+        self._busy = ""
+        self._wish: Wish | None = None
+        column.addLayout(self._make_top(project, name))
+        column.addSpacing(13)
+        self.progress = ProgressLine(thickness=6)
+        column.addWidget(self.progress)
+        column.addStretch(1)
+        column.addLayout(self._make_figures())
+        self._clock = QTimer(self)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(self._on_clock)
+
+    # --- what it shows -------------------------------------------------------------------------
+
+    def show_model(self, model: JobModel) -> None:
+        """Show what is known of the run now."""
+        self._model = model
+        working = is_at_work(model)
+        self.pill.set_state(model.state if model.caught_up or model.step else "starting")
+        if self._wish is not None and not working:
+            self._wish = None
+        self._arrange_buttons()
+        self._show_note()
+        self._show_figures(head_facts(model, time.time()))
+        colour = {"finished": "ok", "paused": "warn", "failed": "danger", "killed": "danger"}
+        self.progress.set_colour(colour.get(model.state, "fill"))
+        if working != self._clock.isActive():
+            if working:
+                self._clock.start()
+            else:
+                self._clock.stop()
+
+    def set_busy(self, what: str) -> None:
+        """Say what is on its way to the run; empty for nothing."""
+        self._busy = what
+        self._arrange_buttons()
+        self._show_note()
+
+    def rest(self) -> None:
+        """Out of sight: let the clock stand still."""
+        self._clock.stop()
+
+    def ask(self, wish: Wish) -> None:
+        """Ask whether the run shall be paused or stopped, in place of the buttons."""
+        if self._model is None or not is_at_work(self._model) or self._busy:
+            return
+        self._wish = wish
+        self._arrange_buttons()
+        self._show_note()
+        (self._yes_stop if wish == "stop" else self._yes_pause).setFocus(
+            Qt.FocusReason.ShortcutFocusReason
+        )
+
+    @property
+    def asking(self) -> Wish | None:
+        """What is being asked, or None."""
+        return self._wish
+
+    def withdraw(self) -> None:
+        """Ask no longer."""
+        self._wish = None
+        self._arrange_buttons()
+        self._show_note()
+        self.stop.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape withdraws a question."""
+        if event.key() == Qt.Key.Key_Escape and self._wish is not None:
+            self.withdraw()
+            return
+        super().keyPressEvent(event)
+
+    # --- making it -----------------------------------------------------------------------------
+
+    def _make_top(self, project: str, name: str) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self.crumb = Crumb(project)
+        self.crumb.setToolTip("Show the runs of this project")
+        self.crumb.clicked.connect(self.list_wanted)
+        row.addWidget(self.crumb)
+        title = Label("", "title")
+        title.set_parts(Part("/", tone="faint", weight=QFont.Weight.Normal), Part(f"  {name}"))
+        title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        title.setMinimumWidth(60)
+        self.title = title
+        self.pill = Pill("starting")
+        self._note_icon = IconLabel("refresh-cw", "ok", 14)
+        self._note = Label("", "secondary", "ok")
+        row.addWidget(title)
+        row.addWidget(self.pill)
+        row.addSpacing(4)
+        row.addWidget(self._note_icon)
+        row.addWidget(self._note)
+        row.addStretch(1)
+        self._make_buttons(row)
+        return row
+
+    def _make_buttons(self, row: QHBoxLayout) -> None:
+        self._question = Label("", "body", elide=False)
+        self._yes_pause = PrimaryButton("Pause", "pause")
+        self._yes_stop = DangerButton("Stop", "square")
+        self._no = SecondaryButton("Keep training")
+        self.playground = LinkButton("Try in playground")
+        self.pause = SecondaryButton("Pause", "pause")
+        self.checkpoint = SecondaryButton("Checkpoint now", "save")
+        self.stop = DangerButton("Stop", "square")
+        self.resume = PrimaryButton("Resume", "play")
+        self.pause.setToolTip("Save and free the memory (Space)")
+        self.checkpoint.setToolTip("Save a checkpoint and go on (Ctrl+S)")
+        self.stop.setToolTip("Asks, then saves and ends")
+        for widget in (
+            self._question,
+            self._yes_pause,
+            self._yes_stop,
+            self._no,
+            self.playground,
+            self.pause,
+            self.checkpoint,
+            self.stop,
+            self.resume,
+        ):
+            row.addWidget(widget)
+        self.pause.clicked.connect(self.pause_confirmed)
+        self.stop.clicked.connect(lambda: self.ask("stop"))
+        self.checkpoint.clicked.connect(self.checkpoint_wanted)
+        self.resume.clicked.connect(self.resume_wanted)
+        self.playground.clicked.connect(self.playground_wanted)
+        self._no.clicked.connect(self.withdraw)
+        self._yes_pause.clicked.connect(self._on_yes)
+        self._yes_stop.clicked.connect(self._on_yes)
+
+    def _make_figures(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(24)
+        self._left = Label("", "secondary", "muted", elide=False)
+        self._right = Label("", "secondary", "muted", elide=False)
+        row.addWidget(self._left)
+        row.addStretch(1)
+        row.addWidget(self._right)
+        return row
+
+    # --- keeping it true -----------------------------------------------------------------------
+
+    def _arrange_buttons(self) -> None:
+        model = self._model
+        working = model is not None and is_at_work(model)
+        asking = self._wish is not None
+        self._question.set_text(_QUESTIONS[self._wish] if self._wish is not None else "")
+        shown = {
+            self._question: asking,
+            self._yes_pause: self._wish == "pause",
+            self._yes_stop: self._wish == "stop",
+            self._no: asking,
+            self.pause: working and not asking,
+            self.checkpoint: working and not asking,
+            self.stop: working and not asking,
+            self.resume: model is not None and model.state in RESUMABLE and not model.alive,
+            self.playground: bool(model and model.checkpoints) and not asking,
+        }
+        for widget, visible in shown.items():
+            widget.setVisible(visible)
+        for button in (self.pause, self.checkpoint, self.stop, self.resume):
+            button.setEnabled(not self._busy)
+
+    def _show_note(self) -> None:
+        text = f"{self._busy} …" if self._busy else self._reattached()
+        self._note.set_text(text)
+        self._note.set_tone("muted" if self._busy else "ok")
+        if self._busy:
+            self._note_icon.set_icon("clock", "muted")
+        else:
+            self._note_icon.set_icon("refresh-cw", "ok")
+        room = self._wish is None and (bool(self._busy) or self.width() > _ROOM_FOR_NOTE_PX)
+        self._note.setVisible(bool(text) and room)
+        self._note_icon.setVisible(bool(text) and room)
+
+    def _reattached(self) -> str:
+        model = self._model
+        if model is None or model.reattached_s is None or not is_at_work(model):
+            return ""
+        if time.time() - model.reattached_s >= _REATTACHED_S:
+            return ""
+        return f"Reattached at {figures.clock(model.reattached_s)}, nothing missed"
+
+    def _show_figures(self, facts: HeadFacts) -> None:
+        self.progress.set_share(facts.share)
+        total = (f" / {facts.total}",) if facts.total else ()
+        tokens = f" / {facts.total_tokens}" if facts.total_tokens else ""
+        self._left.set_parts(
+            "Step ",
+            _figure(facts.step),
+            *(Part(text, "mono") for text in total),
+            _GAP,
+            _figure(facts.percent),
+            _GAP,
+            _figure(facts.tokens),
+            Part(tokens, "mono"),
+            " tokens",
+        )
+        parts: list[Part | str] = ["Elapsed ", _figure(facts.elapsed)]
+        if facts.remaining:
+            parts += [_GAP, "Remaining ", _figure(facts.remaining)]
+        if facts.finishes:
+            parts += [_GAP, f"{facts.finishes_word} ", _figure(facts.finishes)]
+        self._right.set_parts(*parts)
+
+    def _on_clock(self) -> None:
+        if self._model is not None:
+            self._show_note()
+            self._show_figures(head_facts(self._model, time.time()))
+
+    def _on_yes(self) -> None:
+        wish = self._wish
+        self.withdraw()
+        if wish == "pause":
+            self.pause_confirmed.emit()
+        elif wish == "stop":
+            self.stop_confirmed.emit()
+
+
+_GAP: Final = "\u2003\u2003"
+
+
+def _figure(text: str) -> Part:
+    return Part(text, "mono", "text")

@@ -1,0 +1,156 @@
+"""The page of one run: finds it in the library, follows its folder, takes the keys."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
+
+from studio.context import Context
+from studio.pages.page import Page
+from studio.pages.run.view import RunView
+from studio.storage.rows import RunRow
+from studio.widgets.empty import ErrorCard, LoadingBlocks
+
+
+class RunPage(Page):
+    """A run; its target is the run's id."""
+
+    nav_key = "runs"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._run_id: int | None = None
+        self.view: RunView | None = None
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._shown: QWidget | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._add_shortcuts()
+
+    # --- the page ------------------------------------------------------------------------------
+
+    def open(self, target: object | None) -> None:
+        """Show a run by its id; anything else leads to the list of runs."""
+        if not isinstance(target, int):
+            self.navigate_requested.emit("runs", None)
+            return
+        if target == self._run_id and self.view is not None:
+            return
+        self._drop()
+        self._run_id = target
+        self._show(_padded(LoadingBlocks(rows=4, height=84)))
+        library = self._context.library
+
+        def load() -> tuple[RunRow, str]:
+            run = library.run(target)
+            return run, library.project(run.project_id).name
+
+        self._context.tasks.run_op(
+            load, self._on_loaded, partial(self._on_failed, target), owner=self
+        )
+
+    def shown(self) -> None:
+        """Draw what has happened since."""
+        if self.view is not None:
+            self.view.set_active(True)
+
+    def hidden(self) -> None:
+        """Draw nothing; the figures are followed all the same."""
+        if self.view is not None:
+            self.view.set_active(False)
+
+    def target(self) -> object | None:
+        """The run's id."""
+        return self._run_id
+
+    # --- loading -------------------------------------------------------------------------------
+
+    def _on_loaded(self, found: tuple[RunRow, str]) -> None:
+        run, project = found
+        if run.id != self._run_id:
+            return
+        model = self._context.watcher.watch(run.folder, self)
+        self.view = RunView(self._context, run, project, model)
+        self.view.list_wanted.connect(partial(self._go, "runs", run.project_id))
+        self.view.playground_wanted.connect(partial(self._go, "playground", run.id))
+        self._show(self.view)
+
+    def _on_failed(self, run_id: int, error: Exception) -> None:
+        if run_id != self._run_id:
+            return
+        card = ErrorCard(error, button="Show all runs")
+        card.clicked.connect(partial(self._go, "runs", "all"))
+        self._run_id = None
+        self._show(_padded(card))
+
+    def _drop(self) -> None:
+        if self.view is not None:
+            self.view.let_go()
+            self._context.watcher.unwatch(self.view.run.folder, self)
+            self.view = None
+
+    def _show(self, widget: QWidget) -> None:
+        if self._shown is not None:
+            self._column.removeWidget(self._shown)
+            self._shown.hide()
+            self._shown.deleteLater()
+        self._shown = widget
+        self._column.addWidget(widget)
+        self.setFocus()  # so that the keys of this page work at once
+
+    def _go(self, page: str, target: object | None) -> None:
+        self.navigate_requested.emit(page, target)
+
+    # --- keys ----------------------------------------------------------------------------------
+
+    def _add_shortcuts(self) -> None:
+        keys = {
+            "Space": self._on_space,
+            "Ctrl+S": self._on_save,
+            "L": self._on_log,
+            "0": self._on_reset,
+            "Escape": self._on_escape,
+        }
+        for key, action in keys.items():
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(action)
+
+    def _on_space(self) -> None:
+        focused = self.focusWidget()
+        if isinstance(focused, QAbstractButton) and focused.hasFocus():
+            focused.click()  # the shortcut has taken the key from the button
+        elif self.view is not None:
+            self.view.header.ask("pause")
+
+    def _on_save(self) -> None:
+        if self.view is not None and self.view.header.checkpoint.isVisible():
+            self.view.actions_.checkpoint_now()
+
+    def _on_log(self) -> None:
+        if self.view is not None:
+            self.view.controls.log_y.toggle()
+
+    def _on_reset(self) -> None:
+        if self.view is not None:
+            self.view.charts.link.reset()
+
+    def _on_escape(self) -> None:
+        if self.view is not None:
+            if self.view.header.asking is not None:
+                self.view.header.withdraw()
+            else:
+                self.view.charts.link.pin(None)
+
+
+def _padded(widget: QWidget) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(24, 24, 24, 24)
+    column.addWidget(widget)
+    column.addStretch(1)
+    return holder

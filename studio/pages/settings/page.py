@@ -1,0 +1,265 @@
+"""Settings: the look, the charts, where data lies, the tour, and what Hearth is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.context import Context
+from studio.pages.page import Page, PageHeader, ScrollBody
+from studio.pages.settings.facts import (
+    GPT2_SETTING,
+    KEYS,
+    SMOOTHING_SETTING,
+    About,
+    computer_words,
+    gpt2_folder_problem,
+    licences,
+    read_about,
+)
+from studio.runs.supervisor import STUDIO_LOG
+from studio.theme import Mode
+from studio.widgets import figures
+from studio.widgets.card import Card, Hairline
+from studio.widgets.controls import LineEdit, LinkButton, SecondaryButton, Segmented
+from studio.widgets.label import Label, Part
+from trainer_core.errors import KnownError
+
+_MODES: dict[str, Mode] = {"system": "system", "dark": "dark", "light": "light"}
+_SMOOTHINGS = [
+    ("0", "By run length"),
+    ("1", "Off"),
+    ("50", "50"),
+    ("200", "200"),
+    ("1000", "1,000"),
+]
+
+
+class _Section(Card):
+    """A card with a title and rows, a hairline between two of them."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(padding=16, spacing=12)
+        self.body.addWidget(Label(title, "title"))
+        self._rows = 0
+
+    def add_row(self, name: str, hint: str, *controls: QWidget) -> Label:
+        """Add a row; returns the hint, which may change."""
+        if self._rows:
+            self.body.addWidget(Hairline())
+        self._rows += 1
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(Label(name, "body"))
+        below = Label(hint, "secondary", "muted", wrap=True)
+        words.addWidget(below)
+        row.addLayout(words, 1)
+        for control in controls:
+            row.addWidget(control, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.body.addLayout(row)
+        return below
+
+
+class SettingsPage(Page):
+    """The settings; each one takes effect at once."""
+
+    nav_key = "settings"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(PageHeader("Settings"))
+        body = ScrollBody()
+        sides = QHBoxLayout()
+        sides.setSpacing(12)
+        for stretch, sections in (
+            (3, (self._appearance(), self._data(), self._jobs())),
+            (2, (self._about(), self._keys())),
+        ):
+            side = QVBoxLayout()
+            side.setSpacing(12)
+            for section in sections:
+                side.addWidget(section)
+            side.addStretch(1)
+            sides.addLayout(side, stretch)
+        body.column.addLayout(sides)
+        body.column.addStretch(1)
+        column.addWidget(body, 1)
+
+    def shown(self) -> None:
+        """Look again at what may have changed."""
+        home = self._context.home
+        self._context.tasks.run_op(
+            lambda: read_about(home), self._on_about_read, owner=self, lane="work"
+        )
+        self.theme_choice.set_current(self._context.theme.mode)
+        self._jobs_hint.set_text(self._jobs_words())
+        tour = self._context.tour
+        can_start = tour is not None and tour.state != "running"
+        self.tour_button.setEnabled(can_start and not self._context.library.read_only)
+
+    # --- sections ---
+
+    def _appearance(self) -> Card:
+        section = _Section("Appearance")
+        self.theme_choice = Segmented(
+            [("system", "System"), ("dark", "Dark"), ("light", "Light")],
+            self._context.theme.mode,
+            name="Theme",
+        )
+        self.theme_choice.chosen.connect(self._on_theme_chosen)
+        section.add_row(
+            "Theme",
+            "System follows your desktop; where the desktop does not say, it is dark.",
+            self.theme_choice,
+        )
+        kept = str(self._context.settings.value(SMOOTHING_SETTING, "0"))
+        self.smoothing_choice = Segmented(_SMOOTHINGS, "0", name="Smoothing at first")
+        self.smoothing_choice.set_current(kept)
+        self.smoothing_choice.chosen.connect(
+            lambda key: self._context.settings.setValue(SMOOTHING_SETTING, key)
+        )
+        section.add_row(
+            "Smoothing at first",
+            "Steps that the training loss is averaged over when a run is opened.",
+            self.smoothing_choice,
+        )
+        return section
+
+    def _data(self) -> Card:
+        context = self._context
+        section = _Section("Data")
+        home = SecondaryButton("Open folder", "folder-open", size="small")
+        home.clicked.connect(lambda: self._open(context.home))
+        self._home_hint = section.add_row("Data home", str(context.home), home)
+        log = SecondaryButton("Open log", "file-text", size="small")
+        log.clicked.connect(lambda: self._open(context.home / STUDIO_LOG))
+        section.add_row("Log", "What this window did, with the details of every error.", log)
+        self.gpt2_field = LineEdit(
+            str(context.settings.value(GPT2_SETTING, "")),
+            "fetched when needed",
+            name="GPT-2 vocabulary folder",
+        )
+        self.gpt2_field.setMinimumWidth(200)
+        self.gpt2_field.editingFinished.connect(self._on_gpt2_edited)
+        browse = SecondaryButton("Choose", "folder-open", size="small")
+        browse.clicked.connect(self._on_browse)
+        self._gpt2_hint = section.add_row("GPT-2 vocabulary", "", self.gpt2_field, browse)
+        self._show_gpt2_problem()
+        return section
+
+    def _jobs(self) -> Card:
+        section = _Section("Trainings")
+        self._jobs_hint = section.add_row("When this window is closed", self._jobs_words())
+        self.tour_button = SecondaryButton("Take the tour", "play", size="small")
+        self.tour_button.clicked.connect(self._on_tour_clicked)
+        section.add_row(
+            "Tour",
+            "Trains two small models on this computer's Python library and compares them.",
+            self.tour_button,
+        )
+        return section
+
+    def _keys(self) -> Card:
+        section = _Section("Keys")
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(6)
+        half = (len(KEYS) + 1) // 2
+        for place, (keys, what) in enumerate(KEYS):
+            column = 2 * (place // half)
+            grid.addWidget(Label(keys, "mono", elide=False), place % half, column)
+            grid.addWidget(Label(what, "secondary", "muted"), place % half, column + 1)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        section.body.addLayout(grid)
+        return section
+
+    def _about(self) -> Card:
+        section = _Section("About")
+        self._computer = section.add_row("This computer", "reading …")
+        self._versions = section.add_row("Versions", "reading …")
+        links = QWidget()
+        column = QVBoxLayout(links)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        for title, path in licences():
+            link = LinkButton(title, trailing_icon="external-link")
+            link.clicked.connect(self._opener(path))
+            column.addWidget(link, 0, Qt.AlignmentFlag.AlignLeft)
+        section.add_row("Licences", "Hearth is free software, Apache-2.0. It comes with these:")
+        section.body.addWidget(links, 0, Qt.AlignmentFlag.AlignLeft)
+        return section
+
+    # --- reactions ---
+
+    def _on_about_read(self, about: About) -> None:
+        self._computer.set_text(computer_words(about.device))
+        parts: list[Part | str] = []
+        for name, version in about.versions:
+            parts += [f"{', ' if parts else ''}{name} ", Part(version, "mono", "text")]
+        self._versions.set_parts(*parts)
+        free = "" if about.free_bytes is None else f" — {figures.size(about.free_bytes)} free"
+        self._home_hint.set_text(f"{self._context.home}{free}")
+
+    def _on_theme_chosen(self, key: str) -> None:
+        self._context.settings.setValue("theme", key)
+        self._context.theme.set_mode(_MODES[key])
+
+    def _on_tour_clicked(self) -> None:
+        tour = self._context.tour
+        if tour is not None:
+            tour.start()
+            self._context.navigate("home", None)
+
+    def _on_browse(self) -> None:
+        dialog = QFileDialog(self, "GPT-2 vocabulary folder", self.gpt2_field.text())
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self._on_gpt2_chosen)
+        dialog.open()
+
+    def _on_gpt2_chosen(self, folder: str) -> None:
+        self.gpt2_field.setText(folder)
+        self._on_gpt2_edited()
+
+    def _on_gpt2_edited(self) -> None:
+        folder = self.gpt2_field.text().strip()
+        self._show_gpt2_problem()
+        if not gpt2_folder_problem(folder):
+            self._context.settings.setValue(GPT2_SETTING, folder)
+
+    def _show_gpt2_problem(self) -> None:
+        problem = gpt2_folder_problem(self.gpt2_field.text())
+        self.gpt2_field.set_invalid(bool(problem))
+        self._gpt2_hint.set_tone("danger" if problem else "muted")
+        self._gpt2_hint.set_text(
+            problem or "Folder with vocab.bpe and encoder.json, where they cannot be fetched."
+        )
+
+    def _jobs_words(self) -> str:
+        alive = sum(model.alive for model in self._context.watcher.models)
+        now = f" {figures.plural(alive, 'job is', 'jobs are')} at work now." if alive else ""
+        return f"Trainings go on by themselves; the next start finds them and misses nothing.{now}"
+
+    def _opener(self, path: Path) -> Callable[[], None]:
+        return lambda: self._open(path)
+
+    def _open(self, path: Path) -> None:
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
+            self._context.toast(
+                KnownError(
+                    "No program of this computer opens that.",
+                    safe=f"It is {path}.",
+                    do="Open it by hand.",
+                )
+            )
