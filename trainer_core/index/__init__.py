@@ -5,14 +5,8 @@ Features on arrays: `match_features`. On disk: `build_index`, `open_index`, `hel
 
 from trainer_core.index.build import IndexSource, build_from, build_index
 from trainer_core.index.features import COUNT_BUCKETS, MatchFeatures, match_features
-from trainer_core.index.lookup import (
-    Continuation,
-    Match,
-    MatchBatch,
-    MatchIndex,
-    held_out_features,
-    open_index,
-)
+from trainer_core.index.lookup import MatchIndex, held_out_features, open_index
+from trainer_core.index.match import Continuation, Match, MatchBatch
 from trainer_core.index.store import IndexManifest
 from trainer_core.index.stream import MatchStream
 

@@ -5,11 +5,10 @@ n training tokens, V vocabulary, D training documents.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,85 +17,12 @@ from trainer_core.errors import IndexFileError
 from trainer_core.index import search, store
 from trainer_core.index.features import MatchFeatures
 from trainer_core.index.held_out import features_against
+from trainer_core.index.match import NO_MATCH, Continuation, Match, MatchBatch
 from trainer_core.index.store import IndexManifest
 from trainer_core.index.tokens import Tokens, as_document_start, as_tokens, frozen
 
 if TYPE_CHECKING:
     from trainer_core.index.stream import MatchStream
-
-Kind = Literal["none", "context", "index"]
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The longest match of a context.
-
-    Attributes:
-        length: Tokens in it; 0 without a match, and then the other numbers are 0, `position` -1.
-        next: What followed its most recent occurrence.
-        position: Where that occurrence's last token stands: in the training text for the kind
-            `index`, in the stream for the kind `context`.
-        count: How often the run occurs, in the training text and, in a stream, before in the
-            stream's document.
-        second: The latest other token that followed it; None where all agree.
-        kind: Where the most recent occurrence is.
-    """
-
-    length: int = 0
-    next: int = 0
-    position: int = -1
-    count: int = 0
-    second: int | None = None
-    kind: Kind = "none"
-
-
-NO_MATCH = Match()
-
-
-@dataclass(frozen=True)
-class MatchBatch:
-    """The matches of several contexts; `batch[i]` is a `Match`.
-
-    Attributes:
-        length: (q,) int64, tokens matched; 0 without a match.
-        next: (q,) int64, what followed; 0 without a match.
-        position: (q,) int64, the most recent occurrence's last token; -1 without a match.
-        count: (q,) int64, occurrences.
-        second: (q,) int64, another token that followed; -1 where there is none.
-    """
-
-    length: NDArray[np.int64]
-    next: NDArray[np.int64]
-    position: NDArray[np.int64]
-    count: NDArray[np.int64]
-    second: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return int(self.length.size)
-
-    def __getitem__(self, number: int) -> Match:
-        if not self.length[number]:
-            return NO_MATCH
-        second = int(self.second[number])
-        return Match(
-            length=int(self.length[number]),
-            next=int(self.next[number]),
-            position=int(self.position[number]),
-            count=int(self.count[number]),
-            second=None if second < 0 else second,
-            kind="index",
-        )
-
-    def __iter__(self) -> Iterator[Match]:
-        return (self[number] for number in range(len(self)))
-
-
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """A token that followed, and how often."""
-
-    token: int
-    count: int
 
 
 class MatchIndex:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index.lookup import NO_MATCH, Match, MatchIndex
+from trainer_core.index.lookup import MatchIndex
+from trainer_core.index.match import NO_MATCH, Match
 
 _FIRST_CAPACITY = 1024
 
