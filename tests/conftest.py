@@ -8,6 +8,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import pytest
+from hypothesis import settings
+
+# A busy computer is no reason for a property to fail.
+settings.register_profile("hearth", deadline=None)
+settings.load_profile("hearth")
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
