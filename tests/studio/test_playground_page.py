@@ -365,3 +365,22 @@ def test_export_writes_prompt_and_text(
     qtbot.waitUntil(lambda: (tmp_path / "text.txt").read_text() == f"What do bees do?{TEXT}")
     page._export(str(tmp_path / "no" / "such" / "folder.txt"))
     qtbot.waitUntil(lambda: studio[1].errors != [])
+
+
+def test_the_sources_become_a_drawer_in_a_narrow_window(page, qtbot):
+    page.resize(1400, 800)
+    page.drawer.fit()
+    assert not page.sources.isHidden()
+    assert page.sources_button.isHidden()
+    page.resize(1180, 720)
+    page.drawer.fit()
+    assert page.sources.isHidden()
+    assert not page.sources_button.isHidden()
+    page.sources_button.click()
+    assert page.drawer.is_open
+    assert page.sources.geometry().right() == page.width() - 1
+    qtbot.keyClick(page, Qt.Key.Key_Escape)
+    assert not page.drawer.is_open
+    page.resize(1400, 800)
+    page.drawer.fit()
+    assert not page.sources.isHidden()

@@ -6,8 +6,8 @@ import contextlib
 import json
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
 
 from studio.context import Context
@@ -26,8 +26,11 @@ from studio.pages.playground.servers import (
     read_choices,
     read_run_facts,
 )
+from studio.pages.playground.sources import WIDTH_PX as SOURCES_WIDTH_PX
 from studio.pages.playground.sources import SourcesPanel
 from studio.pages.playground.writer import Writer
+from studio.widgets.controls import SecondaryButton
+from studio.widgets.drawer import SideDrawer
 from trainer_core.errors import from_os_error
 from trainer_core.protocol import SourcePlace
 
@@ -85,8 +88,11 @@ class PlaygroundPage(Page):
 
     def _lay_out(self) -> None:
         self.chooser = CheckpointButton("A")
-        header = PageHeader("Playground")
-        header.add_left(self.chooser)
+        self.header = PageHeader("Playground")
+        self.header.add_left(self.chooser)
+        self.sources_button = SecondaryButton("Where this came from", "file-text", size="small")
+        self.sources_button.hide()
+        self.header.add_right(self.sources_button)
         self.sampling = SamplingPanel()
         self.prompt = PromptCard()
         self.output = OutputCard()
@@ -105,11 +111,30 @@ class PlaygroundPage(Page):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(header)
+        column.addWidget(self.header)
         column.addLayout(middle, 1)
         column.addWidget(self.shares)
+        self.drawer = SideDrawer(
+            self,
+            middle,
+            self.sources,
+            SOURCES_WIDTH_PX,
+            lambda: (self.header.height(), self.shares.height()),
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The right column becomes a drawer in a narrow window."""
+        super().resizeEvent(event)
+        self.drawer.fit()
+
+    def showEvent(self, event: QEvent) -> None:
+        """The window is known from now on."""
+        self.drawer.fit()
 
     def _connect(self) -> None:
+        self.drawer.narrowed.connect(self.sources_button.setVisible)
+        self.sources_button.clicked.connect(self.drawer.toggle)
+        self.output.text.token_pinned.connect(lambda token: self.drawer.show(token >= 0))
         self.chooser.chosen.connect(self._on_chosen)
         self.prompt.generate_requested.connect(self.writer.generate)
         self.prompt.stop_requested.connect(self.writer.stop)
@@ -247,10 +272,12 @@ class PlaygroundPage(Page):
         self.writer.close()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Esc closes the document or stops the text; Ctrl+Enter generates from anywhere."""
+        """Esc closes the document, the drawer, or stops the text; Ctrl+Enter generates."""
         control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if event.key() == Qt.Key.Key_Escape and self.sources.shows_document:
             self.sources.close_document()
+        elif event.key() == Qt.Key.Key_Escape and self.drawer.is_open:
+            self.drawer.show(False)
         elif event.key() == Qt.Key.Key_Escape and self.writer.busy:
             self.writer.stop()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and control:

@@ -19,6 +19,7 @@ from studio.widgets.source_card import HeatChip, SourceCard
 from studio.widgets.token_run import token_label
 from trainer_core.protocol import SourcePlace, SourcesFound, TokenWritten
 
+WIDTH_PX = 336
 FIRST_PLACES = 8
 MORE_PLACES = 50
 _CARDS_KEPT = 50
@@ -37,7 +38,7 @@ class SourcesPanel(Panel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("bg1", left_line=True, parent=parent)
-        self.setFixedWidth(336)
+        self.setFixedWidth(WIDTH_PX)
         self._run = RunFacts()
         self._match_length = 0
         self._wanted: SourcePlace | None = None

@@ -23,12 +23,12 @@ from studio.pages.run.tiles import RunTiles
 from studio.pages.settings.facts import SMOOTHING_SETTING
 from studio.runs.model import JobModel, Problem
 from studio.storage.rows import NoteRow, RunRow
+from studio.widgets.drawer import SideDrawer
 from studio.widgets.empty import ErrorCard
 from trainer_core.errors import KnownError
 from trainer_core.protocol import Generate
 from trainer_core.spec import TrainSpec
 
-DRAWER_BELOW_PX: Final = 1320
 STACK_BELOW_PX: Final = 1180
 
 
@@ -101,8 +101,8 @@ class RunView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
-        self._row = QHBoxLayout()
-        self._row.setSpacing(0)
+        row = QHBoxLayout()
+        row.setSpacing(0)
         self.body = ScrollBody(spacing=12)
         self.body.column.setContentsMargins(24, 12, 16, 20)
         self._notices = QVBoxLayout()
@@ -111,10 +111,11 @@ class RunView(QWidget):
         self.body.column.addWidget(self.tiles)
         self.body.column.addWidget(self.controls)
         self.body.column.addWidget(self.charts, 1)
-        self._row.addWidget(self.body, 1)
-        self._row.addWidget(self.side)
-        column.addLayout(self._row, 1)
-        self._drawer = False
+        row.addWidget(self.body, 1)
+        row.addWidget(self.side)
+        column.addLayout(row, 1)
+        self.drawer = SideDrawer(self, row, self.side, WIDTH_PX, lambda: (self.header.height(), 0))
+        self.drawer.narrowed.connect(self._on_narrowed)
 
     def _connect(self) -> None:
         header, controls, charts, side = self.header, self.controls, self.charts, self.side
@@ -130,7 +131,7 @@ class RunView(QWidget):
         controls.mode_chosen.connect(self._on_mode)
         controls.log_y_changed.connect(charts.set_log_y)
         controls.reset_wanted.connect(charts.link.reset)
-        controls.drawer_wanted.connect(lambda: self._show_drawer(self.side.isHidden()))
+        controls.drawer_wanted.connect(self.drawer.toggle)
         controls.export_wanted.connect(self._on_export_wanted)
         charts.checkpoint_clicked.connect(self._on_checkpoint_clicked)
         charts.link.view_changed.connect(self._on_view_changed)
@@ -140,7 +141,7 @@ class RunView(QWidget):
         side.notes.note_written.connect(self._on_note_written)
         side.notes.note_removed.connect(self._on_note_removed)
         side.samples.prompt_wanted.connect(self.playground_wanted)
-        side.closed.connect(lambda: self._show_drawer(False))
+        side.closed.connect(lambda: self.drawer.show(False))
         side.notes.set_read_only(self._context.library.read_only)
         controls.reset.setEnabled(False)
 
@@ -211,7 +212,7 @@ class RunView(QWidget):
 
     def _on_checkpoint_clicked(self, step: int) -> None:
         self.charts.link.pin(step)
-        self._show_drawer(True)
+        self.drawer.show()
         self.side.show_samples_at(step)
 
     # --- notes ---------------------------------------------------------------------------------
@@ -276,31 +277,10 @@ class RunView(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        width = self.window().width()
-        self.charts.set_columns(1 if width < STACK_BELOW_PX else 2)
-        drawer = width < DRAWER_BELOW_PX
-        if drawer != self._drawer:
-            self._drawer = drawer
-            self.controls.drawer.setVisible(drawer)
-            self.side.set_drawer(drawer)
-            if drawer:
-                self._row.removeWidget(self.side)
-                self.side.setVisible(False)
-            else:
-                self._row.addWidget(self.side)
-                self.side.setVisible(True)
-        self.body.set_right_margin(24 if drawer else 16)
-        self._place_drawer()
+        self.charts.set_columns(1 if self.window().width() < STACK_BELOW_PX else 2)
+        self.drawer.fit()
 
-    def _show_drawer(self, shown: bool) -> None:
-        if self._drawer:
-            self.side.setVisible(shown)
-            self._place_drawer()
-
-    def _place_drawer(self) -> None:
-        if self._drawer:
-            top = self.header.height()
-            self.side.setGeometry(
-                self.width() - WIDTH_PX, top, WIDTH_PX, max(self.height() - top, 0)
-            )
-            self.side.raise_()
+    def _on_narrowed(self, narrow: bool) -> None:
+        self.controls.drawer.setVisible(narrow)
+        self.side.set_drawer(narrow)
+        self.body.set_right_margin(24 if narrow else 16)
