@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -36,24 +37,27 @@ _njit = _load_njit()
 COMPILED = _njit is not None
 """Whether kernels are machine code; else callers take the numpy path."""
 
-_OPTIONS = {"_nrt": False}
-"""Kernels allocate nothing, so numba need not count references: that doubles their speed."""
+_OPTIONS = {"_nrt": False, "nogil": True}
+"""Kernels allocate nothing, so numba need not count references: that doubles their speed. They let
+go of the interpreter, so that threads can run them side by side."""
 
 
-_SOURCES = ("compiled.py", "keys.py", "kernels.py", "search.py")
-"""The files that machine code is made from."""
+_SHARED_SOURCES = ("compiled.py", "machine.py", "contexts.py", "keys.py")
+"""The files whose parts any kernel may be compiled with."""
 
 
-def _cache_folder() -> Path | None:
-    """The first folder that machine code can be kept in, or None.
+@functools.cache
+def _cache_folder(source: str) -> Path | None:
+    """The first folder that a file's machine code can be kept in, or None.
 
-    It is named after the content of all the kernels' sources. numba itself looks at the one file
-    that a function stands in, so after a change in a file that it is compiled with, it would go on
-    with the old code.
+    It is named after the content of the file and of the shared sources. numba itself looks at the
+    one file that a function stands in, so after a change in a file that it is compiled with, it
+    would go on with the old code. Kernels may use the parts of their own file and of the shared
+    ones, no others.
     """
     digest = hashlib.sha256()
-    for source in _SOURCES:
-        path = Path(__file__).with_name(source)
+    for name in (*_SHARED_SOURCES, source):
+        path = Path(__file__).with_name(name)
         digest.update(path.read_bytes() if path.exists() else b"")
     name = f"kernels-{digest.hexdigest()[:16]}"
     chosen = os.environ.get("NUMBA_CACHE_DIR", "")
@@ -69,9 +73,6 @@ def _cache_folder() -> Path | None:
     return None
 
 
-_kept_in = _cache_folder() if COMPILED else None
-
-
 def kernel(function: FunctionT) -> FunctionT:
     """Compile a function that plain code calls, on first use, and keep the machine code.
 
@@ -80,12 +81,13 @@ def kernel(function: FunctionT) -> FunctionT:
     """
     if _njit is None:
         return function
-    if _kept_in is None:
+    kept_in = _cache_folder(Path(function.__code__.co_filename).name)
+    if kept_in is None:
         return _njit(**_OPTIONS)(function)
     from numba.core import config
 
     before = config.CACHE_DIR  # type: ignore[attr-defined]  # numba sets it at run time
-    config.CACHE_DIR = str(_kept_in)  # type: ignore[attr-defined]  # as above
+    config.CACHE_DIR = str(kept_in)  # type: ignore[attr-defined]  # as above
     try:
         return _njit(cache=True, **_OPTIONS)(function)
     except RuntimeError as error:  # "cannot cache function …: no locator available"
