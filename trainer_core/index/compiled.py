@@ -42,7 +42,7 @@ _OPTIONS = {"_nrt": False, "nogil": True}
 go of the interpreter, so that threads can run them side by side."""
 
 
-_SHARED_SOURCES = ("compiled.py", "machine.py", "contexts.py", "keys.py")
+_SHARED_SOURCES = ("compiled.py", "machine.py", "contexts.py", "records.py", "keys.py")
 """The files whose parts any kernel may be compiled with."""
 
 
