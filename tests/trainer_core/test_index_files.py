@@ -92,7 +92,7 @@ def test_the_portable_reader_needs_only_the_files_that_it_names(folder, tmp_path
 
 
 def test_the_portable_reader_refuses_what_it_cannot_read(folder):
-    path = folder / store.SORTED_FILE
+    path = folder / "sorted-000.bin"
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(ValueError, match="cut off"):
         open_portable_index(folder)
@@ -256,7 +256,18 @@ def test_a_newer_index_is_refused(folder):
     assert "Update" in error.do
 
 
-@pytest.mark.parametrize("name", [store.TOKENS_FILE, store.SORTED_FILE, "train-next.bin"])
+def test_an_index_of_an_older_format_is_refused_and_can_be_replaced(folder):
+    manifest = {"version": 1, "n_tokens": len(TRAIN)}
+    (folder / store.MANIFEST_NAME).write_text(json.dumps(manifest))
+    (folder / "sorted-000.bin").rename(folder / "sorted.bin")
+    error = refused(folder)
+    assert "older version" in error.what
+    assert "again" in error.do
+    index_of(folder, SOURCE)
+    assert not (folder / "sorted.bin").exists()
+
+
+@pytest.mark.parametrize("name", [store.TOKENS_FILE, "sorted-000.bin", "train-next.bin"])
 def test_a_file_that_is_cut_off_or_missing_is_named(folder, name):
     path = folder / name
     path.write_bytes(path.read_bytes()[:-1])
@@ -311,7 +322,7 @@ def test_an_index_of_another_corpus_or_tokenizer_is_refused(folder):
 
 
 def test_damaged_positions_give_wrong_answers_at_worst(folder):
-    path = folder / store.SORTED_FILE
+    path = folder / "sorted-000.bin"
     path.write_bytes(b"\xff" * path.stat().st_size)
     index = open_index(folder)
     for context in ([1, 2, 3], [0], [2]):

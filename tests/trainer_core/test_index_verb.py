@@ -67,7 +67,7 @@ def test_a_finished_index_is_kept_and_a_damaged_one_is_built_again(corpus, tmp_p
     assert again["hit_rate"] == first["hit_rate"]
     assert (folder / "index" / "tokens.bin").stat().st_mtime_ns == made
 
-    path = folder / "index" / "sorted.bin"
+    path = folder / "index" / "sorted-000.bin"
     path.write_bytes(path.read_bytes()[::-1])
     assert run_job(folder) == ExitCode.OK
     assert values_of(folder)["built"]

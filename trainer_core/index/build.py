@@ -112,9 +112,17 @@ def build_from(
     index_folder: str | Path,
     *,
     max_length: int = 32,
+    range_entries: int = store.RANGE_ENTRIES,
     progress: Progress | None = None,
 ) -> IndexManifest:
     """`build_index` from arrays.
+
+    Args:
+        source: The text.
+        index_folder: As for `build_index`.
+        max_length: As for `build_index`.
+        range_entries: Entries that a key range has at most, unless one token alone has more.
+        progress: As for `build_index`.
 
     Raises:
         IndexFileError: The source is not one that can be indexed.
@@ -132,7 +140,7 @@ def build_from(
             source.validation_document_start,
             _advance(report, MATCHING),
         )
-        return _write(draft, source, text, train, validation, report)
+        return _write(draft, source, text, train, validation, range_entries, report)
 
 
 def warm_up(dtype: np.dtype[Any]) -> None:
@@ -197,14 +205,18 @@ def _write(
     text: SortedText,
     train: MatchFeatures,
     validation: MatchFeatures,
+    range_entries: int,
     report: Progress,
 ) -> IndexManifest:
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         store.TOKENS_FILE: text.tokens,
-        store.SORTED_FILE: text.order,
         store.BUCKETS_FILE: text.bounds,
         store.DOCUMENTS_FILE: np.asarray(source.document_start, dtype=np.int64),
     }
+    ranges = store.cut_ranges(text.bounds, range_entries)
+    for number, part_of in enumerate(ranges):
+        stop_rank = part_of.first_rank + part_of.entries
+        arrays[store.range_file("sorted", number)] = text.order[part_of.first_rank : stop_rank]
     for part, features in zip(store.PARTS, (train, validation), strict=True):
         for field in store.FEATURE_FIELDS:
             arrays[store.feature_file(part, field)] = getattr(features, field)
@@ -230,6 +242,7 @@ def _write(
         n_tokens=text.tokens.size,
         n_documents=source.document_start.size,
         n_validation_tokens=source.validation_tokens.size,
+        ranges=ranges,
         files=entries,
     )
     return store.write_manifest(draft, manifest)

@@ -50,7 +50,7 @@ class MatchIndex:
         self.tokenizer_fingerprint = manifest.tokenizer_fingerprint
         self.fingerprint = manifest.fingerprint
         self.tokens: Tokens = self._map(store.TOKENS_FILE, manifest.dtype, manifest.n_tokens)
-        self.order = self._map(store.SORTED_FILE, "uint32", max(manifest.n_tokens - 1, 0))
+        self.order = self._joined_order()
         self.bounds = self._map(store.BUCKETS_FILE, "int64", manifest.vocab_size + 1)
         self.document_start = self._map(store.DOCUMENTS_FILE, "int64", manifest.n_documents)
         _check_rising(folder / store.BUCKETS_FILE, self.bounds, self.order.size)
@@ -63,6 +63,13 @@ class MatchIndex:
                 self.folder / name, f"it has {values.size:,} numbers instead of {size:,}"
             )
         return values
+
+    def _joined_order(self) -> NDArray[np.uint32]:
+        parts = [
+            self._map(store.range_file("sorted", number), "uint32", part.entries)
+            for number, part in enumerate(self.manifest.ranges)
+        ]
+        return parts[0] if len(parts) == 1 else frozen(np.concatenate(parts))
 
     @cached_property
     def size_bytes(self) -> int:

@@ -1,10 +1,10 @@
 """Reads a Hearth index with numpy alone: the longest match of a text and what followed it.
 
 This file stands by itself, so that it can be copied beside an exported model. It needs the files
-`manifest.json`, `tokens.bin`, `sorted.bin` and `buckets.bin` of an index folder and answers like
-Hearth itself: the longest run of tokens that ends the text and also stands in the training text or
-earlier in the text itself; the longer match wins, a tie goes to the text itself, and among equals
-the most recent one counts.
+`manifest.json`, `tokens.bin`, `sorted-000.bin` and `buckets.bin` of an index folder and answers
+like Hearth itself: the longest run of tokens that ends the text and also stands in the training
+text or earlier in the text itself; the longer match wins, a tie goes to the text itself, and among
+equals the most recent one counts.
 """
 
 import json
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-FORMAT_VERSION = 1
-FILES = ("manifest.json", "tokens.bin", "sorted.bin", "buckets.bin")
+FORMAT_VERSION = 2
+FILES = ("manifest.json", "tokens.bin", "sorted-000.bin", "buckets.bin")
 """What of an index folder is needed here."""
 
 

@@ -6,11 +6,17 @@ An index folder needs nothing outside of it; it holds a copy of the training tok
 | --- | --- |
 | manifest.json | version, settings, fingerprints, size and hash of every other file |
 | tokens.bin | (n,) training tokens, uint16 or uint32 |
-| sorted.bin | (n - 1,) uint32, positions sorted by their contexts read backwards; the last token is
-  left out, since nothing is known to follow it |
-| buckets.bin | (V + 1,) int64, where each token's positions begin in sorted.bin |
+| buckets.bin | (V + 1,) int64, the rank at which each token's positions begin, of n - 1 |
 | documents.bin | (D,) int64, where each training document begins |
 | train-*.bin, validation-*.bin | the fields of `MatchFeatures` |
+
+The n - 1 positions that a token follows are sorted by the contexts that end there, read backwards.
+They are kept in *key ranges*: a range has all positions of some consecutive tokens of the
+vocabulary, so that a query touches the files of one range, 000, 001 and so on. m entries in it:
+
+| file | what |
+| --- | --- |
+| sorted-000.bin | (m,) uint32, the positions |
 
 Numbers are little-endian. n training tokens, V vocabulary, D documents.
 """
@@ -19,6 +25,7 @@ Numbers are little-endian. n training tokens, V vocabulary, D documents.
 
 import contextlib
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,14 +46,17 @@ from trainer_core.files import (
     write_whole_file,
 )
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 TOKENS_FILE = "tokens.bin"
-SORTED_FILE = "sorted.bin"
 BUCKETS_FILE = "buckets.bin"
 DOCUMENTS_FILE = "documents.bin"
 PARTS = ("train", "validation")
 FEATURE_FIELDS = ("length", "next", "second", "marks")
+RangeKind = Literal["sorted"]
+RANGE_KINDS: tuple[RangeKind, ...] = ("sorted",)
+RANGE_ENTRIES = 1 << 28
+"""About as many entries are kept in one key range; one token's positions are never divided."""
 
 _CHUNK_BYTES = 1 << 22
 
@@ -57,6 +67,16 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     size_bytes: int
     sha256: str
+
+
+class KeyRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The sorted positions of the tokens from `first_token` to before `stop_token`."""
+
+    first_token: int
+    stop_token: int
+    first_rank: int
+    """Rank of its first entry among all."""
+    entries: int
 
 
 class IndexManifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +93,8 @@ class IndexManifest(msgspec.Struct, frozen=True, kw_only=True):
     n_tokens: int
     n_documents: int
     n_validation_tokens: int
+    ranges: tuple[KeyRange, ...]
+    """In the order of their tokens; together they are the whole vocabulary."""
     files: tuple[FileEntry, ...]
     fingerprint: str = ""
 
@@ -98,6 +120,42 @@ def feature_file(part: str, field: str) -> str:
     return f"{part}-{field}.bin"
 
 
+def range_file(kind: RangeKind, number: int) -> str:
+    """Name of a file of a key range.
+
+    Args:
+        kind: One of `RANGE_KINDS`.
+        number: Of the range, from 0 on.
+    """
+    return f"{kind}-{number:03}.bin"
+
+
+def cut_ranges(bounds: NDArray[np.int64], range_entries: int) -> tuple[KeyRange, ...]:
+    """Divide the vocabulary into key ranges.
+
+    Args:
+        bounds: (V + 1,) the rank at which each token's positions begin.
+        range_entries: Entries that a range may have at most, unless one token alone has more.
+    """
+    vocab_size = bounds.size - 1
+    ranges = []
+    first = 0
+    while first < vocab_size:
+        first_rank = int(bounds[first])
+        reach = int(np.searchsorted(bounds, first_rank + range_entries, side="right")) - 1
+        stop = min(max(reach, first + 1), vocab_size)
+        ranges.append(
+            KeyRange(
+                first_token=first,
+                stop_token=stop,
+                first_rank=first_rank,
+                entries=int(bounds[stop]) - first_rank,
+            )
+        )
+        first = stop
+    return tuple(ranges)
+
+
 def damaged(path: Path, why: str) -> IndexFileError:
     """The error for a file of an index that is not as it was written."""
     return IndexFileError(
@@ -118,6 +176,18 @@ def _clear_leftovers(folder: Path) -> None:
             shutil.rmtree(leftover)
 
 
+_OUR_NAMES = re.compile(
+    r"manifest\.json|(tokens|buckets|documents)\.bin|sorted\.bin"  # sorted.bin: format 1
+    rf"|({'|'.join(RANGE_KINDS)})-\d{{3,}}\.bin"
+    rf"|({'|'.join(PARTS)})-({'|'.join(FEATURE_FIELDS)})\.bin"
+)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether an index, of this format or an older one, has a file of this name."""
+    return _OUR_NAMES.fullmatch(name) is not None
+
+
 def _refuse_other_folder(folder: Path) -> None:
     """An index may only be replaced by an index: whatever else is there stays.
 
@@ -126,9 +196,7 @@ def _refuse_other_folder(folder: Path) -> None:
     """
     if not folder.exists():
         return
-    ours = {MANIFEST_NAME, TOKENS_FILE, SORTED_FILE, BUCKETS_FILE, DOCUMENTS_FILE}
-    ours |= {feature_file(part, field) for part in PARTS for field in FEATURE_FIELDS}
-    if not folder.is_dir() or any(path.name not in ours for path in folder.iterdir()):
+    if not folder.is_dir() or not all(_is_ours(path.name) for path in folder.iterdir()):
         raise IndexFileError(
             f"{folder} holds something else than an index.",
             safe="Nothing in it was changed.",
@@ -211,7 +279,7 @@ def read_manifest(folder: Path) -> IndexManifest:
     """Read the manifest of an index folder and check its version and fingerprint.
 
     Raises:
-        IndexFileError: It is absent, damaged, or of a newer version; the message names the file.
+        IndexFileError: It is absent, damaged, or of another version; the message names the file.
     """
     path = folder / MANIFEST_NAME
     try:
@@ -231,6 +299,12 @@ def read_manifest(folder: Path) -> IndexManifest:
                 f"The index {path} was written by a newer version of Hearth (format {version}).",
                 safe="Nothing was changed.",
                 do="Update Hearth, or build the index again with this version.",
+            )
+        if version < INDEX_VERSION:
+            raise IndexFileError(
+                f"The index {path} was written by an older version of Hearth (format {version}).",
+                safe="Nothing was changed.",
+                do="Build the index again from its corpus.",
             )
         manifest = msgspec.json.decode(raw, type=IndexManifest)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
