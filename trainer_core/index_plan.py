@@ -5,6 +5,9 @@ n training tokens, m held-out tokens, D training documents, V vocabulary.
 
 from __future__ import annotations
 
+INDEX_VERSION = 2
+"""Of the format of index folders."""
+
 SAMPLE = 16
 """Of so many sorted positions one key is kept."""
 

@@ -45,8 +45,8 @@ from trainer_core.files import (
     write_hashed,
     write_whole_file,
 )
+from trainer_core.index_plan import INDEX_VERSION as INDEX_VERSION
 
-INDEX_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 TOKENS_FILE = "tokens.bin"
 BUCKETS_FILE = "buckets.bin"
