@@ -51,6 +51,8 @@ def expected_bytes(
         + n_documents * _NUMBER_BYTES
         + (vocab_size + 1) * _NUMBER_BYTES
         + entries * _POSITION_BYTES
+        + -(-entries // SAMPLE) * _NUMBER_BYTES
+        + (-(-entries // NEAR) + -(-entries // FAR)) * 2 * _POSITION_BYTES
         + (n_tokens + n_validation_tokens) * features
     )
 

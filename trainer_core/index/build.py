@@ -19,6 +19,7 @@ from trainer_core.index.engine import Advance, settle
 from trainer_core.index.features import MatchFeatures, features_of
 from trainer_core.index.held_out import features_against
 from trainer_core.index.store import IndexManifest
+from trainer_core.index.tables import make_tables
 from trainer_core.index.tokens import Tokens, check_max_length, frozen
 
 Progress = Callable[[str, float, float, str], None]
@@ -216,7 +217,14 @@ def _write(
     ranges = store.cut_ranges(text.bounds, range_entries)
     for number, part_of in enumerate(ranges):
         stop_rank = part_of.first_rank + part_of.entries
-        arrays[store.range_file("sorted", number)] = text.order[part_of.first_rank : stop_rank]
+        order = text.order[part_of.first_rank : stop_rank]
+        tables = make_tables(
+            text.tokens, order, separator=source.separator, max_length=text.max_length
+        )
+        arrays[store.range_file("sorted", number)] = order
+        arrays[store.range_file("keys", number)] = tables.keys
+        arrays[store.range_file("latest", number)] = tables.latest
+        arrays[store.range_file("far", number)] = tables.far
     for part, features in zip(store.PARTS, (train, validation), strict=True):
         for field in store.FEATURE_FIELDS:
             arrays[store.feature_file(part, field)] = getattr(features, field)

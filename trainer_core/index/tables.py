@@ -18,16 +18,13 @@ from numpy.typing import NDArray
 
 from trainer_core.index.compiled import COMPILED, inlined, kernel, signed
 from trainer_core.index.tokens import Tokens, frozen
+from trainer_core.index_plan import FAR, NEAR, SAMPLE
 
 if COMPILED:
     from trainer_core.index import contexts, machine
 
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
-
-SAMPLE = 16
-NEAR = 64
-FAR = 4096
 
 _AHEAD = 32
 _PIECE_ENTRIES = FAR << 10
