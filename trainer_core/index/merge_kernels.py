@@ -1,0 +1,343 @@
+"""The kernels that merge two sorted orders and take matches over from the older one.
+
+Entries with a common beginning of their contexts stand side by side in the merged order: an
+*interval*, as deep as the beginning is long. Intervals nest, and the pass over the merged order
+has at most one open at each depth. Each knows of its older entries what a match with them would
+say. A newer entry waits for the deepest interval around it that has older entries: that is its
+longest match in the older text, settled when the interval closes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer_core.index.compiled import inlined, kernel, part, signed
+from trainer_core.index.contexts import (
+    Text,
+    goes_on,
+    key_at,
+    lanes_filled,
+    lanes_of,
+    lanes_shared,
+    token_after,
+)
+from trainer_core.index.machine import prefetch, prefetch_for_write
+from trainer_core.index.records import COUNT_MAX, Records, read_record, write_record
+
+U32 = NDArray[np.uint32]
+U8 = NDArray[np.uint8]
+
+_AHEAD = 24
+_AHEAD_WAITING = 12
+
+_DEPTH, _OLDER, _WAITING = 0, 1, 2
+_RECENT, _OTHER = 0, 1
+_TOKEN = np.uint64(0xFFFFFFFF)
+_NONE = np.uint64(0)
+
+
+class Sorted(NamedTuple):
+    """A sorted order with its tokens' places.
+
+    Attributes:
+        order: (m,) positions in the text, read-only.
+        shared: (m,) tokens that each context shares with the one before, read-only.
+        bounds: (T + 1,) first rank of each token, read-only.
+    """
+
+    order: U32
+    shared: U8
+    bounds: NDArray[np.int64]
+
+
+class Matches(NamedTuple):
+    """The newer positions' records and what is needed to bring them up to date.
+
+    Attributes:
+        records: One for each position of the newer text.
+        first: Position of the first one.
+        document_begin: Where the document begins that spans the border of the texts.
+        document_stop: Where it ends; 0 if there is none.
+    """
+
+    records: Records
+    first: int
+    document_begin: int
+    document_stop: int
+
+
+class Open(NamedTuple):
+    """Working memory of a pass: open intervals, innermost last, and newer entries that wait.
+
+    A *place* packs an older position + 1 (high 32 bits) and the token that followed it; 0 is none.
+
+    Attributes:
+        numbers: (max_length + 2, 3) depth, older entries, number of the first waiting entry.
+        places: (max_length + 2, 2) the most recent older place, and the most recent one with
+            another token than that.
+        waiting: (w,) newer positions that wait, those of inner intervals last.
+    """
+
+    numbers: NDArray[np.int64]
+    places: NDArray[np.uint64]
+    waiting: U32
+
+
+@inlined
+def _inside(text: Text, position: np.uint32) -> int:
+    """A position of the text, whatever a damaged file says."""
+    return min(signed(position), text.tokens.size - 1)
+
+
+@inlined
+def _depth_shared(text: Text, shared: np.uint8) -> int:
+    """Shared tokens of two contexts with the same last token, whatever a damaged file says."""
+    return max(1, min(signed(shared), text.max_length))
+
+
+@part
+def _compare(text: Text, one: int, other: int, depth: int) -> tuple[int, int]:
+    """Compare two contexts that share their first `depth` tokens.
+
+    Returns:
+        How many tokens they share; -1, 0 or 1 as `one` stands before, equals or follows.
+    """
+    last = one - depth + 1
+    if text.keeps_end == 1 and depth > 0 and last >= 0 and signed(text.tokens[last]) == text.end:
+        return depth, 0
+    while depth < text.max_length:
+        left = key_at(text, one, depth)
+        right = key_at(text, other, depth)
+        if left != right:
+            return depth + lanes_shared(text, left ^ right), -1 if left < right else 1
+        if not goes_on(text, left, depth):
+            return depth + lanes_filled(text, left, depth), 0
+        depth += lanes_of(text)
+    return text.max_length, 0
+
+
+@inlined
+def _token_of(place: np.uint64) -> int:
+    return signed(place & _TOKEN)
+
+
+@inlined
+def _add_older(text: Text, places: NDArray[np.uint64], row: int, position: int) -> None:
+    """Have an interval know of one more older entry."""
+    after = np.uint64(token_after(text, position))
+    place = (np.uint64(position + 1) << np.uint64(32)) | after
+    recent = places[row, _RECENT]
+    later = max(recent, place)
+    earlier = min(recent, place)
+    if ((later ^ earlier) & _TOKEN) != _NONE:
+        places[row, _OTHER] = max(places[row, _OTHER], earlier)
+    places[row, _RECENT] = later
+
+
+@inlined
+def _add_inner(open_: Open, outer: int, inner: int) -> None:
+    """Have an interval know of the older entries of an inner one."""
+    open_.numbers[outer, _OLDER] += open_.numbers[inner, _OLDER]
+    places = open_.places
+    one, other = places[outer, _RECENT], places[inner, _RECENT]
+    later, earlier = max(one, other), min(one, other)
+    second = places[outer if one > other else inner, _OTHER]
+    rest = places[inner if one > other else outer, _OTHER]
+    if ((later ^ earlier) & _TOKEN) != _NONE:
+        rest = earlier
+    places[outer, _RECENT] = later
+    places[outer, _OTHER] = max(second, rest)
+
+
+@inlined
+def _settle(text: Text, matches: Matches, open_: Open, row: int, position: int) -> None:
+    """Bring one newer entry up to date with the older entries of the deepest interval around it."""
+    bytes_ = text.tokens.itemsize
+    at = max(0, min(position - matches.first, matches.records.shape[0] - 1))
+    depth = open_.numbers[row, _DEPTH]
+    following, second, length, same, count = read_record(matches.records, at, bytes_)
+    if depth < length:
+        return
+    recent, other = open_.places[row, _RECENT], open_.places[row, _OTHER]
+    older = _token_of(recent)
+    older_second = _token_of(other) if other != _NONE else older
+    if depth > length:
+        begin = signed(recent >> np.uint64(32)) - 1
+        inside = position < matches.document_stop and begin >= matches.document_begin
+        following, second, same, count = older, older_second, 1 if inside else 0, 0
+    elif second == following:
+        second = older if older != following else older_second
+    count = min(count + open_.numbers[row, _OLDER], COUNT_MAX)
+    write_record(matches.records, at, bytes_, following, second, depth, same, count)
+
+
+@inlined
+def _settle_waiting(text: Text, matches: Matches, open_: Open, row: int, n_waiting: int) -> int:
+    """Settle those that wait for an interval that closes; how many still wait for outer ones."""
+    first = signed(open_.numbers[row, _WAITING])
+    if open_.numbers[row, _OLDER] == 0:
+        return n_waiting
+    for number in range(first, n_waiting):
+        ahead = open_.waiting[min(number + _AHEAD_WAITING, n_waiting - 1)]
+        prefetch_for_write(matches.records, signed(ahead) - matches.first)
+        _settle(text, matches, open_, row, signed(open_.waiting[number]))
+    return first
+
+
+@inlined
+def _open_interval(open_: Open, row: int, depth: int, n_waiting: int) -> None:
+    open_.numbers[row, _DEPTH] = depth
+    open_.numbers[row, _OLDER] = 0
+    open_.numbers[row, _WAITING] = n_waiting
+    open_.places[row, _RECENT] = _NONE
+    open_.places[row, _OTHER] = _NONE
+
+
+@inlined
+def _close_to(
+    text: Text, matches: Matches, open_: Open, row: int, n_waiting: int, depth: int
+) -> tuple[int, int]:
+    """Close the intervals deeper than what the next entry shares.
+
+    Returns:
+        Number of the innermost open interval; how many entries wait.
+    """
+    while open_.numbers[row, _DEPTH] > depth:
+        n_waiting = _settle_waiting(text, matches, open_, row, n_waiting)
+        if open_.numbers[row - 1, _DEPTH] >= depth:
+            _add_inner(open_, row - 1, row)
+            row -= 1
+        else:
+            open_.numbers[row, _DEPTH] = depth
+    return row, n_waiting
+
+
+@part
+def _merge_token(
+    text: Text,
+    older: Sorted,
+    newer: Sorted,
+    token: int,
+    matches: Matches,
+    open_: Open,
+    out_order: U32,
+    out_shared: U8,
+) -> None:
+    """Merge the entries of one token that has some of both kinds."""
+    i, i_stop = older.bounds[token], older.bounds[token + 1]
+    j, j_stop = newer.bounds[token], newer.bounds[token + 1]
+    i_depth = 1  # tokens that the next older entry shares with the one just merged; 0: no more
+    j_depth = 1
+    shared = 0
+    row = n_waiting = 0
+    _open_interval(open_, 0, 0, 0)
+    i_last, j_last = older.order.size - 1, newer.order.size - 1
+    for rank in range(i + j, i_stop + j_stop):
+        takes_older = i_depth > j_depth
+        if i_depth == j_depth:
+            left, right = _inside(text, older.order[i]), _inside(text, newer.order[j])
+            depth, sign = _compare(text, left, right, i_depth)
+            takes_older = sign <= 0
+            i_depth = j_depth = depth
+        if out_shared.size:
+            out_shared[rank] = shared
+        if takes_older:
+            position = _inside(text, older.order[i])
+            out_order[rank] = position
+            ahead = min(i + _AHEAD, i_last)
+            place = signed(older.order[ahead])
+            prefetch(text.tokens, place + 1)
+            prefetch(text.tokens, place - signed(older.shared[ahead]) - 3)
+            i += 1
+            i_depth = _depth_shared(text, older.shared[i]) if i < i_stop else 0
+        else:
+            position = _inside(text, newer.order[j])
+            out_order[rank] = position
+            ahead = min(j + _AHEAD, j_last)
+            place = signed(newer.order[ahead])
+            prefetch_for_write(matches.records, place - matches.first)
+            prefetch(text.tokens, place - signed(newer.shared[ahead]) - 3)
+            j += 1
+            j_depth = _depth_shared(text, newer.shared[j]) if j < j_stop else 0
+        shared = max(i_depth, j_depth)
+        if shared > open_.numbers[row, _DEPTH]:
+            row += 1
+            _open_interval(open_, row, shared, n_waiting)
+        if takes_older:
+            open_.numbers[row, _OLDER] += 1
+            _add_older(text, open_.places, row, position)
+        else:
+            open_.waiting[n_waiting] = position
+            n_waiting += 1
+        row, n_waiting = _close_to(text, matches, open_, row, n_waiting, shared)
+
+
+@inlined
+def _copy(one: Sorted, token: int, rank: int, out_order: U32, out_shared: U8) -> None:
+    """Take over the entries of a token that stands in one of the texts only."""
+    for number in range(one.bounds[token], one.bounds[token + 1]):
+        out_order[rank] = one.order[number]
+        if out_shared.size:
+            out_shared[rank] = one.shared[number]
+        rank += 1
+
+
+@kernel
+def merge_tokens(
+    text: Text,
+    older: Sorted,
+    newer: Sorted,
+    first_token: int,
+    stop_token: int,
+    matches: Matches,
+    open_: Open,
+    out_order: U32,
+    out_shared: U8,
+) -> None:
+    """Merge the entries of some tokens and bring the newer ones' records up to date.
+
+    Args:
+        text: The whole text.
+        older: The order of the older text; its bounds rise within it.
+        newer: That of the newer text, likewise.
+        first_token: The first token's number in the bounds.
+        stop_token: That of the token behind the last one.
+        matches: The newer positions' records.
+        open_: Working memory; room for the newer entries of any one token.
+        out_order: (older + newer entries,) where the merged order goes.
+        out_shared: Where what they share goes, as long; or empty.
+    """
+    for token in range(first_token, stop_token):
+        n_older = older.bounds[token + 1] - older.bounds[token]
+        n_newer = newer.bounds[token + 1] - newer.bounds[token]
+        rank = older.bounds[token] + newer.bounds[token]
+        if n_newer == 0:
+            _copy(older, token, rank, out_order, out_shared)
+        elif n_older == 0:
+            _copy(newer, token, rank, out_order, out_shared)
+        else:
+            _merge_token(text, older, newer, token, matches, open_, out_order, out_shared)
+
+
+@kernel
+def shared_of_ranks(text: Text, order: U32, first: int, stop: int, shared: U8) -> None:
+    """Write down how many tokens each context shares with the one before in a sorted order.
+
+    Args:
+        text: The text.
+        order: (m,) sorted positions.
+        first: The first rank to look at.
+        stop: The rank behind the last one.
+        shared: (m,) the result; rank 0 shares nothing.
+    """
+    last = order.size - 1
+    for rank in range(first, stop):
+        prefetch(text.tokens, signed(order[min(rank + _AHEAD, last)]) - 3)
+        if rank == 0:
+            shared[rank] = 0
+            continue
+        one, other = _inside(text, order[rank - 1]), _inside(text, order[rank])
+        shared[rank], _ = _compare(text, one, other, 0)
