@@ -64,7 +64,7 @@ def documents(draw):
     token = st.integers(1, alphabet)
     found = []
     for _ in range(draw(st.integers(1, 5))):
-        document = draw(st.lists(token, max_size=14))
+        document = draw(st.lists(token, min_size=1, max_size=14))
         document = document * draw(st.sampled_from([1, 1, 2, 5]))
         if found and draw(st.booleans()):
             document = document + draw(st.sampled_from(found))
