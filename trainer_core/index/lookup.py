@@ -241,11 +241,23 @@ class MatchIndex:
             raise IndexError(f"token {position} of {self.n_tokens}")
         return int(np.searchsorted(self.document_start, position, side="right")) - 1
 
+    def run(self, context: ArrayLike) -> tuple[int, NDArray[np.uint32]]:
+        """Length of a context's longest match, and where all its occurrences end.
+
+        Args:
+            context: (t,) tokens, as for `lookup`.
+
+        Returns:
+            (m,) positions as they stand in the index, in no order of time; nothing is copied or
+            read, however many they are.
+        """
+        length, begin, end = self._run(self.window(context))
+        return length, self.order[begin:end]
+
     def _longest(self, context: ArrayLike) -> tuple[int, NDArray[np.int64]]:
         """Length and all positions of a context's longest match, in no order."""
-        length, begin, end = self._run(self.window(context))
-        positions = self.order[begin:end].astype(np.int64)
-        return length, np.minimum(positions, max(self.n_tokens - 2, 0))
+        length, run = self.run(context)
+        return length, np.minimum(run.astype(np.int64), max(self.n_tokens - 2, 0))
 
     def _run(self, window: NDArray[np.uint32]) -> tuple[int, int, int]:
         """Length of the longest match, and the ranks of its occurrences."""
