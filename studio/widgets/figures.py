@@ -69,6 +69,19 @@ def duration(seconds: float | None) -> str:
     return f"{hours:,}{NARROW}h{NARROW}{rest // 60:02d}{NARROW}min"
 
 
+def rough_duration(seconds: float | None) -> str:
+    """An estimate, no finer than one can know it: 2 s, 45 s, 4 min, 1 h 25 min."""
+    if seconds is None or is_missing(seconds):
+        return MISSING
+    if seconds < 9.5:
+        return duration(max(round(seconds), 1))
+    if seconds < 57.5:
+        return duration(round(seconds / 5) * 5)
+    if seconds < 3570:
+        return duration(round(seconds / 60) * 60)
+    return duration(round(seconds / 300) * 300)
+
+
 def weekday_clock(time_s: float | None) -> str:
     """Local weekday and clock, such as Sun 21:40."""
     if time_s is None or is_missing(time_s):

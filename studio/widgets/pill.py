@@ -43,6 +43,7 @@ PILLS: dict[str, PillLook] = {
     "reading": PillLook("Reading", "clock", "info"),
     "building": PillLook("Building", "clock", "info"),
     "not_built": PillLook("Not built", "", "neutral"),
+    "outdated": PillLook("Out of date", "triangle-alert", "warn"),
     "measuring": PillLook("Measuring", "clock", "info"),
     "touring": PillLook("Tour", "play", "accent"),
 }

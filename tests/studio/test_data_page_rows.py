@@ -6,23 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from studio.pages.data.facts import (
-    CorpusFiles,
-    Crop,
-    MatchBar,
-    StatisticsFacts,
-    make_facts,
-    match_bars,
-)
+from studio.pages.data.corpus import CorpusFiles, Crop, StatisticsFacts
+from studio.pages.data.facts import MatchBar, make_facts, match_bars
+from studio.pages.data.index_state import NO_INDEX, index_now
 from studio.pages.data.request import (
     AddForm,
     default_name,
     form_of,
     make_request,
-    parse_size,
     tokenizer_label,
 )
-from studio.pages.data.rows import PhaseClock, RowFacts, table_row
+from studio.pages.data.rows import RowFacts, table_row
+from studio.pages.typed import parse_size
 from studio.storage.rows import DatasetRow
 from studio.widgets.figures import NARROW, size
 from trainer_core.errors import SpecError
@@ -48,7 +43,7 @@ READ = JobStatus(verb="prepare", state="finished")
 
 
 def index_cell(prepare: JobStatus, index: JobStatus, seconds_left: float | None = None):
-    facts = RowFacts(DATASET, prepare, index, used_by=2, seconds_left=seconds_left)
+    facts = RowFacts(DATASET, prepare, index_now(index), used_by=2, seconds_left=seconds_left)
     return table_row(facts).cell("index")
 
 
@@ -72,8 +67,9 @@ def test_a_text_that_is_being_read_shows_how_far_it_is() -> None:
     ("state", "word", "text", "link"),
     [
         ("unborn", "Not built", "Build", True),
-        ("failed", "Failed", "Build again", True),
-        ("killed", "Killed", "Build again", True),
+        ("failed", "Failed", "Try again", True),
+        ("killed", "Killed", "Continue build", True),
+        ("stopped", "Stopped", "Continue build", True),
         ("finished", "Ready", size(250_000), False),
     ],
 )
@@ -93,19 +89,6 @@ def test_a_failed_reading_says_why_and_whether_a_setting_is_to_blame() -> None:
     assert index_cell(failed, JobStatus()).text == "Change"
 
 
-def test_time_left_is_told_within_a_phase_once_it_has_moved() -> None:
-    clock = PhaseClock()
-
-    def status(phase: str, done: float, time_s: float) -> JobStatus:
-        progress = Progress(phase=phase, done=done, total=100, time_s=time_s)
-        return JobStatus(state="running", alive=True, progress=progress)
-
-    assert clock.seconds_left(status("reading", 0, 1000.0), 1000.0) is None
-    assert clock.seconds_left(status("reading", 25, 1010.0), 1010.0) == pytest.approx(30.0)
-    assert clock.seconds_left(status("tokenising", 10, 1011.0), 1011.0) is None
-    assert clock.seconds_left(status("tokenising", 60, 1021.0), 1021.0) == pytest.approx(8.0)
-
-
 def test_match_bars_come_from_the_index_job_or_not_at_all() -> None:
     assert match_bars({}) == ()
     assert match_bars({"buckets": [{"low": "x"}]}) == ()
@@ -119,7 +102,7 @@ def test_the_crop_nearest_to_the_context_is_told() -> None:
     found = statistics.crop(1000)
     assert found is not None and found.context == 1024
     assert StatisticsFacts().crop(1024) is None
-    facts = make_facts(DATASET, CorpusFiles(), READ, None)
+    facts = make_facts(DATASET, CorpusFiles(), READ, NO_INDEX)
     assert facts.index_bytes is None and not facts.index_ready
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from studio.pages.typed import parse, parse_count
 from studio.pages.wizard.draft import (
     DataChoice,
     Draft,
     build_spec,
     field_message,
     handy,
-    parse,
-    parse_count,
 )
 from studio.pages.wizard.plan import (
     MeasuredRate,

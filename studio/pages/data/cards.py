@@ -1,16 +1,16 @@
-"""The cards of a dataset's detail: lengths, matches, a sample document, the split."""
+"""The cards of a dataset's detail: lengths, a sample document, the split."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QStackedWidget, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
-from studio.pages.data.charts import STRONG_MATCH, LengthChart, MatchChart
-from studio.pages.data.facts import DatasetFacts, MatchBar
+from studio.pages.data.charts import LengthChart
+from studio.pages.data.facts import DatasetFacts
 from studio.theme import theme
-from studio.widgets.card import Card, Dot, Hairline
-from studio.widgets.controls import CheckBox, IconButton, LinkButton, SecondaryButton
+from studio.widgets.card import Card, Hairline
+from studio.widgets.controls import CheckBox, IconButton
 from studio.widgets.figures import count, percent, plural, whole
 from studio.widgets.headings import card_title
 from studio.widgets.label import Label, Part
@@ -18,15 +18,6 @@ from studio.widgets.paint import painter_for, repaint_on_theme
 from studio.widgets.progress import ProgressLine
 from studio.widgets.token_run import Colouring, TextToken
 from studio.widgets.token_text import TokenText
-from trainer_core.status import JobStatus
-
-_WORTH_FEEDING = 0.2
-"""Share of right guesses from which the match is called worth its place in the model."""
-
-
-def bold(text: str) -> Part:
-    """A figure within a sentence."""
-    return Part(text, "mono", "text")
 
 
 class LengthCard(Card):
@@ -77,157 +68,6 @@ class LengthCard(Card):
             )
             self._cropped.set_share(crop.lost)
             self._cropped_share.set_text(percent(crop.lost))
-
-
-class MatchCard(Card):
-    """What the index knows of held-out text, or how to get an index.
-
-    Signals:
-        build_requested: The index is to be built.
-        stop_requested: The build is to end.
-    """
-
-    build_requested = Signal()
-    stop_requested = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(padding=14, parent=parent)
-        self._keys = QWidget()
-        keys = QHBoxLayout(self._keys)
-        keys.setContentsMargins(0, 0, 0, 0)
-        keys.setSpacing(6)
-        keys.addWidget(Dot("s1"), 0, Qt.AlignmentFlag.AlignVCenter)
-        keys.addWidget(Label("tokens", "secondary", "muted"))
-        keys.addSpacing(6)
-        keys.addWidget(_LineKey(), 0, Qt.AlignmentFlag.AlignVCenter)
-        keys.addWidget(Label("guess right", "secondary", "muted"))
-        head = QHBoxLayout()
-        head.addWidget(card_title("Longest match in training data"))
-        head.addStretch(1)
-        head.addWidget(self._keys)
-        self._chart = MatchChart()
-        self._summary = Label("", "secondary", "muted", wrap=True)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._figures_view())
-        self._offer = _IndexOffer()
-        self._offer.build_requested.connect(self.build_requested)
-        self._offer.stop_requested.connect(self.stop_requested)
-        self._stack.addWidget(self._offer)
-        self.body.addLayout(head)
-        self.body.addWidget(self._stack, 1)
-
-    def _figures_view(self) -> QWidget:
-        view = QWidget()
-        column = QGridLayout(view)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setVerticalSpacing(8)
-        column.addWidget(self._chart, 0, 0)
-        column.addWidget(self._summary, 1, 0)
-        column.setRowStretch(0, 1)
-        return view
-
-    def show_facts(self, facts: DatasetFacts) -> None:
-        """Show the figures, or the state of the index while there are none."""
-        ready = facts.index_ready and bool(facts.matches)
-        self._keys.setVisible(ready)
-        self._stack.setCurrentIndex(0 if ready else 1)
-        if ready:
-            self._chart.show_bars(facts.matches)
-            self._summary.set_parts(*match_summary(facts.matches))
-        else:
-            self._offer.show_status(facts.index, ready=facts.index_ready)
-
-
-def match_summary(bars: tuple[MatchBar, ...]) -> list[Part]:
-    """What the chart means, in a sentence."""
-    total = sum(bar.tokens for bar in bars)
-    right = sum(bar.tokens * bar.hit_rate for bar in bars if bar.tokens) / total
-    strong = sum(bar.tokens for bar in bars if bar.low >= STRONG_MATCH) / total
-    worth = (
-        ", so the match is worth feeding to the model."
-        if right >= _WORTH_FEEDING
-        else ", so the match will help the model little."
-    )
-    return [
-        Part("Measured on held-out text. The index names the right next token "),
-        bold(percent(right)),
-        Part(" of the time; "),
-        bold(percent(strong)),
-        Part(f" of tokens have a match of {STRONG_MATCH} or more{worth}"),
-    ]
-
-
-class _LineKey(QWidget):
-    """The key of the line: a stroke with a hollow disc."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedSize(18, 10)
-        repaint_on_theme(self)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw it."""
-        palette = theme().palette
-        painter = painter_for(self)
-        painter.fillRect(QRectF(0, 4.25, 18, 1.5), QColor(palette.s2))
-        painter.setPen(QColor(palette.s2))
-        painter.setBrush(QColor(palette.bg1))
-        painter.drawEllipse(QRectF(6, 2, 6, 6))
-        painter.end()
-
-
-class _IndexOffer(QWidget):
-    """Where the match figures will be: build, progress, or why there are none."""
-
-    build_requested = Signal()
-    stop_requested = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._text = Label("", "body", "muted", wrap=True, align=Qt.AlignmentFlag.AlignHCenter)
-        self._line = ProgressLine(colour="info")
-        self._button = SecondaryButton("Build the index", "zap")
-        self._button.clicked.connect(self.build_requested)
-        self._stop = LinkButton("Stop")
-        self._stop.clicked.connect(self.stop_requested)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(24, 0, 24, 0)
-        grid.setVerticalSpacing(12)
-        grid.setRowStretch(0, 1)
-        grid.setRowStretch(5, 1)
-        grid.addWidget(self._text, 1, 0)
-        grid.addWidget(self._line, 2, 0)
-        centre = Qt.AlignmentFlag.AlignHCenter
-        grid.addWidget(self._button, 3, 0, centre)
-        grid.addWidget(self._stop, 4, 0, centre)
-
-    def show_status(self, status: JobStatus | None, *, ready: bool) -> None:
-        """Show where the index job stands."""
-        working = status is not None and status.alive
-        self._line.setVisible(working)
-        self._stop.setVisible(working)
-        self._button.setVisible(not working and not ready)
-        if ready:
-            self._text.set_text("The index is ready. It was built without held-out figures.")
-        elif status is not None and working:
-            progress = status.progress
-            total = progress.total if progress else 0.0
-            self._line.set_share(progress.done / total if progress and total else 0.0)
-            phase = progress.phase if progress and progress.phase else "starting"
-            self._text.set_text(f"Building the index: {phase}.")
-        elif status is not None and status.ended is not None and status.ended.what:
-            ended = status.ended
-            self._text.set_text(" ".join(part for part in (ended.what, ended.safe, ended.do)))
-            self._button.set_text("Build again")
-        elif status is not None and status.state in ("killed", "stopped", "paused"):
-            self._text.set_text("The build was ended before it was done. Nothing is left of it.")
-            self._button.set_text("Build again")
-        else:
-            self._text.set_text(
-                "Not built yet. The index finds what followed the longest earlier match of every"
-                " token, and where it stands."
-            )
-            self._button.set_text("Build the index")
 
 
 class SampleCard(Card):

@@ -10,7 +10,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from studio.pages.data.facts import LengthBar, MatchBar
+from studio.pages.data.corpus import LengthBar
+from studio.pages.data.facts import MatchBar
 from studio.theme import font, theme
 from studio.widgets.figures import count, percent, whole
 from studio.widgets.paint import painter_for, repaint_on_theme

@@ -5,12 +5,15 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.pages.data.cards import LengthCard, MatchCard, SampleCard, SplitCard
-from studio.pages.data.facts import DatasetFacts, SkippedGroup
-from studio.widgets.card import Card, Hairline
+from studio.pages.data.cards import LengthCard, SampleCard, SplitCard
+from studio.pages.data.corpus import SkippedGroup
+from studio.pages.data.facts import DatasetFacts
+from studio.pages.data.match_card import MatchCard
+from studio.pages.data.strip import FigureStrip
+from studio.widgets.card import Card
 from studio.widgets.controls import LinkButton, SecondaryButton
 from studio.widgets.empty import EmptyState, ErrorCard
-from studio.widgets.figures import MISSING, count, duration, percent, plural, size, whole
+from studio.widgets.figures import duration, plural, size, whole
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
 from studio.widgets.progress import ProgressLine
@@ -25,16 +28,27 @@ class DatasetDetail(QWidget):
 
     Signals:
         new_run_requested: A run with this data is wanted.
-        build_requested: Its index is to be built.
+        build_requested (object): Its index is to be built with a `BuildForm`, or gone on with
+            (None).
+        anew_requested: Its index is to be removed and built from the beginning.
         stop_index_requested: The build is to end.
+        settings_edited: The settings of a build are others than before.
+        search_requested: Its text is to be searched.
+        passages_requested: What stands in it more than once is to be shown.
+        more_requested (object): What else can be done; carries a global point.
         stop_reading_requested: Reading the text is to end.
         read_again_requested: Reading the text is to start again.
         change_requested: The source or a setting is to be changed, then read again.
     """
 
     new_run_requested = Signal()
-    build_requested = Signal()
+    build_requested = Signal(object)
+    anew_requested = Signal()
     stop_index_requested = Signal()
+    settings_edited = Signal()
+    search_requested = Signal()
+    passages_requested = Signal()
+    more_requested = Signal(object)
     stop_reading_requested = Signal()
     read_again_requested = Signal()
     change_requested = Signal()
@@ -65,6 +79,10 @@ class DatasetDetail(QWidget):
         self._split = Label("", "secondary", "ok")
         self._run = SecondaryButton("New run with this data", "plus")
         self._run.clicked.connect(self.new_run_requested)
+        self.search = SecondaryButton("Search the text", "search")
+        self.search.clicked.connect(self.search_requested)
+        self.more = SecondaryButton("More", trailing_icon="chevron-down")
+        self.more.clicked.connect(self._on_more_clicked)
         head = QHBoxLayout()
         head.setSpacing(12)
         head.addWidget(self._title)
@@ -75,15 +93,22 @@ class DatasetDetail(QWidget):
         head.addLayout(split)
         head.addWidget(self._skipped)
         head.addStretch(1)
-        head.addWidget(self._run)
+        for button in (self.search, self.more, self._run):
+            head.addWidget(button)
         return head
+
+    def _on_more_clicked(self) -> None:
+        self.more_requested.emit(self.more.mapToGlobal(self.more.rect().bottomLeft()))
 
     def _cards(self) -> QWidget:
         self.figures = FigureStrip()
         self._lengths = LengthCard()
-        self._matches = MatchCard()
-        self._matches.build_requested.connect(self.build_requested)
-        self._matches.stop_requested.connect(self.stop_index_requested)
+        self.figures.passages_requested.connect(self.passages_requested)
+        self.matches = MatchCard()
+        self.matches.build_requested.connect(self.build_requested)
+        self.matches.anew_requested.connect(self.anew_requested)
+        self.matches.stop_requested.connect(self.stop_index_requested)
+        self.matches.settings_edited.connect(self.settings_edited)
         self._sample = SampleCard()
         self._split_card = SplitCard()
         right = QVBoxLayout()
@@ -93,7 +118,7 @@ class DatasetDetail(QWidget):
         cards = QHBoxLayout()
         cards.setSpacing(12)
         cards.addWidget(self._lengths, 384)
-        cards.addWidget(self._matches, 384)
+        cards.addWidget(self.matches, 384)
         cards.addLayout(right, 360)
         view = QWidget()
         column = QVBoxLayout(view)
@@ -117,7 +142,12 @@ class DatasetDetail(QWidget):
         self._title.set_text(facts.dataset.name)
         self._lock.setVisible(ready)
         self._split.setVisible(ready)
-        self._run.setVisible(ready)
+        for button in (self._run, self.search, self.more):
+            button.setVisible(ready)
+        asked = facts.index.kind == "ready"
+        for button in (self.search, self.more):
+            button.setEnabled(asked)
+            button.setToolTip("" if asked else "Needs the index.")
         if not ready:
             self._skipped.show_groups(())
         self._whole.setVisible(ready)
@@ -130,7 +160,7 @@ class DatasetDetail(QWidget):
             self.figures.show_facts(facts)
             self._skipped.show_groups(manifest.source.skipped)
             self._lengths.show_facts(facts, context)
-            self._matches.show_facts(facts)
+            self.matches.show_facts(facts)
             self._sample.show_facts(facts)
             self._split_card.show_facts(facts)
 
@@ -226,74 +256,6 @@ class ReadingCard(Card):
         left = f"{duration(seconds_left)} left" if seconds_left is not None else ""
         self._left.set_text(left)
         self._line.set_share(share)
-
-
-class FigureStrip(QWidget):
-    """Six figures in a row, parted by hairlines."""
-
-    _LABELS = ("Documents", "Tokens", "Text", "Index", "Exact duplicates", "Repeated text")
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        self._values: dict[str, tuple[Label, Label]] = {}
-        for number, name in enumerate(self._LABELS):
-            if number:
-                row.addWidget(Hairline(vertical=True))
-                row.addSpacing(15)
-            cell = QVBoxLayout()
-            cell.setSpacing(0)
-            value = Label(MISSING, "tile", elide=False)
-            context = Label("", "label", "muted")
-            cell.addWidget(Label(name, "label", "muted"))
-            cell.addWidget(value)
-            cell.addWidget(context)
-            row.addLayout(cell, 1)
-            self._values[name] = (value, context)
-
-    def set_figure(self, name: str, value: str, context: str, tooltip: str = "") -> None:
-        """Show a figure and what it means."""
-        figure, below = self._values[name]
-        figure.set_text(value)
-        figure.set_tooltip(tooltip)
-        below.set_text(context)
-
-    def show_facts(self, facts: DatasetFacts) -> None:
-        """Show a dataset's figures."""
-        manifest = facts.manifest
-        if manifest is None:
-            return
-        n_bytes, tokens, documents = manifest.bytes, manifest.tokens, manifest.documents
-        mean = (tokens - documents) / max(documents, 1)
-        self.set_figure("Documents", whole(documents), f"mean {whole(mean)} tokens")
-        per_token = n_bytes / max(tokens - documents, 1)
-        self.set_figure(
-            "Tokens", count(tokens), f"{per_token:.2f} bytes per token", f"{tokens:,} tokens"
-        )
-        files = plural(manifest.source.documents_read, "file")
-        self.set_figure("Text", size(n_bytes), f"UTF-8, {files}", f"{n_bytes:,} bytes")
-        self._show_index(facts, manifest.train.tokens)
-        removed = sum(g.count for g in manifest.source.skipped if g.reason == "duplicate")
-        share = removed / max(documents + removed, 1)
-        self.set_figure(
-            "Exact duplicates",
-            percent(share, 2 if 0 < share < 0.01 else 1),
-            f"{plural(removed, 'document')} removed" if removed else "none found",
-        )
-        repeated = facts.repeated_share
-        reason = "of tokens in repeats of 32+" if repeated is not None else "known with the index"
-        self.set_figure("Repeated text", percent(repeated), reason)
-
-    def _show_index(self, facts: DatasetFacts, train_tokens: int) -> None:
-        stored = facts.index_bytes if facts.index_ready else None
-        if stored:
-            per_token = f"{stored / max(train_tokens, 1):.1f}".rstrip("0").rstrip(".")
-            self.set_figure("Index", size(stored), f"{per_token} bytes per token")
-        else:
-            building = facts.index is not None and facts.index.alive
-            self.set_figure("Index", MISSING, "being built" if building else "not built")
 
 
 class SkippedNotice(QWidget):

@@ -1,139 +1,17 @@
-"""What the data page shows of a dataset, read from the files of its jobs. Free of Qt.
-
-The files are read as plain data: the studio does not import the code that wrote them.
-"""
+"""What the data page shows of a dataset: its corpus, its jobs, its index. Free of Qt."""
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
-import base64
-import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
+from studio.pages.data.corpus import CorpusFiles, ManifestFacts, StatisticsFacts
+from studio.pages.data.index_state import NO_INDEX, IndexNow
 from studio.storage.rows import DatasetRow
-from trainer_core import spec as specs
 from trainer_core.errors import KnownError
-from trainer_core.status import SPEC_FILE, JobStatus
-
-MANIFEST_FILE = "manifest.json"
-STATISTICS_FILE = "statistics.json"
-Loaded = TypeVar("Loaded")
-
-
-class SplitFacts(msgspec.Struct, frozen=True):
-    """One side of the split."""
-
-    tokens: int = 0
-    documents: int = 0
-    bytes: int = 0
-
-
-class SkippedGroup(msgspec.Struct, frozen=True):
-    """Files that were left out for one reason, as the manifest counts them."""
-
-    reason: str = ""
-    meaning: str = ""
-    level: str = "info"
-    count: int = 0
-    examples: tuple[str, ...] = ()
-
-
-class SourceFacts(msgspec.Struct, frozen=True):
-    """Where the text came from."""
-
-    description: str = ""
-    documents_read: int = 0
-    bytes_read: int = 0
-    skipped: tuple[SkippedGroup, ...] = ()
-    cut_document: str = ""
-
-
-class ManifestFacts(msgspec.Struct, frozen=True):
-    """What the page needs of a corpus's manifest."""
-
-    name: str = ""
-    tokenizer_kind: str = ""
-    vocab_size: int = 0
-    seed: int = 0
-    validation_fraction: float = 0.0
-    train: SplitFacts = SplitFacts()
-    validation: SplitFacts = SplitFacts()
-    source: SourceFacts = SourceFacts()
-    fingerprint: str = ""
-
-    @property
-    def documents(self) -> int:
-        """Documents on both sides."""
-        return self.train.documents + self.validation.documents
-
-    @property
-    def tokens(self) -> int:
-        """Tokens on both sides."""
-        return self.train.tokens + self.validation.tokens
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of text on both sides."""
-        return self.train.bytes + self.validation.bytes
-
-
-class LengthBar(msgspec.Struct, frozen=True):
-    """Documents of at least `low` and fewer than `high` tokens."""
-
-    low: float
-    high: float
-    documents: int
-
-
-class Crop(msgspec.Struct, frozen=True):
-    """What cutting each document to `context` tokens would cost, as shares."""
-
-    context: int
-    longer: float
-    lost: float
-
-
-class SampleDocument(msgspec.Struct, frozen=True):
-    """The beginning of a training document, token by token."""
-
-    document: int
-    title: str
-    path: str
-    tokens: int
-    text_bytes: int = msgspec.field(name="bytes")
-    data: str = ""
-    lengths: tuple[int, ...] = ()
-
-    def pieces(self) -> list[bytes]:
-        """The bytes of each token shown."""
-        raw = base64.b64decode(self.data)
-        pieces: list[bytes] = []
-        start = 0
-        for length in self.lengths:
-            pieces.append(raw[start : start + length])
-            start += length
-        return pieces
-
-
-class StatisticsFacts(msgspec.Struct, frozen=True):
-    """Figures over all documents."""
-
-    documents: int = 0
-    mean_tokens: float = 0.0
-    median_tokens: float = 0.0
-    longest_tokens: int = 0
-    lengths: tuple[LengthBar, ...] = ()
-    crops: tuple[Crop, ...] = ()
-    samples: tuple[SampleDocument, ...] = ()
-
-    def crop(self, context: int) -> Crop | None:
-        """The figures for the context length nearest to this one."""
-        if not self.crops or context < 1:
-            return None
-        return min(self.crops, key=lambda crop: abs(math.log2(crop.context / context)))
+from trainer_core.status import JobStatus
 
 
 class MatchBar(msgspec.Struct, frozen=True):
@@ -146,41 +24,57 @@ class MatchBar(msgspec.Struct, frozen=True):
     """Share of these tokens that the match alone names."""
 
 
+class DuplicateFacts(msgspec.Struct, frozen=True):
+    """What stands more than once in the training text; shares are of its tokens.
+
+    `repeated_share` is None where the index tells no matches of `least_tokens` apart.
+    """
+
+    tokens: int = 0
+    documents: int = 0
+    least_tokens: int = 32
+    repeated_share: float | None = None
+    repeated_same_document_share: float | None = None
+    repeated_other_document_share: float | None = None
+    exact_duplicate_documents: int = 0
+    """Copies beyond the first of each."""
+
+
 @dataclass(frozen=True)
 class DatasetFacts:
     """A dataset as its folders tell it now.
 
     Attributes:
         prepare: State of the `prepare` job.
-        index: State of the `index` job; None when none was ever asked for.
+        index: Where its index stands.
         manifest: The corpus; None until it is whole.
         statistics: None for a corpus without them.
         matches: Held-out tokens by match length, from the index job's result.
-        repeated_share: Share of training tokens inside repeats of 32 tokens or more, or None.
+        duplicates: What the index found more than once in the training text, or None.
         is_code: Whether the text is program code, which is shown in a fixed-width font.
         problem: Why the folder cannot be read.
     """
 
     dataset: DatasetRow
     prepare: JobStatus
-    index: JobStatus | None = None
+    index: IndexNow = NO_INDEX
     manifest: ManifestFacts | None = None
     statistics: StatisticsFacts | None = None
     matches: tuple[MatchBar, ...] = ()
-    repeated_share: float | None = None
+    duplicates: DuplicateFacts | None = None
     is_code: bool = False
     problem: KnownError | None = None
 
     @property
     def index_bytes(self) -> int | None:
         """Size of the finished index."""
-        value = self.index.result.get("size_bytes") if self.index else None
+        value = self.index.status.result.get("size_bytes")
         return int(value) if isinstance(value, int | float) else None
 
     @property
     def index_ready(self) -> bool:
-        """Whether there is a whole index."""
-        return self.index is not None and self.index.state == "finished"
+        """Whether there is a whole index, in step with the text or not."""
+        return self.index.kind in ("ready", "outdated")
 
     @property
     def serious_skips(self) -> int:
@@ -189,39 +83,15 @@ class DatasetFacts:
         return sum(group.count for group in groups if group.level != "info")
 
 
-@dataclass(frozen=True)
-class CorpusFiles:
-    """What lies in a dataset's corpus folder; None for what is not there or cannot be read."""
-
-    manifest: ManifestFacts | None = None
-    statistics: StatisticsFacts | None = None
-    is_code: bool = False
-
-
-def read_corpus(dataset: DatasetRow) -> CorpusFiles:
-    """Read a dataset's corpus folder; blocks on the disk, so for a worker thread."""
-    corpus = dataset.corpus_folder
-    return CorpusFiles(
-        manifest=read_manifest(dataset),
-        statistics=_load(corpus / STATISTICS_FILE, StatisticsFacts),
-        is_code=reads_code(dataset.folder),
-    )
-
-
-def read_manifest(dataset: DatasetRow) -> ManifestFacts | None:
-    """A dataset's manifest, or None while there is none that can be read."""
-    return _load(dataset.corpus_folder / MANIFEST_FILE, ManifestFacts)
-
-
 def make_facts(
     dataset: DatasetRow,
     files: CorpusFiles,
     prepare: JobStatus,
-    index: JobStatus | None,
+    index: IndexNow,
     problem: KnownError | None = None,
 ) -> DatasetFacts:
     """Everything about a dataset, from its files and its two jobs."""
-    result = index.result if index is not None else {}
+    result = index.status.result
     return DatasetFacts(
         dataset,
         prepare,
@@ -229,34 +99,10 @@ def make_facts(
         manifest=files.manifest,
         statistics=files.statistics,
         matches=match_bars(result),
-        repeated_share=_share(result.get("repeated_share")),
+        duplicates=duplicate_facts(result),
         is_code=files.is_code,
         problem=problem,
     )
-
-
-def reads_code(prepare_folder: Path) -> bool:
-    """Whether the dataset's source is program code."""
-    try:
-        spec = specs.load(prepare_folder / SPEC_FILE)
-    except KnownError:
-        return False
-    if not isinstance(spec, specs.PrepareSpec):
-        return False
-    if isinstance(spec.source, specs.PythonLibrary):
-        return True
-    endings = {suffix.lower().lstrip("*.") for suffix in spec.source.suffixes}
-    endings |= {Path(path).suffix.lower().lstrip(".") for path in spec.source.paths} - {""}
-    return bool(endings) and endings <= _CODE_ENDINGS
-
-
-# fmt: off
-_CODE_ENDINGS = frozenset((
-    "c", "cc", "cpp", "cs", "css", "cxx", "go", "h", "hpp", "java", "js", "json", "jsx",
-    "kt", "lua", "m", "php", "pl", "py", "pyi", "r", "rb", "rs", "scala", "sh", "sql",
-    "swift", "toml", "ts", "tsx", "xml", "yaml", "yml",
-))
-# fmt: on
 
 
 def match_bars(result: dict[str, Any]) -> tuple[MatchBar, ...]:
@@ -268,12 +114,9 @@ def match_bars(result: dict[str, Any]) -> tuple[MatchBar, ...]:
     return bars if any(bar.tokens for bar in bars) else ()
 
 
-def _load(path: Path, kind: type[Loaded]) -> Loaded | None:
+def duplicate_facts(result: dict[str, Any]) -> DuplicateFacts | None:
+    """What the index job found more than once in the training text; None where it did not look."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.convert(result["duplicates"], DuplicateFacts)
+    except (KeyError, msgspec.ValidationError):
         return None
-
-
-def _share(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

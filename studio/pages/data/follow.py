@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from studio.pages.data.build_plan import BuildPlan, TextSize, plan_build
+from studio.pages.data.clock import TimeLeft
+from studio.pages.data.index_state import IndexNow, index_now
 from studio.pages.data.jobs import Shelf
-from studio.pages.data.rows import IDLE, PhaseClock, RowFacts
+from studio.pages.data.rows import IDLE, RowFacts
 from studio.runs.model import JobModel
 from studio.storage.rows import DatasetRow
 from studio.tasks import JobWatcher
@@ -27,7 +30,7 @@ class DatasetJobs:
     def __init__(self, watcher: JobWatcher, holder: object) -> None:
         self._watcher = watcher
         self._holder = holder
-        self._clocks: dict[str, PhaseClock] = {}
+        self._clocks: dict[str, TimeLeft] = {}
         self._by_folder: dict[str, int] = {}
 
     def follow(self, datasets: Iterable[DatasetRow]) -> None:
@@ -56,37 +59,47 @@ class DatasetJobs:
         return IDLE if model is None else model.status
 
     def seconds_left(self, folder: Path) -> float | None:
-        """How long a job's phase will still take; None while that cannot be told."""
-        clock = self._clocks.setdefault(str(folder), PhaseClock())
+        """How long a job will still take; None while that cannot be told."""
+        clock = self._clocks.setdefault(str(folder), TimeLeft())
         status = self.status(folder)
         return clock.seconds_left(status) if status.alive else None
 
     def row_facts(self, row: DatasetRow, shelf: Shelf) -> RowFacts:
         """What the table says of a dataset."""
-        prepare, index = self.status(row.folder), self.status(row.index_folder)
-        working = row.index_folder if prepare.state == "finished" else row.folder
         return RowFacts(
             row,
-            prepare,
-            index,
+            self.status(row.folder),
+            self.index_now(row, shelf),
             used_by=(shelf.used_by or {}).get(row.id, 0),
-            seconds_left=None if working is None else self.seconds_left(working),
-            build_seconds=self._build_seconds(row, shelf),
+            seconds_left=self.seconds_left(row.folder),
             known=self._is_known(row.folder) and self._is_known(row.index_folder),
         )
+
+    def index_now(self, row: DatasetRow, shelf: Shelf, threads: int = 0) -> IndexNow:
+        """Where a dataset's index stands; a build would have so many threads, 0 for all cores."""
+        folder = row.index_folder
+        model = self.model(folder)
+        left = None if folder is None else self.seconds_left(folder)
+        return index_now(
+            self.status(folder),
+            plan=self.build_plan(row, shelf, threads),
+            seconds_left=left,
+            problem=model.error if model is not None else None,
+            outdated=(shelf.outdated or {}).get(row.id),
+        )
+
+    def build_plan(self, row: DatasetRow, shelf: Shelf, threads: int = 0) -> BuildPlan | None:
+        """What building a dataset's index would take; None before its text was read."""
+        text = TextSize.of_result(self.status(row.folder).result)
+        if text is None:
+            return None
+        results = [self.status(other.index_folder).result for other in shelf.datasets]
+        return plan_build(text, results, shelf.free_bytes, threads)
 
     def _is_known(self, folder: Path | None) -> bool:
         """Whether a folder has been read once, where there is one."""
         model = self.model(folder)
         return folder is None or (model is not None and model.caught_up)
-
-    def _build_seconds(self, row: DatasetRow, shelf: Shelf) -> float | None:
-        """How long a build would take, by the other ones on this computer."""
-        results = (self.status(other.index_folder).result for other in shelf.datasets)
-        rates = sorted(
-            rate for r in results if isinstance(rate := r.get("ns_per_token"), int | float)
-        )
-        return row.tokens * rates[len(rates) // 2] / 1e9 if rates and row.tokens else None
 
     def problem(self, row: DatasetRow) -> KnownError | None:
         """Why a dataset's folder cannot be read, unless its job says so itself."""

@@ -11,6 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.pages.data.build_form import BuildForm, make_index_spec
+from studio.pages.data.index_state import Outdated, read_outdated
 from studio.pages.data.request import AddRequest, tokenizer_label
 from studio.runs.launch import LAUNCH_FILE
 from studio.runs.supervisor import Supervisor
@@ -18,7 +20,7 @@ from studio.storage.library import DatasetRow, Library
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError, LockedError, from_os_error
 from trainer_core.presets import PRESETS
-from trainer_core.spec import IndexSpec, TrainSpec
+from trainer_core.spec import TrainSpec
 from trainer_core.status import JOURNAL_FILE, LOG_FILE, SPEC_FILE, JobStatus, read_status
 
 
@@ -30,12 +32,14 @@ class Shelf:
         used_by: Number of runs by dataset.
         contexts: Context length of the newest run by dataset.
         free_bytes: Room on the disk of the home.
+        outdated: Indexes that do not fit their text any more, by dataset.
     """
 
     datasets: tuple[DatasetRow, ...] = ()
     used_by: dict[int, int] | None = None
     contexts: dict[int, int] | None = None
     free_bytes: int | None = None
+    outdated: dict[int, Outdated] | None = None
 
     def context_for(self, dataset_id: int) -> int:
         """The context length to compare documents with."""
@@ -56,7 +60,9 @@ def read_shelf(library: Library) -> Shelf:
     free: int | None = None
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(library.home).free
-    return Shelf(tuple(library.datasets()), dict(used), contexts, free)
+    datasets = tuple(library.datasets())
+    outdated = {row.id: found for row in datasets if (found := read_outdated(row)) is not None}
+    return Shelf(datasets, dict(used), contexts, free, outdated)
 
 
 def _context_of(run_folder: Path) -> int:
@@ -91,17 +97,56 @@ def start_reading(library: Library, supervisor: Supervisor, request: AddRequest)
     return row
 
 
-def build_index(library: Library, supervisor: Supervisor, dataset_id: int) -> DatasetRow:
-    """Build a dataset's index, or go on with an earlier attempt.
+def build_index(
+    library: Library, supervisor: Supervisor, dataset_id: int, form: BuildForm | None = None
+) -> DatasetRow:
+    """Build a dataset's index, go on with an earlier attempt, or add the documents that are new.
+
+    Args:
+        library: Knows the dataset.
+        supervisor: Starts the job.
+        dataset_id: Which dataset.
+        form: Settings; None takes those of the attempt before.
 
     Raises:
+        SpecError: A setting is wrong.
         KnownError: There is no such dataset, or the job cannot be started.
     """
+    corpus = library.dataset(dataset_id).corpus_folder
+    wanted = make_index_spec(corpus, form or BuildForm())
     row = library.add_index_folder(dataset_id)
     if row.index_folder is None:
         raise KnownError("The index has no folder.", do="Try again.")
-    supervisor.start(IndexSpec(corpus=str(row.corpus_folder)), row.index_folder)
+    before = row.index_folder / SPEC_FILE
+    if before.exists() and form is None:
+        supervisor.resume(row.index_folder)
+        return row
+    if before.exists() and specs.load(before) != wanted:
+        _forget_job(row.index_folder)
+    supervisor.start(wanted, row.index_folder)
     return row
+
+
+def build_anew(
+    library: Library, supervisor: Supervisor, dataset_id: int, form: BuildForm | None = None
+) -> DatasetRow:
+    """Remove a dataset's index and build it from the beginning; see `build_index`.
+
+    Raises:
+        LockedError: It is being built.
+        KnownError: It cannot be removed, or the job cannot be started.
+    """
+    row = library.dataset(dataset_id)
+    if row.index_folder is not None and row.index_path is not None:
+        if read_status(row.index_folder).alive:
+            raise LockedError("The index is being built.", do="Stop it first.")
+        try:
+            shutil.rmtree(row.index_path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise from_os_error(error, "removing the old index") from error
+    return build_index(library, supervisor, dataset_id, form)
 
 
 def forget_failed_job(folder: Path) -> None:
@@ -119,11 +164,18 @@ def forget_failed_job(folder: Path) -> None:
             safe="Nothing was changed.",
             do="Add it as a new dataset.",
         )
+    _forget_job(folder)
+
+
+def _forget_job(folder: Path) -> None:
+    """Remove what tells of a job, so that another can take its place; its work stays."""
+    if read_status(folder).alive:
+        raise LockedError("A process still works here.", do="Stop it first.")
     try:
         for name in (JOURNAL_FILE, SPEC_FILE, LAUNCH_FILE, LOG_FILE):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise from_os_error(error, "clearing the folder of the failed attempt") from error
+        raise from_os_error(error, "clearing the folder of the earlier attempt") from error
 
 
 def remember_result(

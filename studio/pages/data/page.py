@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-from PySide6.QtCore import QPoint, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.context import Context
 from studio.pages.data import jobs as data_jobs
+from studio.pages.data.actions import DatasetActions
 from studio.pages.data.add import AddDataPanel
+from studio.pages.data.build_form import BuildForm
+from studio.pages.data.corpus import CorpusFiles, read_corpus
 from studio.pages.data.detail import DatasetDetail
-from studio.pages.data.facts import CorpusFiles, make_facts, read_corpus
+from studio.pages.data.facts import make_facts
 from studio.pages.data.follow import DatasetJobs
 from studio.pages.data.jobs import Shelf, read_shelf
 from studio.pages.data.request import AddForm, AddRequest, form_of
 from studio.pages.data.rows import COLUMNS, table_row
 from studio.pages.page import Page, PageHeader
 from studio.pages.settings.facts import GPT2_SETTING
-from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import DatasetRow
-from studio.theme import icon
 from studio.widgets.controls import PrimaryButton, SearchBox
 from studio.widgets.empty import EmptyState, LoadingBlocks
 from studio.widgets.figures import size
@@ -48,6 +45,9 @@ class DataPage(Page):
         self._shelf = Shelf()
         self._files: dict[int, CorpusFiles] = {}
         self._jobs = DatasetJobs(context.watcher, self)
+        self._index_states: dict[int, str] = {}
+        self._actions = DatasetActions(context, self)
+        self._actions.done.connect(self.reload)
         self._selected: int | None = None
         self._loaded = False
         self._lay_out()
@@ -135,11 +135,14 @@ class DataPage(Page):
         margins.addWidget(self._table, 100)
         margins.addStretch(1)
         self._detail = DatasetDetail()
+        self._actions.setting_refused.connect(self._detail.matches.offer.show_error)
         self._detail.new_run_requested.connect(self._on_new_run_requested)
-        self._detail.build_requested.connect(lambda: self._build(self._selected))
+        self._detail.build_requested.connect(self._on_build_requested)
+        self._detail.anew_requested.connect(self._on_anew_requested)
+        self._detail.settings_edited.connect(self._show_detail)
         self._detail.stop_index_requested.connect(self._on_stop_index_requested)
         self._detail.stop_reading_requested.connect(self._on_stop_reading_requested)
-        self._detail.read_again_requested.connect(lambda: self._read_again(self._selected))
+        self._detail.read_again_requested.connect(self._on_read_again_requested)
         self._detail.change_requested.connect(self._on_change_requested)
         scroll = ClearScroll(self._detail)
         self._splitter = QSplitter(Qt.Orientation.Vertical)
@@ -220,6 +223,9 @@ class DataPage(Page):
             )
         if prepare.state != "finished":
             self._files.pop(row.id, None)
+        if index.state != self._index_states.get(row.id, index.state):
+            self.reload()  # whether the index fits its text is read from the disk
+        self._index_states[row.id] = index.state
         if row.id == self._selected:
             self._show_detail()
 
@@ -232,7 +238,7 @@ class DataPage(Page):
     # --- the detail --------------------------------------------------------------------------
 
     def _show_detail(self) -> None:
-        row = self._rows().get(self._selected) if self._selected is not None else None
+        row = self._chosen()
         known = row is not None and self._jobs.row_facts(row, self._shelf).known
         self._detail.setVisible(known)
         if row is None or not known:
@@ -245,8 +251,9 @@ class DataPage(Page):
                 self._read_files(row)
                 return
             files = CorpusFiles()
-        index = self._jobs.status(row.index_folder) if row.index_folder is not None else None
         left = self._jobs.seconds_left(row.folder)
+        threads = self._detail.matches.offer.advanced.form().n_threads
+        index = self._jobs.index_now(row, self._shelf, threads)
         facts = make_facts(row, files, prepare, index, self._jobs.problem(row))
         self._detail.show_facts(facts, self._shelf.context_for(row.id), left)
 
@@ -274,61 +281,43 @@ class DataPage(Page):
 
     # --- actions -----------------------------------------------------------------------------
 
-    def _run(self, op: Callable[[], DatasetRow], then: Callable[[DatasetRow], None]) -> None:
-        """Carry out something that changes a dataset, then read the library again."""
+    def _chosen(self) -> DatasetRow | None:
+        return self._rows().get(self._selected) if self._selected is not None else None
 
-        def done(row: DatasetRow) -> None:
-            then(row)
-            for folder in (row.folder, row.index_folder):
-                if folder is not None:
-                    self._context.watcher.look_now(folder)
-            self.reload()
+    def _on_build_requested(self, form: BuildForm | None) -> None:
+        if (row := self._chosen()) is not None:
+            self._actions.build(row, form)
 
-        self._context.tasks.run_op(op, done, self._context.toast, owner=self)
+    def _on_anew_requested(self) -> None:
+        if (row := self._chosen()) is not None:
+            self._actions.build_anew(row)
 
-    def _build(self, dataset_id: int | None) -> None:
-        library, supervisor = self._context.library, self._context.supervisor
-        if dataset_id is not None:
-            self._run(
-                lambda: data_jobs.build_index(library, supervisor, dataset_id), lambda _row: None
-            )
-
-    def _read_again(self, dataset_id: int | None) -> None:
-        row = self._rows().get(dataset_id) if dataset_id is not None else None
-        if row is None:
-            return
-        supervisor = self._context.supervisor
-
-        def resume() -> DatasetRow:
-            supervisor.resume(row.folder)
-            return row
-
-        self._run(resume, lambda _row: None)
-
-    def _stop(self, folder: Path | None) -> None:
-        if folder is not None:
-            future = self._context.supervisor.stop(folder)
-            self._context.tasks.follow(future, failure=self._context.toast, owner=self)
+    def _on_read_again_requested(self) -> None:
+        if (row := self._chosen()) is not None:
+            self._actions.read_again(row)
 
     def _on_stop_reading_requested(self) -> None:
-        row = self._rows().get(self._selected or -1)
-        self._stop(row.folder if row else None)
+        row = self._chosen()
+        self._actions.stop(row.folder if row else None)
 
     def _on_stop_index_requested(self) -> None:
-        row = self._rows().get(self._selected or -1)
-        self._stop(row.index_folder if row else None)
+        row = self._chosen()
+        self._actions.stop(row.index_folder if row else None)
 
     def _on_link_clicked(self, key: object, column: str) -> None:
         row = self._rows().get(key) if isinstance(key, int) else None
-        if row is None or column != "index" or not self._jobs.row_facts(row, self._shelf).known:
+        if row is None or column != "index":
+            return
+        facts = self._jobs.row_facts(row, self._shelf)
+        if not facts.known:
             return
         self._table.select(row.id)
-        if self._jobs.status(row.folder).state == "finished":
-            self._build(row.id)
+        if facts.prepare.state == "finished":
+            self._actions.build(row)
         elif self._needs_change(row):
             self._on_change_requested()
         else:
-            self._read_again(row.id)
+            self._actions.read_again(row)
 
     def _needs_change(self, row: DatasetRow) -> bool:
         ended = self._jobs.status(row.folder).ended
@@ -336,23 +325,14 @@ class DataPage(Page):
 
     def _on_menu_requested(self, key: object, at: QPoint) -> None:
         row = self._rows().get(key) if isinstance(key, int) else None
-        if row is None:
-            return
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if self._jobs.status(row.folder).state == "finished":
-            menu.addAction(icon("plus"), "New run with this data", self._on_new_run_requested)
-            if not self._jobs.status(row.index_folder).alive:
-                again = self._jobs.status(row.index_folder).state == "finished"
-                if not again:
-                    menu.addAction(icon("zap"), "Build the index", lambda: self._build(row.id))
-        where = QUrl.fromLocalFile(str(row.folder))
-        menu.addAction(icon("folder-open"), "Open folder", lambda: QDesktopServices.openUrl(where))
-        menu.popup(at)
+        if row is not None:
+            index = self._jobs.index_now(row, self._shelf)
+            is_read = self._jobs.status(row.folder).state == "finished"
+            self._actions.open_menu(row, index, at, is_read=is_read)
 
     def _on_new_run_requested(self) -> None:
-        if self._selected is not None:
-            self._context.navigate("wizard", WizardTarget(dataset_id=self._selected))
+        if (row := self._chosen()) is not None:
+            self._actions.new_run(row)
 
     # --- adding ------------------------------------------------------------------------------
 
@@ -364,7 +344,7 @@ class DataPage(Page):
         self._stack.setCurrentIndex(0 if not self._loaded else 2 if self._shelf.datasets else 1)
 
     def _on_change_requested(self) -> None:
-        row = self._rows().get(self._selected or -1)
+        row = self._chosen()
         model = self._jobs.model(row.folder if row else None)
         if row is None or model is None or not isinstance(model.spec, PrepareSpec):
             return

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from studio.pages.wizard.draft import parse, parse_count
+from studio.pages.typed import parse, parse_size
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
 from trainer_core.spec import (
@@ -21,7 +21,6 @@ from trainer_core.spec import (
 GPT2_VOCAB_SIZE = 50_257
 SourceKind = Literal["python_library", "text_files"]
 TokenizerKind = Literal["bytes", "bpe", "gpt2"]
-_UNITS = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "b": 1.0}
 
 
 @dataclass(frozen=True)
@@ -53,19 +52,6 @@ class AddRequest:
     private: bool
     spec: PrepareSpec
     replaces: int | None = None
-
-
-def parse_size(text: str) -> float | str:
-    """Bytes of a size such as `24 MB`; a text that is none stays a text."""
-    plain = text.strip().lower()
-    if not plain:
-        return 0
-    for unit, factor in _UNITS.items():
-        if plain.endswith(unit):
-            value = parse_count(plain[: -len(unit)])
-            return text if value is None else int(value * factor)
-    value = parse_count(plain)
-    return text if value is None else int(value)
 
 
 def make_request(form: AddForm, replaces: int | None = None) -> AddRequest:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from studio.pages.data.build_plan import BuildPlan
+from studio.pages.data.index_state import NO_INDEX, IndexNow
+from studio.pages.data.index_words import outdated_words
 from studio.storage.rows import DatasetRow
 from studio.widgets.cells import Cell, Column, Row
-from studio.widgets.figures import MISSING, count, duration, percent, plural, size, whole
+from studio.widgets.figures import MISSING, count, percent, plural, rough_duration, size, whole
 from studio.widgets.pill import PILLS, PillLook
 from trainer_core.status import JobStatus
 
@@ -23,34 +25,8 @@ COLUMNS = (
 )
 
 IDLE = JobStatus()
-_WAITING = ("unborn", "")
-
-
-class PhaseClock:
-    """Tells how long the current phase of a job will still take, from when it was first seen."""
-
-    def __init__(self) -> None:
-        self._phase = ""
-        self._began = (0.0, 0.0)
-
-    def seconds_left(self, status: JobStatus, now_s: float | None = None) -> float | None:
-        """Seconds until the phase is done; None while that cannot be told.
-
-        Args:
-            status: The job; its progress carries the time it was made at.
-            now_s: Seconds since the epoch; None takes the clock.
-        """
-        progress = status.progress
-        if progress is None or progress.total <= 0:
-            return None
-        now = time.time() if now_s is None else now_s
-        if progress.phase != self._phase or progress.done < self._began[1]:
-            self._phase, self._began = progress.phase, (progress.time_s or now, progress.done)
-        began_s, began_done = self._began
-        done, elapsed = progress.done - began_done, now - began_s
-        if done <= 0 or elapsed < 1.0:
-            return None
-        return elapsed * (progress.total - progress.done) / done
+_LARGE_BYTES = 1_000_000_000
+"""From this size on, the row says what an index will take on the disk."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +36,17 @@ class RowFacts:
     Attributes:
         dataset: The library's row.
         prepare: The job that reads the text.
-        index: The job that builds the index.
+        index: Where the index stands.
         used_by: Number of runs.
-        seconds_left: Of the job at work.
-        build_seconds: How long a build would take by earlier ones; None without any.
+        seconds_left: Of the reading at work.
         known: Whether the jobs' folders have been read; before that nothing is said of them.
     """
 
     dataset: DatasetRow
     prepare: JobStatus = IDLE
-    index: JobStatus = IDLE
+    index: IndexNow = NO_INDEX
     used_by: int = 0
     seconds_left: float | None = None
-    build_seconds: float | None = None
     known: bool = True
 
 
@@ -107,18 +81,37 @@ def state_cell(facts: RowFacts) -> Cell:
         return Cell()
     if facts.prepare.state != "finished":
         return _prepare_cell(facts)
-    state = facts.index.state
-    if state in _WAITING and not facts.index.alive:
-        about = "Build"
-        if facts.build_seconds:
-            about = f"Build, about {duration(max(facts.build_seconds, 1.0))}"
-        return Cell(about, pill=PILLS["not_built"], link=True)
-    if state == "finished":
-        stored = facts.dataset.index_bytes
-        return Cell(size(stored) if stored else "", pill=PILLS["ready"], style="mono_muted")
-    if state in ("failed", "killed", "stopped", "paused"):
-        return _ended_cell(facts.index, "Build again")
-    return _working_cell(facts.index, PILLS["building"], facts.seconds_left)
+    index = facts.index
+    match index.kind:
+        case "building":
+            return _working_cell(index.status, PILLS["building"], index.seconds_left)
+        case "absent":
+            return _absent_cell(index.plan)
+        case "ready":
+            stored = facts.dataset.index_bytes
+            return Cell(size(stored) if stored else "", pill=PILLS["ready"], style="mono_muted")
+        case "outdated":
+            grown = index.outdated is not None and index.outdated.reason == "grown"
+            link = "Add the new text" if grown else "Build again"
+            return Cell(link, pill=PILLS["outdated"], link=True, tooltip=outdated_words(index))
+        case "stopped":
+            return _ended_cell(index.status, "Continue build")
+        case "failed":
+            cell = _ended_cell(index.status, "Try again")
+            return replace(cell, tooltip=index.problem.what) if index.problem else cell
+
+
+def _absent_cell(plan: BuildPlan | None) -> Cell:
+    if plan is None:
+        return Cell("Build", pill=PILLS["not_built"], link=True)
+    needs = size(plan.size_bytes)
+    if not plan.fits:
+        why = f"The disk has {size(plan.free_bytes)} free."
+        return Cell(f"needs {needs}", pill=PILLS["not_built"], role="warn", tooltip=why)
+    words = f"Build, about {rough_duration(plan.seconds)}"
+    if plan.size_bytes >= _LARGE_BYTES:
+        words = f"{words}, {needs}"
+    return Cell(words, pill=PILLS["not_built"], link=True, tooltip=f"It will take about {needs}.")
 
 
 def _prepare_cell(facts: RowFacts) -> Cell:
@@ -141,5 +134,5 @@ def _working_cell(status: JobStatus, pill: PillLook, seconds_left: float | None)
     share = min(progress.done / progress.total, 1.0)
     text = percent(share, 0)
     if seconds_left is not None:
-        text = f"{text}, {duration(seconds_left)} left"
+        text = f"{text}, {rough_duration(seconds_left)} left"
     return Cell(text, pill=pill, share=share, bar_role="info", tooltip=progress.phase)

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from studio.pages.playground.servers import RunFacts
-from studio.pages.wizard.draft import parse
+from studio.pages.typed import parse
 from studio.widgets.card import Hairline, Panel
 from studio.widgets.controls import Button, ComboBox, IconButton, LineEdit, Slider, Toggle
 from studio.widgets.figures import count

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.pages.data.facts import match_bars, reads_code
+from studio.pages.data.corpus import reads_code
+from studio.pages.data.facts import match_bars
 from studio.runs.supervisor import Supervisor
 from studio.storage.library import Library, RunRow
 from trainer_core import spec as specs

@@ -7,7 +7,8 @@ from functools import partial
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from studio.pages.wizard.draft import Draft, field_message, parse, parse_count
+from studio.pages.typed import parse, parse_count
+from studio.pages.wizard.draft import Draft, field_message
 from studio.pages.wizard.plan import CHINCHILLA_TOKENS_PER_PARAMETER, Plan, estimate_time
 from studio.pages.wizard.slider import BudgetSlider, SliderMarks
 from studio.pages.wizard.start import Shelf

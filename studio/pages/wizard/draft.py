@@ -10,13 +10,11 @@ from typing import Any
 
 import msgspec
 
+from studio.pages.typed import Typed
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
 from trainer_core.presets import PRESETS, Preset
 from trainer_core.spec import OptimizerConfig, TrainSpec
-
-Typed = int | float | str
-"""A setting as it was typed: text that is no number stays text, and the spec's check names it."""
 
 FIELDS: dict[str, str] = {
     "n_layer": "model.n_layer",
@@ -151,37 +149,6 @@ class Draft:
         """A name that says what the run is, such as `index-10m`."""
         size = self.matching_preset or "own"
         return f"{'index' if self.use_index else 'plain'}-{size.lower()}"
-
-
-def parse(text: str) -> Typed:
-    """A typed setting as a number; digits may be grouped by commas, spaces or underscores.
-
-    >>> parse("1,024"), parse("4e-3"), parse("many")
-    (1024, 0.004, 'many')
-    """
-    plain = re.sub(r"(?<=\d)[,_\s\u202f\u00a0](?=\d{3}(\D|$))", "", text.strip())
-    try:
-        return int(plain)
-    except ValueError:
-        pass
-    try:
-        value = float(plain)
-    except ValueError:
-        return text.strip()
-    return value if math.isfinite(value) else text.strip()
-
-
-def parse_count(text: str) -> float | None:
-    """A count with an optional letter, such as `3.28B`, `10M` or `1,024`; None for nonsense."""
-    found = re.fullmatch(r"([0-9.,_\s\u202f]+)\s*([kKmMbBgGtT]?)", text.strip())
-    if found is None:
-        return None
-    try:
-        value = float(re.sub(r"[,_\s\u202f]", "", found[1]))
-    except ValueError:
-        return None
-    factor = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}[found[2].lower()]
-    return value * factor if value > 0 else None
 
 
 def build_spec(draft: Draft) -> TrainSpec:

@@ -7,7 +7,8 @@ from functools import partial
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from studio.pages.wizard.draft import FIELD_OF, Draft, Typed, field_message, parse
+from studio.pages.typed import Typed, parse
+from studio.pages.wizard.draft import FIELD_OF, Draft, field_message
 from studio.pages.wizard.plan import Plan
 from studio.pages.wizard.start import Shelf
 from studio.pages.wizard.step import StepView

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from studio.pages.data.facts import ManifestFacts, read_manifest
+from studio.pages.data.corpus import ManifestFacts, read_manifest
 from studio.pages.data.jobs import build_index
 from studio.pages.wizard.draft import DataChoice, Draft, build_spec
 from studio.pages.wizard.plan import MeasuredRate, Surroundings
