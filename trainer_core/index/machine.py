@@ -137,3 +137,18 @@ def _prefetch_at(typing: Any, address: Any) -> Any:
 @_instruction(_prefetch_at)
 def prefetch_at(address: int) -> None:
     """Have the cache line of a memory address fetched; any address is allowed."""
+
+
+def _item_bytes(typing: Any, array: Any) -> Any:
+    size = array.dtype.bitwidth // 8
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _I64(size)
+
+    return types.int64(array), generate
+
+
+@_instruction(_item_bytes)
+def item_bytes(array: NDArray[Any]) -> int:
+    """The size of an array's elements, known when compiling, as `array.itemsize` is not."""
+    raise NotImplementedError
