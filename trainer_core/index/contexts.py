@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainer_core.index.compiled import inlined, part, signed
-from trainer_core.index.machine import leading_zeros, load64
+from trainer_core.index.machine import item_bytes, leading_zeros, load64
 from trainer_core.index.tokens import Tokens
 
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -51,18 +51,18 @@ class Text(NamedTuple):
 @inlined
 def lanes_of(text: Text) -> int:
     """How many tokens a key has, 4 or 2."""
-    return 8 // text.tokens.itemsize
+    return 8 // item_bytes(text.tokens)
 
 
 @inlined
 def _wide(text: Text) -> int:
-    return (text.tokens.itemsize >> 1) - 1
+    return (item_bytes(text.tokens) >> 1) - 1
 
 
 @inlined
 def first_lanes(text: Text, lanes: int) -> np.uint64:
     """A mask of the first lanes of a key, none to all."""
-    bits = np.uint64(8 * text.tokens.itemsize * lanes)
+    bits = np.uint64(8 * item_bytes(text.tokens) * lanes)
     if bits == 0:
         return np.uint64(0)
     return _ALL << (np.uint64(64) - bits)
@@ -80,7 +80,7 @@ def _ends_in(text: Text, key: np.uint64) -> np.uint64:
 @part
 def _key_at_start(text: Text, position: int, depth: int) -> np.uint64:
     """A key some of whose lanes lie before the first token."""
-    bits = np.uint64(8 * text.tokens.itemsize)
+    bits = np.uint64(8 * item_bytes(text.tokens))
     key = np.uint64(0)
     for lane in range(lanes_of(text)):
         at = position - depth - lane
@@ -108,7 +108,7 @@ def key_at(text: Text, position: int, depth: int) -> np.uint64:
         key &= first_lanes(text, room)
     ends = _ends_in(text, key)
     if ends != 0:
-        before = leading_zeros(ends) // (8 * text.tokens.itemsize)
+        before = leading_zeros(ends) // (8 * item_bytes(text.tokens))
         key &= first_lanes(text, min(before + text.keeps_end, lanes))
     return key
 
@@ -121,7 +121,7 @@ def lanes_filled(text: Text, key: np.uint64, depth: int) -> int:
     filled = min(lanes_of(text), text.max_length - depth)
     ends = _ends_in(text, key)
     if ends != 0:
-        before = leading_zeros(ends) // (8 * text.tokens.itemsize)
+        before = leading_zeros(ends) // (8 * item_bytes(text.tokens))
         filled = min(filled, before + text.keeps_end)
     return filled
 
@@ -137,7 +137,7 @@ def goes_on(text: Text, key: np.uint64, depth: int) -> bool:
 @inlined
 def lanes_shared(text: Text, difference: np.uint64) -> int:
     """How many lanes two different keys have in common, given their exclusive or."""
-    return leading_zeros(difference) // (8 * text.tokens.itemsize)
+    return leading_zeros(difference) // (8 * item_bytes(text.tokens))
 
 
 @inlined
