@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.pages.data.build_form import BuildForm
 from studio.pages.typed import parse, parse_count
 from studio.pages.wizard.draft import (
     DataChoice,
@@ -25,6 +26,7 @@ from studio.pages.wizard.plan import (
     work_per_token,
 )
 from trainer_core.errors import SpecError
+from trainer_core.index_plan import expected_bytes
 from trainer_core.presets import PRESETS, parameter_count
 from trainer_core.spec import from_toml, to_toml
 
@@ -145,13 +147,23 @@ def test_a_disk_that_is_too_small_makes_the_plan_impossible() -> None:
     assert make_plan(draft(), Surroundings(free_bytes=10**12)).obstacle == ""
 
 
-def test_the_index_is_known_or_scaled_from_others_or_not_said() -> None:
-    around = Surroundings(index_bytes_per_token=7.0)
-    assert make_plan(draft(), Surroundings()).index_bytes is None
-    assert make_plan(draft(), around).index_bytes == 7_000_000
+def test_the_plan_says_what_the_index_takes_before_it_is_built() -> None:
+    plan = make_plan(draft(), Surroundings())
+    assert plan.index_bytes == expected_bytes(1_000_000, 50_000, 0, 4096)
+    assert plan.index_seconds is not None and plan.index_seconds > 0
     built = replace(DATA, index_state="ready", index_bytes=123)
-    assert make_plan(draft(data=built), around).index_bytes == 123
-    assert make_plan(draft(use_index=False), around).index_bytes is None
+    known = make_plan(draft(data=built), Surroundings())
+    assert (known.index_bytes, known.index_seconds) == (123, None)
+    assert make_plan(draft(use_index=False), Surroundings()).index_bytes is None
+
+
+def test_an_index_that_will_be_built_decides_how_long_matches_are() -> None:
+    longer = draft(build=BuildForm(max_length="64"))
+    assert build_spec(longer).model.match_length_max == 64
+    ready = replace(DATA, index_state="ready", index_bytes=123)
+    assert build_spec(replace(longer, data=ready)).model.match_length_max == 32
+    wrong = make_plan(draft(build=BuildForm(max_length="65")), Surroundings())
+    assert wrong.obstacle == "Longest match: at most 64"
 
 
 def test_time_is_told_only_from_a_similar_run() -> None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.data.build_form import DEFAULTS, BuildForm
 from studio.pages.wizard.draft import field_message
-from studio.widgets.controls import LineEdit, LinkButton
+from studio.widgets.controls import Button, LineEdit
 from studio.widgets.field import Field
 from trainer_core.errors import SpecError
 from trainer_core.spec import MATCH_LENGTH_MAX
@@ -27,7 +27,7 @@ class AdvancedBuild(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._settings = QWidget()
-        self._fold = LinkButton("Advanced", trailing_icon="chevron-down")
+        self._fold = Button("Advanced", kind="quiet", size="small", trailing_icon="chevron-down")
         self._fold.clicked.connect(lambda: self.unfold(not self.is_unfolded))
         cores = os.cpu_count() or 1
         self._edits = {

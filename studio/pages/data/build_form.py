@@ -34,6 +34,9 @@ class BuildForm:
         return wanted if isinstance(wanted, int) and wanted > 0 else 0
 
 
+BUILD_FIELDS = tuple(each.name for each in fields(BuildForm))
+
+
 def make_index_spec(corpus: Path, form: BuildForm) -> IndexSpec:
     """The spec behind a form.
 

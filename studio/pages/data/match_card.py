@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPaintEvent
+from PySide6.QtGui import QColor, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedWidget, QWidget
 
 from studio.pages.data.charts import STRONG_MATCH, MatchChart
@@ -22,6 +22,9 @@ from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 
 _WORTH_FEEDING = 0.2
 """Share of right guesses from which the match is called worth its place in the model."""
+
+
+_WITH_BOTH_KEYS_PX = 376
 
 
 def bold(text: str) -> Part:
@@ -51,16 +54,20 @@ class MatchCard(Card):
         keys = QHBoxLayout(self._keys)
         keys.setContentsMargins(0, 0, 0, 0)
         keys.setSpacing(6)
-        keys.addWidget(Dot("s1"), 0, Qt.AlignmentFlag.AlignVCenter)
-        keys.addWidget(Label("tokens", "secondary", "muted"))
-        keys.addSpacing(6)
+        self._bar_key = QWidget()
+        bar_key = QHBoxLayout(self._bar_key)
+        bar_key.setContentsMargins(0, 0, 6, 0)
+        bar_key.setSpacing(6)
+        bar_key.addWidget(Dot("s1"), 0, Qt.AlignmentFlag.AlignVCenter)
+        bar_key.addWidget(Label("tokens", "secondary", "muted"))
+        keys.addWidget(self._bar_key)
         keys.addWidget(_LineKey(), 0, Qt.AlignmentFlag.AlignVCenter)
         keys.addWidget(Label("guess right", "secondary", "muted"))
         head = QHBoxLayout()
         head.addWidget(card_title("Longest match in training data"), 1)
         head.addWidget(self._keys)
         self._notice = OutdatedNotice()
-        self._notice.add_requested.connect(lambda: self.build_requested.emit(None))
+        self._notice.update_requested.connect(lambda: self.build_requested.emit(None))
         self._notice.anew_requested.connect(self.anew_requested)
         self._chart = MatchChart()
         self._summary = Label("", "secondary", "muted", wrap=True)
@@ -85,6 +92,11 @@ class MatchCard(Card):
         column.setRowStretch(1, 1)
         return view
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out the bars' key before the heading would be cut."""
+        super().resizeEvent(event)
+        self._bar_key.setVisible(self.width() >= _WITH_BOTH_KEYS_PX)
+
     def show_facts(self, facts: DatasetFacts) -> None:
         """Show the figures, or the state of the index while there are none."""
         index = facts.index
@@ -105,20 +117,20 @@ class OutdatedNotice(QWidget):
     """One sentence on why the index does not fit its text any more, and what can be done.
 
     Signals:
-        add_requested: The index is to be brought up to date.
+        update_requested: The index is to be brought up to date.
         anew_requested: It is to be built from the beginning.
     """
 
-    add_requested = Signal()
+    update_requested = Signal()
     anew_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._text = Label("", "secondary", "warn", wrap=True)
-        self._add = LinkButton("Add them")
-        self._add.clicked.connect(self.add_requested)
-        anew = LinkButton("Build anew")
-        anew.clicked.connect(self.anew_requested)
+        self._update = LinkButton("Add them")
+        self._update.clicked.connect(self.update_requested)
+        self._anew = LinkButton("Build anew")
+        self._anew.clicked.connect(self.anew_requested)
         grid = QGridLayout(self)
         grid.setContentsMargins(10, 7, 10, 7)
         grid.setHorizontalSpacing(8)
@@ -129,8 +141,8 @@ class OutdatedNotice(QWidget):
         grid.addWidget(self._text, 0, 1)
         links = QHBoxLayout()
         links.setSpacing(14)
-        links.addWidget(self._add)
-        links.addWidget(anew)
+        links.addWidget(self._update)
+        links.addWidget(self._anew)
         links.addStretch(1)
         grid.addLayout(links, 1, 1)
         self.hide()
@@ -146,7 +158,9 @@ class OutdatedNotice(QWidget):
         self.setVisible(index is not None)
         if index is not None and index.outdated is not None:
             self._text.set_text(outdated_words(index))
-            self._add.setVisible(index.outdated.reason == "grown")
+            grown = index.outdated.reason == "grown"
+            self._update.set_text("Add them" if grown else "Build again")
+            self._anew.setVisible(grown)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """A soft warning ground."""

@@ -11,7 +11,7 @@ from studio.pages.data.build_form import BuildForm
 from studio.pages.data.build_plan import BuildPlan
 from studio.pages.data.index_state import IndexNow
 from studio.widgets.card import Hairline
-from studio.widgets.controls import PrimaryButton, SecondaryButton
+from studio.widgets.controls import SecondaryButton
 from studio.widgets.empty import ErrorCard
 from studio.widgets.figures import MISSING, rough_duration, size
 from studio.widgets.icon import IconLabel
@@ -47,7 +47,7 @@ class IndexOffer(QWidget):
         self._progress.stop_requested.connect(self.stop_requested)
         self._warning = _Warning()
         self._error_place = QVBoxLayout()
-        self._button = PrimaryButton("Build the index", "zap")
+        self._button = SecondaryButton("Build the index", "zap")
         self._button.clicked.connect(self._on_build_clicked)
         self.advanced = AdvancedBuild()
         self.advanced.edited.connect(self.edited)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from studio.pages.data.advanced import AdvancedBuild
+from studio.pages.data.build_form import BUILD_FIELDS
 from studio.pages.wizard.draft import DataChoice, Draft
 from studio.pages.wizard.plan import Plan
 from studio.pages.wizard.start import Shelf
@@ -15,7 +17,7 @@ from studio.widgets.card import Card
 from studio.widgets.choice_card import ChoiceCard
 from studio.widgets.controls import SecondaryButton
 from studio.widgets.empty import EmptyState
-from studio.widgets.figures import count, percent, plural, size, whole
+from studio.widgets.figures import count, percent, plural, rough_duration, size, whole
 from studio.widgets.label import Label, Part
 from studio.widgets.pill import PILLS, Pill
 from studio.widgets.table import Cell, Column, DataTable, Row
@@ -27,7 +29,9 @@ _COLUMNS = (
     Column("tokenizer", "Tokenizer", 116, 1, "muted"),
     Column("index", "Memory index", 130, 1, "muted", sortable=False),
 )
-_PILLS = {"ready": "ready", "building": "building", "failed": "failed", "absent": "not_built"}
+_PILLS = {"absent": "not_built"}
+"""Pills of index states that are not named like them."""
+_WITH_SETTINGS = ("absent", "stopped", "failed")
 
 
 class DataStep(StepView):
@@ -100,6 +104,11 @@ class DataStep(StepView):
             self.draft_changed.emit(replace(self.draft, data=chosen))
 
 
+def pill_of(choice: DataChoice) -> str:
+    """The pill of a dataset's index."""
+    return _PILLS.get(choice.index_state, choice.index_state)
+
+
 def _row(choice: DataChoice) -> Row:
     stored = size(choice.index_bytes) if choice.index_bytes else ""
     return Row(
@@ -113,7 +122,7 @@ def _row(choice: DataChoice) -> Row:
                 tooltip=plural(choice.train_tokens, "token"),
             ),
             "tokenizer": Cell(choice.tokenizer),
-            "index": Cell(stored, pill=PILLS[_PILLS[choice.index_state]], style="mono_muted"),
+            "index": Cell(stored, pill=PILLS[pill_of(choice)], style="mono_muted"),
         },
     )
 
@@ -154,9 +163,13 @@ class IndexStep(StepView):
         head.addWidget(self._pill)
         head.addWidget(self._size, 1)
         self._text = Label("", "body", "muted", wrap=True)
+        self.advanced = AdvancedBuild()
+        self.advanced.align_left()
+        self.advanced.edited.connect(self._on_advanced_edited)
         state = Card(spacing=8)
         state.body.addLayout(head)
         state.body.addWidget(self._text)
+        state.body.addWidget(self.advanced)
         self.column.addLayout(cards)
         self.column.addWidget(state)
         self.column.addStretch(1)
@@ -169,8 +182,11 @@ class IndexStep(StepView):
         data = draft.data
         if data is None:
             return
-        self._pill.set_state(_PILLS[data.index_state])
-        self._size.set_text(size(data.index_bytes) if data.index_bytes else "")
+        self._pill.set_state(pill_of(data))
+        self._size.set_text(size(data.index_bytes) if data.index_bytes else _about(plan))
+        self.advanced.setVisible(draft.use_index and data.index_state in _WITH_SETTINGS)
+        self.advanced.show_form(draft.build)
+        self.advanced.show_error(plan.error)
         self._text.set_parts(*_index_words(draft, data, plan))
 
     def summary(self, draft: Draft, plan: Plan) -> str:
@@ -181,11 +197,26 @@ class IndexStep(StepView):
             return "On, built first"
         return f"On, built, {size(draft.data.index_bytes)}"
 
+    def obstacle(self, draft: Draft, plan: Plan) -> str:
+        """A setting of the build may be wrong."""
+        wrong = plan.error is not None and plan.error.field in BUILD_FIELDS
+        return plan.obstacle if wrong else ""
+
+    def _on_advanced_edited(self) -> None:
+        self.draft_changed.emit(replace(self.draft, build=self.advanced.form()))
+
     def _choose(self, use_index: bool) -> None:
         if use_index != self.draft.use_index:
             own = self.draft.name == self.draft.suggested_name()
             draft = replace(self.draft, use_index=use_index)
             self.draft_changed.emit(replace(draft, name=draft.suggested_name()) if own else draft)
+
+
+def _about(plan: Plan) -> str:
+    """What the build will take, in a few words."""
+    if plan.index_seconds is None:
+        return ""
+    return f"about {rough_duration(plan.index_seconds)}, {size(plan.index_bytes)}"
 
 
 def _index_words(draft: Draft, data: DataChoice, plan: Plan) -> list[Part]:
@@ -207,11 +238,15 @@ def _index_words(draft: Draft, data: DataChoice, plan: Plan) -> list[Part]:
         return [Part("No index is needed for this run.")]
     if data.index_state == "building":
         return [Part("It is being built; the training starts by itself when it is ready.")]
-    about = f" It will take about {size(plan.index_bytes)}." if plan.index_bytes else ""
-    start = "The last build did not finish. " if data.index_state == "failed" else ""
+    starts = {
+        "failed": "The last build did not finish. ",
+        "stopped": "The last build was stopped; it goes on from where it was. ",
+        "outdated": "It does not fit the text any more. ",
+    }
+    start = starts.get(data.index_state, "")
     return [
         Part(
             f"{start}It is built when you start the run, and the training follows by itself, even"
-            f" when this window is closed in between and opened later.{about}"
+            " when this window is closed in between and opened later."
         )
     ]

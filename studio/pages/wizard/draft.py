@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from studio.pages.typed import Typed
+from studio.pages.data.build_form import BuildForm
+from studio.pages.typed import Typed, parse
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
 from trainer_core.presets import PRESETS, Preset
@@ -38,6 +39,9 @@ NAMES: dict[str, str] = {
     "lr": "peak learning rate",
     "steps": "steps",
     "seed": "seed",
+    "max_length": "longest match",
+    "memory_limit_bytes": "memory for the build",
+    "threads": "threads of the build",
 }
 """What people call the settings."""
 
@@ -55,7 +59,7 @@ class DataChoice:
         train_tokens: Of the training part.
         index_bytes: Size of the index, or None while there is none.
         index: The index folder, whether or not it is there.
-        index_state: `ready`, `building`, `failed` or `absent`.
+        index_state: `ready`, `building`, `stopped`, `failed`, `outdated` or `absent`.
         index_hit_rate: Share of held-out tokens that the index names; None while unknown.
     """
 
@@ -69,6 +73,7 @@ class DataChoice:
     train_tokens: int
     validation_tokens: int
     documents: int = 0
+    train_documents: int = 0
     text_bytes: int = 0
     index_state: str = "absent"
     index_bytes: int | None = None
@@ -95,6 +100,8 @@ class Draft:
     project_id: int | None = None
     project_name: str = ""
     """Name of a new project, used while `project_id` is None."""
+    build: BuildForm = field(default_factory=BuildForm)
+    """Settings of the index build that comes first, where there is no index yet."""
     base: TrainSpec | None = field(default=None, compare=False)
     """The spec of the run that this one repeats with changes; settings without a field stay."""
 
@@ -193,11 +200,18 @@ def _settings(draft: Draft, data: DataChoice, index: str) -> dict[str, Any]:
             "n_head": draft.n_head,
             "context_length": draft.context_length,
             "match_input": draft.use_index,
-            "match_length_max": data.index_max_length,
+            "match_length_max": _index_max_length(draft, data),
         },
         "budget": {"steps": draft.steps, "batch_size": draft.batch_size},
         **_rhythm(draft, base),
     }
+
+
+def _index_max_length(draft: Draft, data: DataChoice) -> Typed:
+    """Longest match of the index that there is, or of the one that will be built."""
+    typed = draft.build.max_length
+    builds = draft.use_index and data.index_state not in ("ready", "building")
+    return parse(typed) if builds and typed.strip() else data.index_max_length
 
 
 def _rhythm(draft: Draft, base: dict[str, Any]) -> dict[str, Any]:
@@ -246,5 +260,5 @@ def field_message(error: SpecError) -> str:
 
 def setting_name(path: str) -> str:
     """What people call the setting at a path, or an empty string."""
-    name = NAMES.get(FIELD_OF.get(path, ""), "")
+    name = NAMES.get(FIELD_OF.get(path, path), "")
     return name[:1].upper() + name[1:]

@@ -12,7 +12,15 @@ from studio.pages.wizard.draft import Draft
 from studio.pages.wizard.plan import Advice, Plan
 from studio.theme import theme
 from studio.widgets.card import Card, Dot, Hairline, Panel
-from studio.widgets.figures import MISSING, count, duration, size, weekday_clock, whole
+from studio.widgets.figures import (
+    MISSING,
+    count,
+    duration,
+    rough_duration,
+    size,
+    weekday_clock,
+    whole,
+)
 from studio.widgets.label import Label, Part
 from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
 from studio.widgets.scroll import ClearScroll
@@ -179,10 +187,11 @@ class PlanPanel(Panel):
             row.show_value("off")
         elif plan.index_is_built:
             row.show_value(size(plan.index_bytes), "built")
-        elif plan.index_bytes is not None:
-            row.show_value(f"about {size(plan.index_bytes)}", "built first, by your other indexes")
+        elif plan.index_seconds is not None:
+            about = rough_duration(plan.index_seconds)
+            row.show_value(f"about {size(plan.index_bytes)}", f"built first, about {about}")
         else:
-            row.show_value(MISSING, "built first, then measured")
+            row.show_value(MISSING)
 
     def _show_validation(self, plan: Plan) -> None:
         row = self._rows["Validation"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from studio.pages.data.build_form import make_index_spec
+from studio.pages.data.build_plan import BuildPlan, TextSize, plan_build
 from studio.pages.wizard.draft import DataChoice, Draft, build_spec, field_message, setting_name
-from studio.widgets.figures import count, percent, size, whole
+from studio.widgets.figures import count, percent, rough_duration, size
 from trainer_core.errors import SpecError
 from trainer_core.presets import parameter_count
 from trainer_core.spec import ModelConfig, TrainSpec
@@ -60,12 +62,12 @@ class Surroundings:
     Attributes:
         rates: Earlier runs on this computer.
         free_bytes: Room on the disk that runs are stored on; None where it is unknown.
-        index_bytes_per_token: Of the indexes that are built already; None without any.
+        builds: Results of the index builds that this computer has done.
     """
 
     rates: tuple[MeasuredRate, ...] = ()
     free_bytes: int | None = None
-    index_bytes_per_token: float | None = None
+    builds: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Plan:
     checkpoint_bytes: int | None = None
     checkpoints_kept: int = 0
     index_bytes: int | None = None
+    index_seconds: float | None = None
+    """How long the index will take; None where it is there, or not wanted."""
     index_is_built: bool = False
     estimate: Estimate | None = None
     advice: tuple[Advice, ...] = ()
@@ -119,12 +123,23 @@ def make_plan(draft: Draft, around: Surroundings) -> Plan:
     data = draft.data
     if data is None:
         return Plan()
-    index_bytes = _index_bytes(data, around) if draft.use_index else None
     built = data.index_state == "ready"
+    build = _build_plan(draft, data, around) if draft.use_index and not built else None
+    index_bytes = data.index_bytes if draft.use_index else None
+    if build is not None:
+        index_bytes = build.size_bytes
+    index_seconds = build.seconds if build is not None else None
     try:
+        if build is not None:
+            make_index_spec(data.corpus, draft.build)
         spec = build_spec(draft)
     except SpecError as error:
-        return Plan(error=error, index_bytes=index_bytes, index_is_built=built)
+        return Plan(
+            error=error,
+            index_bytes=index_bytes,
+            index_seconds=index_seconds,
+            index_is_built=built,
+        )
     parameters = parameter_count(spec.model)
     tokens = spec.budget.steps * spec.budget.batch_size * spec.model.context_length
     saved = math.ceil(spec.budget.steps / spec.checkpoint.every_steps)
@@ -138,18 +153,18 @@ def make_plan(draft: Draft, around: Surroundings) -> Plan:
         # The newest ones stay, and the best when it is an older one.
         checkpoints_kept=min(saved, spec.checkpoint.keep + 1),
         index_bytes=index_bytes,
+        index_seconds=index_seconds,
         index_is_built=built,
         estimate=estimate_time(spec, tokens, around.rates),
     )
     return Plan(**(vars(plan) | {"advice": tuple(_advice(plan, draft, data, around))}))
 
 
-def _index_bytes(data: DataChoice, around: Surroundings) -> int | None:
-    if data.index_bytes is not None:
-        return data.index_bytes
-    if around.index_bytes_per_token is None:
-        return None
-    return round(data.train_tokens * around.index_bytes_per_token)
+def _build_plan(draft: Draft, data: DataChoice, around: Surroundings) -> BuildPlan:
+    text = TextSize(
+        data.train_tokens, data.validation_tokens, data.train_documents, data.vocab_size
+    )
+    return plan_build(text, around.builds, around.free_bytes, draft.build.n_threads)
 
 
 def estimate_time(spec: TrainSpec, tokens: int, rates: tuple[MeasuredRate, ...]) -> Estimate | None:
@@ -197,7 +212,7 @@ def _advice(plan: Plan, draft: Draft, data: DataChoice, around: Surroundings) ->
                 "From the fifth pass on, reading it again teaches little.",
             )
         )
-    found += _index_advice(draft, data)
+    found += _index_advice(plan, draft, data)
     found.append(Advice("info", "You may close the window.", "The training goes on by itself."))
     return found
 
@@ -239,17 +254,20 @@ def _size_advice(plan: Plan) -> list[Advice]:
     ]
 
 
-def _index_advice(draft: Draft, data: DataChoice) -> list[Advice]:
+def _index_advice(plan: Plan, draft: Draft, data: DataChoice) -> list[Advice]:
     if not draft.use_index or data.index_state == "ready":
         return []
     if data.index_state == "building":
         return [
             Advice("info", "The index is being built.", "The training starts when it is ready.")
         ]
+    about = ""
+    if plan.index_seconds is not None:
+        about = f"That takes about {rough_duration(plan.index_seconds)}. "
     return [
         Advice(
             "info",
             "The index is built first.",
-            f"It covers {whole(data.train_tokens)} tokens; the training follows by itself.",
+            f"{about}The training follows by itself.",
         )
     ]

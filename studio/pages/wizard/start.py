@@ -9,8 +9,11 @@ import contextlib
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from studio.pages.data.build_form import BuildForm
 from studio.pages.data.corpus import ManifestFacts, read_manifest
+from studio.pages.data.index_state import read_outdated
 from studio.pages.data.jobs import build_index
 from studio.pages.wizard.draft import DataChoice, Draft, build_spec
 from studio.pages.wizard.plan import MeasuredRate, Surroundings
@@ -53,20 +56,22 @@ def read_shelf(library: Library) -> Shelf:
     """Ask the library and the folders for everything that the wizard needs."""
     choices: list[DataChoice] = []
     unready: list[str] = []
+    builds: list[dict[str, Any]] = []
     for row in library.datasets():
         manifest = read_manifest(row)
         if manifest is None:
             unready.append(row.name)
         else:
-            choices.append(_choice(library, row, manifest))
+            status = _index_status(row)
+            builds.append(status.result)
+            choices.append(_choice(library, row, manifest, status))
     free: int | None = None
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(library.home).free
-    sizes = [c.index_bytes / c.train_tokens for c in choices if c.index_bytes and c.train_tokens]
     around = Surroundings(
         rates=tuple(_rates(library)),
         free_bytes=free,
-        index_bytes_per_token=sum(sizes) / len(sizes) if sizes else None,
+        builds=tuple(builds),
     )
     return Shelf(
         tuple(choices),
@@ -77,11 +82,16 @@ def read_shelf(library: Library) -> Shelf:
     )
 
 
-def _choice(library: Library, row: DatasetRow, manifest: ManifestFacts) -> DataChoice:
-    status = JobStatus()
+def _index_status(row: DatasetRow) -> JobStatus:
     if row.index_folder is not None:
         with contextlib.suppress(KnownError):
-            status = read_status(row.index_folder)
+            return read_status(row.index_folder)
+    return JobStatus()
+
+
+def _choice(
+    library: Library, row: DatasetRow, manifest: ManifestFacts, status: JobStatus
+) -> DataChoice:
     stored = status.result.get("size_bytes")
     state = _index_state(status, row)
     hits = status.result.get("hit_rate")
@@ -97,6 +107,7 @@ def _choice(library: Library, row: DatasetRow, manifest: ManifestFacts) -> DataC
         train_tokens=manifest.train.tokens,
         validation_tokens=manifest.validation.tokens,
         documents=manifest.documents,
+        train_documents=manifest.train.documents,
         text_bytes=manifest.bytes,
         index_state=state,
         index_bytes=int(stored) if state == "ready" and isinstance(stored, int) else None,
@@ -109,9 +120,13 @@ def _index_state(status: JobStatus, row: DatasetRow) -> str:
     if status.alive:
         return "building"
     if status.state == "finished":
-        there = row.index_path is not None and row.index_path.is_dir()
-        return "ready" if there else "absent"
-    return "absent" if status.state == "unborn" else "failed"
+        outdated = read_outdated(row)
+        if outdated is None:
+            return "ready"
+        return "absent" if outdated.reason == "missing" else "outdated"
+    if status.state == "unborn":
+        return "absent"
+    return "failed" if status.state == "failed" else "stopped"
 
 
 def _max_length(row: DatasetRow) -> int:
@@ -196,7 +211,8 @@ def start_run(library: Library, supervisor: Supervisor, draft: Draft) -> Started
     run = library.add_run(project_id, name, dataset_id=data.id)
     try:
         if waits:
-            _let_wait(library, supervisor, run, spec, row)
+            form = None if draft.build.is_untouched else draft.build
+            _let_wait(library, supervisor, run, spec, row, form)
         else:
             supervisor.start(spec, run.folder)
     except BaseException:
@@ -206,7 +222,12 @@ def start_run(library: Library, supervisor: Supervisor, draft: Draft) -> Started
 
 
 def _let_wait(
-    library: Library, supervisor: Supervisor, run: RunRow, spec: TrainSpec, dataset: DatasetRow
+    library: Library,
+    supervisor: Supervisor,
+    run: RunRow,
+    spec: TrainSpec,
+    dataset: DatasetRow,
+    form: BuildForm | None,
 ) -> None:
     """Freeze the run's settings, note that it waits, and see to it that its index is built."""
     try:
@@ -216,7 +237,7 @@ def _let_wait(
     waiting = library.setting(WAITING, list[int]())
     library.set_setting(WAITING, [*waiting, run.id])
     if dataset.index_folder is None or not read_status(dataset.index_folder).alive:
-        build_index(library, supervisor, dataset.id)
+        build_index(library, supervisor, dataset.id, form)
 
 
 @dataclass(frozen=True)
@@ -241,12 +262,18 @@ def read_waiting(library: Library) -> list[Waiting]:
     return found
 
 
-def launch_waiting(library: Library, supervisor: Supervisor, waiting: Waiting) -> RunRow:
+def launch_waiting(library: Library, supervisor: Supervisor, waiting: Waiting) -> RunRow | None:
     """Start a run whose index is ready; it waits no more, whether that works or not.
+
+    Returns:
+        The run; None where the index is still to be brought up to date, so that it waits on.
 
     Raises:
         KnownError: It cannot be started.
     """
+    dataset_id = waiting.run.dataset_id
+    if dataset_id is not None and read_outdated(library.dataset(dataset_id)) is not None:
+        return None
     left = [i for i in library.setting(WAITING, list[int]()) if i != waiting.run.id]
     library.set_setting(WAITING, left)
     supervisor.resume(waiting.run.folder)

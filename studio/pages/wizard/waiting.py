@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt
 
@@ -64,15 +63,18 @@ class WaitingRuns(QObject):
         library, supervisor = self._context.library, self._context.supervisor
         self._context.tasks.run_op(
             lambda: launch_waiting(library, supervisor, waiting),
-            partial(self._on_launched, waiting.index_folder),
+            partial(self._on_launched, waiting),
             self._context.toast,
             owner=self,
         )
 
-    def _on_launched(self, index_folder: Path, run: RunRow) -> None:
+    def _on_launched(self, waiting: Waiting, run: RunRow | None) -> None:
+        if run is None:
+            self._waiting.append(waiting)
+            return
         self._context.keeper.follow(run)
         self._context.watcher.look_now(run.folder)
-        self._context.watcher.unwatch(index_folder, self)
+        self._context.watcher.unwatch(waiting.index_folder, self)
 
     def _tell(self, waiting: Waiting) -> None:
         if waiting.run.id in self._told:
