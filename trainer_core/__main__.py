@@ -13,6 +13,7 @@ import msgspec
 
 from trainer_core import __version__, protocol
 from trainer_core import spec as specs
+from trainer_core.answers.options import add_questions
 from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.status import JobStatus, read_status
@@ -123,6 +124,10 @@ def _template(args: argparse.Namespace) -> ExitCode:
 _TEMPLATES: dict[str, specs.Section] = {
     "prepare": specs.PrepareSpec(source=specs.PythonLibrary()),
     "index": specs.IndexSpec(corpus="data/corpus"),
+    "lookup": specs.LookupSpec(index="index", text="Once upon a time"),
+    "duplicates": specs.DuplicatesSpec(index="index"),
+    "contamination": specs.ContaminationSpec(index="index"),
+    "value": specs.ValueSpec(index="index"),
     "train": specs.TrainSpec(corpus="data/corpus"),
     "evaluate": specs.EvaluateSpec(run="run"),
     "generate": specs.GenerateSpec(run="run"),
@@ -159,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     add_folder("checkpoint", _command(protocol.CheckpointNow()), "save a checkpoint and go on")
     template = add("template", _template, "print a verb's settings as TOML")
     template.add_argument("verb", choices=sorted(_TEMPLATES))
+    add_questions(add)
     _add_tour(add("tour", _tour, "the whole main job on this computer's Python library"))
     _add_sample(add("sample", _sample, "let a trained model continue a prompt"))
     return parser

@@ -46,6 +46,10 @@ Wanted = Literal["", "pause", "stop"]
 VERB_MODULES = {
     "prepare": "trainer_core.data.prepare",
     "index": "trainer_core.index.verb",
+    "lookup": "trainer_core.answers.verb",
+    "duplicates": "trainer_core.answers.verb",
+    "contamination": "trainer_core.answers.verb",
+    "value": "trainer_core.answers.verb",
     "train": "trainer_core.train.loop",
     "evaluate": "trainer_core.evals.verb",
     "generate": "trainer_core.generate.server",

@@ -41,6 +41,11 @@ _MEANINGS: dict[Reason, tuple[Level, str]] = {
 EXAMPLES_KEPT = 20
 
 
+def meaning(reason: Reason) -> str:
+    """A reason for people, such as "not UTF-8 text"."""
+    return _MEANINGS[reason][1]
+
+
 def printable(path: str) -> str:
     """A path that can be shown and stored: bytes that are not UTF-8 are written as numbers."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -105,7 +105,7 @@ class Attribution:
             match_length=length,
             occurrences=occurrences,
             documents=len(np.unique(documents)),
-            places=tuple(self._place(int(end), length) for end in found[:limit]),
+            places=tuple(self.place(int(end), length) for end in found[:limit]),
             note=note,
         )
 
@@ -115,7 +115,7 @@ class Attribution:
             self._documents[number] = self._split.document(number)
         return number, self._documents[number]
 
-    def _place(self, end: int, length: int) -> SourcePlace:
+    def place(self, end: int, length: int) -> SourcePlace:
         """The place whose run of `length` tokens ends at training token `end`."""
         number, document = self._document_at(end)
         first, stop = document.start, document.start + document.n_tokens

@@ -1,0 +1,105 @@
+"""What a question is asked of: an index, found from a job folder, and the corpus it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer_core import spec as specs
+from trainer_core.data.corpus import Corpus, open_corpus
+from trainer_core.data.tokenizers import TextTokenizer
+from trainer_core.errors import IndexFileError, SpecError
+from trainer_core.generate.attribution import Attribution
+from trainer_core.index import MatchIndex, open_index
+from trainer_core.index.store import MANIFEST_NAME
+from trainer_core.status import SPEC_FILE
+
+Report = Callable[[str, float, float, str], None]
+"""Called now and then with a phase, what is done of it, all of it, and the unit; may raise."""
+
+INDEX_FOLDER = "index"
+"""Where an index job keeps its index, and a tour its index job."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An index with its corpus, both opened and known to belong together."""
+
+    index: MatchIndex
+    corpus: Corpus
+
+    @property
+    def tokenizer(self) -> TextTokenizer:
+        """What the corpus was written with."""
+        return self.corpus.tokenizer
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """Names the documents behind positions."""
+        return Attribution(self.corpus, self.index)
+
+    @cached_property
+    def vocabulary(self) -> list[bytes]:
+        """Bytes of each token, V of them."""
+        return [self.tokenizer.token_bytes(token) for token in range(self.tokenizer.vocab_size)]
+
+    @cached_property
+    def line_ends(self) -> NDArray[np.int64]:
+        """(V,) line ends within each token."""
+        return np.array([token.count(b"\n") for token in self.vocabulary], dtype=np.int64)
+
+
+def open_asked(asked: specs.AskedIndex) -> Asked:
+    """Open the index and the corpus of a question.
+
+    The index is that of the folder itself, of an index job, of a tour, or the one that the job's
+    settings name. The corpus is the one asked for, else the one that the job was built from.
+
+    Raises:
+        IndexFileError: There is no index, it is damaged, or it belongs to another corpus.
+        DataError: There is no corpus, or it is damaged.
+        SpecError: Nothing says which corpus it is.
+    """
+    given = Path(asked.index)
+    settings = _settings(given)
+    folder = _index_folder(given, settings)
+    path = asked.corpus or _corpus_of(settings) or _corpus_of(_settings(folder.parent))
+    if not path:
+        raise SpecError(
+            f"Nothing beside the index {folder} says which corpus it belongs to.",
+            safe="Nothing was changed.",
+            do="Name the corpus folder (`--corpus` in the terminal).",
+            field="corpus",
+        )
+    corpus = open_corpus(path)
+    return Asked(open_index(folder, corpus_fingerprint=corpus.fingerprint), corpus)
+
+
+def _index_folder(given: Path, settings: specs.Section | None) -> Path:
+    named = getattr(settings, "index", "")
+    candidates = [given, given / INDEX_FOLDER, given / INDEX_FOLDER / INDEX_FOLDER]
+    candidates += [Path(named)] if named and isinstance(named, str) else []
+    for folder in candidates:
+        if (folder / MANIFEST_NAME).is_file():
+            return folder
+    raise IndexFileError(
+        f"There is no index in {given}.",
+        safe="Nothing was changed.",
+        do="Name the folder of an index or of the job that built it, or build one first.",
+    )
+
+
+def _settings(folder: Path) -> specs.Section | None:
+    """What a job folder was asked to do; None where it is none."""
+    path = folder / SPEC_FILE
+    return specs.load(path) if path.is_file() else None
+
+
+def _corpus_of(settings: specs.Section | None) -> str:
+    corpus = getattr(settings, "corpus", "")
+    return corpus if isinstance(corpus, str) else ""
