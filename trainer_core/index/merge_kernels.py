@@ -24,7 +24,7 @@ from trainer_core.index.contexts import (
     lanes_shared,
     token_after,
 )
-from trainer_core.index.machine import prefetch, prefetch_for_write
+from trainer_core.index.machine import item_bytes, load64, prefetch, prefetch_for_write
 from trainer_core.index.records import COUNT_MAX, Records, read_record, write_record
 
 U32 = NDArray[np.uint32]
@@ -33,8 +33,6 @@ U8 = NDArray[np.uint8]
 _AHEAD = 24
 _AHEAD_WAITING = 12
 
-_DEPTH, _OLDER, _WAITING = 0, 1, 2
-_RECENT, _OTHER = 0, 1
 _TOKEN = np.uint64(0xFFFFFFFF)
 _NONE = np.uint64(0)
 
@@ -98,25 +96,88 @@ def _depth_shared(text: Text, shared: np.uint8) -> int:
     return max(1, min(signed(shared), text.max_length))
 
 
-@part
+@inlined
+def _lanes_at(text: Text, position: int, depth: int) -> np.uint64:
+    """The tokens behind the first `depth`, whether they are the context's own or not."""
+    at = position - depth - (lanes_of(text) - 1)
+    return load64(text.tokens, at) if at >= 0 else key_at(text, position, depth)
+
+
+@inlined
 def _compare(text: Text, one: int, other: int, depth: int) -> tuple[int, int]:
-    """Compare two contexts that share their first `depth` tokens.
+    """Compare two contexts that have their first `depth` tokens in common and go on behind them.
 
     Returns:
         How many tokens they share; -1, 0 or 1 as `one` stands before, equals or follows.
     """
+    while True:
+        left = _lanes_at(text, one, depth)
+        right = _lanes_at(text, other, depth)
+        if left == right and goes_on(text, left, depth):
+            depth += lanes_of(text)
+            continue
+        filled = lanes_filled(text, left, depth)
+        shared = lanes_shared(text, left ^ right)
+        if shared < filled:
+            return depth + shared, -1 if left < right else 1
+        longer = lanes_filled(text, right, depth) > filled
+        return depth + filled, -1 if longer else 0
+
+
+@part
+def _compare_from(text: Text, one: int, other: int, depth: int) -> tuple[int, int]:
+    """Compare two contexts that share their first `depth` tokens, 1 or more; see `_compare`."""
     last = one - depth + 1
-    if text.keeps_end == 1 and depth > 0 and last >= 0 and signed(text.tokens[last]) == text.end:
+    if depth >= text.max_length:
         return depth, 0
-    while depth < text.max_length:
-        left = key_at(text, one, depth)
-        right = key_at(text, other, depth)
-        if left != right:
-            return depth + lanes_shared(text, left ^ right), -1 if left < right else 1
-        if not goes_on(text, left, depth):
-            return depth + lanes_filled(text, left, depth), 0
-        depth += lanes_of(text)
-    return text.max_length, 0
+    if text.keeps_end == 1 and last >= 0 and signed(text.tokens[last]) == text.end:
+        return depth, 0
+    return _compare(text, one, other, depth)
+
+
+class Interval(NamedTuple):
+    """What is known of an open interval.
+
+    A *place* packs an older position + 1 (high 32 bits) and the token that followed it; 0 is none.
+
+    Attributes:
+        depth: Tokens that all its contexts share.
+        older: Number of older entries.
+        recent: The most recent older place.
+        other: The most recent one with another token than that.
+        waiting: Number of its first waiting entry.
+    """
+
+    depth: int
+    older: int
+    recent: np.uint64
+    other: np.uint64
+    waiting: int
+
+
+@inlined
+def _begun(depth: int, waiting: int) -> Interval:
+    """An interval without entries."""
+    return Interval(signed(depth), signed(0), _NONE, _NONE, signed(waiting))
+
+
+@inlined
+def _keep(open_: Open, row: int, interval: Interval) -> None:
+    """Put an interval away while inner ones are open."""
+    open_.numbers[row, 0] = interval.depth
+    open_.numbers[row, 1] = interval.older
+    open_.numbers[row, 2] = interval.waiting
+    open_.places[row, 0] = interval.recent
+    open_.places[row, 1] = interval.other
+
+
+@inlined
+def _kept(open_: Open, row: int) -> Interval:
+    """The interval that was put away."""
+    numbers, places = open_.numbers, open_.places
+    return Interval(
+        numbers[row, 0], numbers[row, 1], places[row, 0], places[row, 1], numbers[row, 2]
+    )
 
 
 @inlined
@@ -125,94 +186,62 @@ def _token_of(place: np.uint64) -> int:
 
 
 @inlined
-def _add_older(text: Text, places: NDArray[np.uint64], row: int, position: int) -> None:
-    """Have an interval know of one more older entry."""
+def _with_older(text: Text, interval: Interval, position: int) -> Interval:
+    """An interval with one more older entry."""
     after = np.uint64(token_after(text, position))
     place = (np.uint64(position + 1) << np.uint64(32)) | after
-    recent = places[row, _RECENT]
-    later = max(recent, place)
-    earlier = min(recent, place)
-    if ((later ^ earlier) & _TOKEN) != _NONE:
-        places[row, _OTHER] = max(places[row, _OTHER], earlier)
-    places[row, _RECENT] = later
+    later = max(interval.recent, place)
+    earlier = min(interval.recent, place)
+    differs = ((later ^ earlier) & _TOKEN) != _NONE
+    other = max(interval.other, earlier if differs else _NONE)
+    return Interval(interval.depth, interval.older + 1, later, other, interval.waiting)
 
 
 @inlined
-def _add_inner(open_: Open, outer: int, inner: int) -> None:
-    """Have an interval know of the older entries of an inner one."""
-    open_.numbers[outer, _OLDER] += open_.numbers[inner, _OLDER]
-    places = open_.places
-    one, other = places[outer, _RECENT], places[inner, _RECENT]
-    later, earlier = max(one, other), min(one, other)
-    second = places[outer if one > other else inner, _OTHER]
-    rest = places[inner if one > other else outer, _OTHER]
-    if ((later ^ earlier) & _TOKEN) != _NONE:
-        rest = earlier
-    places[outer, _RECENT] = later
-    places[outer, _OTHER] = max(second, rest)
+def _joined(outer: Interval, inner: Interval) -> Interval:
+    """An interval with the older entries of an inner one."""
+    later = max(outer.recent, inner.recent)
+    earlier = min(outer.recent, inner.recent)
+    second = outer.other if outer.recent > inner.recent else inner.other
+    rest = inner.other if outer.recent > inner.recent else outer.other
+    differs = ((later ^ earlier) & _TOKEN) != _NONE
+    other = max(second, earlier if differs else rest)
+    return Interval(outer.depth, outer.older + inner.older, later, other, outer.waiting)
 
 
 @inlined
-def _settle(text: Text, matches: Matches, open_: Open, row: int, position: int) -> None:
+def _settle(text: Text, matches: Matches, interval: Interval, position: int) -> None:
     """Bring one newer entry up to date with the older entries of the deepest interval around it."""
-    bytes_ = text.tokens.itemsize
+    bytes_ = item_bytes(text.tokens)
     at = max(0, min(position - matches.first, matches.records.shape[0] - 1))
-    depth = open_.numbers[row, _DEPTH]
+    depth = interval.depth
     following, second, length, same, count = read_record(matches.records, at, bytes_)
     if depth < length:
         return
-    recent, other = open_.places[row, _RECENT], open_.places[row, _OTHER]
-    older = _token_of(recent)
-    older_second = _token_of(other) if other != _NONE else older
+    older = _token_of(interval.recent)
+    older_second = _token_of(interval.other) if interval.other != _NONE else older
     if depth > length:
-        begin = signed(recent >> np.uint64(32)) - 1
-        inside = position < matches.document_stop and begin >= matches.document_begin
+        match = signed(interval.recent >> np.uint64(32)) - 1
+        inside = position < matches.document_stop and match >= matches.document_begin
         following, second, same, count = older, older_second, 1 if inside else 0, 0
     elif second == following:
         second = older if older != following else older_second
-    count = min(count + open_.numbers[row, _OLDER], COUNT_MAX)
+    count = min(count + interval.older, COUNT_MAX)
     write_record(matches.records, at, bytes_, following, second, depth, same, count)
 
 
 @inlined
-def _settle_waiting(text: Text, matches: Matches, open_: Open, row: int, n_waiting: int) -> int:
+def _settle_waiting(
+    text: Text, matches: Matches, waiting: U32, n_waiting: int, interval: Interval
+) -> int:
     """Settle those that wait for an interval that closes; how many still wait for outer ones."""
-    first = signed(open_.numbers[row, _WAITING])
-    if open_.numbers[row, _OLDER] == 0:
+    if interval.older == 0:
         return n_waiting
-    for number in range(first, n_waiting):
-        ahead = open_.waiting[min(number + _AHEAD_WAITING, n_waiting - 1)]
+    for number in range(interval.waiting, n_waiting):
+        ahead = waiting[min(number + _AHEAD_WAITING, n_waiting - 1)]
         prefetch_for_write(matches.records, signed(ahead) - matches.first)
-        _settle(text, matches, open_, row, signed(open_.waiting[number]))
-    return first
-
-
-@inlined
-def _open_interval(open_: Open, row: int, depth: int, n_waiting: int) -> None:
-    open_.numbers[row, _DEPTH] = depth
-    open_.numbers[row, _OLDER] = 0
-    open_.numbers[row, _WAITING] = n_waiting
-    open_.places[row, _RECENT] = _NONE
-    open_.places[row, _OTHER] = _NONE
-
-
-@inlined
-def _close_to(
-    text: Text, matches: Matches, open_: Open, row: int, n_waiting: int, depth: int
-) -> tuple[int, int]:
-    """Close the intervals deeper than what the next entry shares.
-
-    Returns:
-        Number of the innermost open interval; how many entries wait.
-    """
-    while open_.numbers[row, _DEPTH] > depth:
-        n_waiting = _settle_waiting(text, matches, open_, row, n_waiting)
-        if open_.numbers[row - 1, _DEPTH] >= depth:
-            _add_inner(open_, row - 1, row)
-            row -= 1
-        else:
-            open_.numbers[row, _DEPTH] = depth
-    return row, n_waiting
+        _settle(text, matches, interval, signed(waiting[number]))
+    return interval.waiting
 
 
 @part
@@ -233,20 +262,19 @@ def _merge_token(
     j_depth = 1
     shared = 0
     row = n_waiting = 0
-    _open_interval(open_, 0, 0, 0)
+    top = _begun(0, 0)
     i_last, j_last = older.order.size - 1, newer.order.size - 1
     for rank in range(i + j, i_stop + j_stop):
         takes_older = i_depth > j_depth
         if i_depth == j_depth:
             left, right = _inside(text, older.order[i]), _inside(text, newer.order[j])
-            depth, sign = _compare(text, left, right, i_depth)
+            depth, sign = _compare_from(text, left, right, i_depth)
             takes_older = sign <= 0
             i_depth = j_depth = depth
         if out_shared.size:
             out_shared[rank] = shared
         if takes_older:
             position = _inside(text, older.order[i])
-            out_order[rank] = position
             ahead = min(i + _AHEAD, i_last)
             place = signed(older.order[ahead])
             prefetch(text.tokens, place + 1)
@@ -255,24 +283,31 @@ def _merge_token(
             i_depth = _depth_shared(text, older.shared[i]) if i < i_stop else 0
         else:
             position = _inside(text, newer.order[j])
-            out_order[rank] = position
             ahead = min(j + _AHEAD, j_last)
             place = signed(newer.order[ahead])
             prefetch_for_write(matches.records, place - matches.first)
             prefetch(text.tokens, place - signed(newer.shared[ahead]) - 3)
             j += 1
             j_depth = _depth_shared(text, newer.shared[j]) if j < j_stop else 0
+        out_order[rank] = position
         shared = max(i_depth, j_depth)
-        if shared > open_.numbers[row, _DEPTH]:
+        if shared > top.depth:
+            _keep(open_, row, top)
             row += 1
-            _open_interval(open_, row, shared, n_waiting)
+            top = _begun(shared, n_waiting)
         if takes_older:
-            open_.numbers[row, _OLDER] += 1
-            _add_older(text, open_.places, row, position)
+            top = _with_older(text, top, position)
         else:
             open_.waiting[n_waiting] = position
             n_waiting += 1
-        row, n_waiting = _close_to(text, matches, open_, row, n_waiting, shared)
+        while top.depth > shared:
+            n_waiting = _settle_waiting(text, matches, open_.waiting, n_waiting, top)
+            outer = _kept(open_, row - 1)
+            if outer.depth >= shared:
+                row -= 1
+                top = _joined(outer, top)
+            else:
+                top = Interval(shared, top.older, top.recent, top.other, top.waiting)
 
 
 @inlined
