@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,25 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_for_tests import as_rows, brute_features, bucket_of, expected_rows, texts
 
-from trainer_core.index import COUNT_BUCKETS, MatchFeatures, match_features, plain
+from trainer_core.index import COUNT_BUCKETS, MatchFeatures, engine, match_features
+from trainer_core.index import features as feature_module
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.engine import Settled, settle
-from trainer_core.index.features import features_of
-from trainer_core.index.tokens import document_numbers
+from trainer_core.index.own_documents import matches_in_own_documents
 
 LENGTHS = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 63, 64])
 
 
-def settled_without_machine_code(tokens, starts, max_length, *, within="everything"):
-    groups = None
-    if within == "document":
-        groups = document_numbers(starts, tokens.size).astype(np.uint32)
-    return Settled(*plain.settle(tokens, starts, max_length, groups, None))
-
-
-def assert_equal(one, other):
-    for field in ("order", "match", "second", "length", "count"):
-        np.testing.assert_array_equal(getattr(one, field), getattr(other, field), field)
+@contextmanager
+def without_machine_code():
+    with patch.object(engine, "COMPILED", False), patch.object(feature_module, "COMPILED", False):
+        yield
 
 
 @given(texts(), LENGTHS)
@@ -46,39 +41,51 @@ def test_features_are_those_of_every_pair(text, max_length):
 def test_the_numpy_path_gives_features_of_every_pair(text, max_length):
     tokens, starts = text
     found = brute_features(tokens.tolist(), starts.tolist(), max_length)
-    features = features_of(settled_without_machine_code(tokens, starts, max_length), tokens, starts)
+    with without_machine_code():
+        features = match_features(tokens, document_start=starts, max_length=max_length)
     assert as_rows(features) == expected_rows(found, starts.tolist())
 
 
-@pytest.mark.skipif(not COMPILED, reason="numba cannot be loaded here")
-@pytest.mark.parametrize("within", ["everything", "document"])
-@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
-@pytest.mark.parametrize(("alphabet", "max_length"), [(1, 32), (2, 7), (3, 64), (40, 32), (900, 5)])
-def test_compiled_and_numpy_path_are_equal_on_larger_groups(alphabet, max_length, dtype, within):
-    random = np.random.default_rng(alphabet)
-    tokens = random.integers(0, alphabet, 6000).astype(dtype)
-    tokens[3000:4500] = tokens[1000:2500]  # a long repeat
-    tokens[5000:5900] = np.tile(tokens[:30], 30)  # and many short ones
-    starts = np.unique(random.integers(0, tokens.size, 12))
-    compiled = settle(tokens, starts, max_length, within=within)
-    assert_equal(compiled, settled_without_machine_code(tokens, starts, max_length, within=within))
+@given(texts(), LENGTHS)
+@settings(max_examples=75, deadline=None)
+def test_a_separator_at_each_start_makes_no_difference(text, max_length):
+    tokens, starts = text
+    starts = np.unique([0, *starts]) if tokens.size else starts
+    for separator in (int(tokens.min(initial=9)) - 1, int(tokens.max(initial=9)) + 1):
+        opened = tokens.astype(np.int64)
+        opened[starts] = separator
+        if separator >= 0 and (tokens.dtype == np.uint32 or separator < 1 << 16):
+            found = brute_features(opened.tolist(), starts.tolist(), max_length)
+            features = match_features(
+                opened.astype(tokens.dtype), document_start=starts, max_length=max_length
+            )
+            assert as_rows(features) == expected_rows(found, starts.tolist())
 
 
+def fields_without_matches_positions(found):
+    """What `matches_in_own_documents` says, from brute force."""
+    return [(f.length, f.next, f.next if f.second is None else f.second, f.count) for f in found]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
 @given(texts(), LENGTHS)
 @settings(max_examples=50, deadline=None)
-def test_matches_within_documents_are_those_of_each_document_alone(text, max_length):
+def test_matches_in_own_documents_are_those_of_each_document_alone(compiled, text, max_length):
     tokens, starts = text
-    together = settle(tokens, starts, max_length, within="document")
-    bounds = sorted({0, *starts.tolist(), tokens.size})
-    for begin, end in pairwise(bounds):
-        alone = settle(tokens[begin:end], np.zeros(0, np.int64), max_length)
-        np.testing.assert_array_equal(together.length[begin:end], alone.length)
-        np.testing.assert_array_equal(together.count[begin:end], alone.count)
-        found = alone.length > 0
-        np.testing.assert_array_equal(together.match[begin:end][found], alone.match[found] + begin)
-        # An occurrence at a document's end is followed by the next one's start, but only the last
-        # position could be such an occurrence, and nothing comes after it.
-        np.testing.assert_array_equal(together.second[begin:end], alone.second)
+    with nullcontext() if compiled else without_machine_code():
+        found = matches_in_own_documents(tokens, starts, max_length)
+    expected = []
+    for begin, end in pairwise(sorted({0, *starts.tolist(), tokens.size})):
+        expected += brute_features(tokens[begin:end].tolist(), [], max_length)
+    rows = zip(
+        found.length.tolist(),
+        found.next.tolist(),
+        found.second.tolist(),
+        found.count.tolist(),
+        strict=True,
+    )
+    assert list(rows) == fields_without_matches_positions(expected)
+    assert found.same_document.tolist() == [f.length > 0 for f in expected]
 
 
 def test_a_match_may_begin_with_a_documents_first_token_and_never_before_it():
@@ -204,5 +211,5 @@ def test_kernels_work_where_machine_code_cannot_be_kept(tmp_path):
 def test_machine_code_is_kept_in_a_folder_named_after_the_sources(tmp_path):
     chosen = tmp_path / "cache"
     assert output_of(UNKEPT, tmp_path, NUMBA_CACHE_DIR=str(chosen))[1] == "42"
-    assert [path.name[:8] for path in chosen.iterdir()] == ["kernels-"]
+    assert {path.name[:8] for path in chosen.iterdir()} == {"kernels-"}
     assert list(chosen.rglob("*.nbi"))

@@ -42,7 +42,20 @@ _OPTIONS = {"_nrt": False, "nogil": True}
 go of the interpreter, so that threads can run them side by side."""
 
 
-_SHARED_SOURCES = ("compiled.py", "machine.py", "contexts.py", "records.py", "keys.py")
+_SHARED_SOURCES = (
+    "compiled.py",
+    "machine.py",
+    "contexts.py",
+    "records.py",
+    "items.py",
+    "keys.py",
+    "tables.py",
+    "desk.py",
+    "fetch.py",
+    "answer.py",
+    "steps.py",
+    "own_context.py",
+)
 """The files whose parts any kernel may be compiled with."""
 
 

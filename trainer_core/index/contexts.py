@@ -18,34 +18,16 @@ their contexts share, and contexts with equal keys share all their filled lanes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from trainer_core.index.compiled import inlined, part, signed
 from trainer_core.index.machine import item_bytes, leading_zeros, load64
-from trainer_core.index.tokens import Tokens
+from trainer_core.index.tokens import Text as Text
 
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _ONES = (np.uint64(0x0001000100010001), np.uint64(0x0000000100000001))
 _LOW = (np.uint64(0x7FFF7FFF7FFF7FFF), np.uint64(0x7FFFFFFF7FFFFFFF))
 _HIGH = (np.uint64(0x8000800080008000), np.uint64(0x8000000080000000))
-
-
-class Text(NamedTuple):
-    """The tokens as the kernels read them. Kernels are compiled for each kind of token apart.
-
-    Attributes:
-        tokens: (n,) uint16 or uint32, read-only.
-        end: The end token.
-        keeps_end: 1 where the end token belongs to the contexts that it ends, 0 where it does not.
-        max_length: Contexts are cut after this many tokens.
-    """
-
-    tokens: Tokens
-    end: int
-    keeps_end: int
-    max_length: int
 
 
 @inlined
@@ -124,6 +106,12 @@ def lanes_filled(text: Text, key: np.uint64, depth: int) -> int:
         before = leading_zeros(ends) // (8 * item_bytes(text.tokens))
         filled = min(filled, before + text.keeps_end)
     return filled
+
+
+@inlined
+def ends_after(text: Text, key: np.uint64) -> int:
+    """How many lanes of a key stand before its first end token; all of them where it has none."""
+    return leading_zeros(_ends_in(text, key)) // (8 * item_bytes(text.tokens))
 
 
 @inlined

@@ -1,13 +1,17 @@
-"""Sorted contexts and longest matches of tokens in memory, by machine code or by numpy alone.
+"""Sorts contexts in memory and finds each token's longest earlier match.
 
-n tokens, D documents.
+A *chunk* is a range of positions, [first, stop): matches are sought in it, while contexts reach
+back before it. A *span* is a range of tokens, [low, high): the positions of its tokens are sorted
+by one thread, apart from all others. m entries: positions of the chunk whose token lies in the
+range that is sorted. n tokens.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,153 +19,329 @@ from numpy.typing import NDArray
 from trainer_core.errors import IndexFileError
 from trainer_core.index import plain
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.tokens import Tokens, document_numbers, frozen
+from trainer_core.index.records import Records
+from trainer_core.index.settled import Settled as Settled
+from trainer_core.index.settled import settle as settle
+from trainer_core.index.tokens import Text, frozen
 
 if COMPILED:
-    from trainer_core.index import kernels, keys
+    from trainer_core.index import gathering, items, sorting
+
+U8 = NDArray[np.uint8]
+U32 = NDArray[np.uint32]
+I64 = NDArray[np.int64]
+Span = tuple[int, int]
 
 TOKENS_MAX = (1 << 32) - 2
 """Positions are 32 bits wide."""
 
-_STEP_TOKENS = 1 << 18
-"""Tokens between two reports of progress."""
+SPAN_ENTRIES = 1 << 24
+"""Entries that a thread sorts at a time, where no token alone has more."""
+
+_STEP_ENTRIES = 1 << 19
+"""Entries between two looks at whether to go on."""
+_PIECE_TOKENS = 1 << 24
+"""Tokens looked through between two looks at whether to go on."""
+_POLL_S = 0.1
 
 Advance = Callable[[int, int], None]
-"""Told how many tokens are done, and of how many."""
+"""Told how many entries are done, and of how many. What it raises ends the work."""
 
 
 @dataclass(frozen=True)
-class Settled:
-    """Every token's match, as the engine writes it down.
+class SortedRange:
+    """The positions of some tokens, sorted.
 
     Attributes:
-        order: (n,) uint32, positions sorted by their contexts read backwards, by time where equal.
-        match: (n,) uint32, the most recent earlier end of the longest run; 0 where there is none.
-        second: (n,) uint32, another token that followed, + 1; 0 where all agree.
-        length: (n,) uint8, tokens in the longest run; 0 where the token is new.
-        count: (n,) uint32, how often that run ended earlier, at most 2^24 - 1.
+        order: (m,) uint32, positions sorted by their contexts read backwards, by time where equal.
+        shared: (m,) uint8, how many tokens each context shares with the one before it, 0 for the
+            first of each token; None where it was not asked for.
     """
 
-    order: NDArray[np.uint32]
-    match: NDArray[np.uint32]
-    second: NDArray[np.uint32]
-    length: NDArray[np.uint8]
-    count: NDArray[np.uint32]
+    order: U32
+    shared: U8 | None
 
 
-def settle(
-    tokens: Tokens,
-    document_start: NDArray[np.int64],
-    max_length: int,
-    *,
-    within: Literal["everything", "document"] = "everything",
-    advance: Advance | None = None,
-) -> Settled:
-    """Find each token's longest earlier match.
+def check_size(n_tokens: int) -> None:
+    """Refuse more tokens than positions can count.
+
+    Raises:
+        IndexFileError: There are 2^32 - 1 tokens or more.
+    """
+    if n_tokens > TOKENS_MAX:
+        raise IndexFileError(
+            f"{n_tokens:,} tokens are more than one index can hold ({TOKENS_MAX:,}).",
+            safe="Nothing was written.",
+            do="Prepare a smaller part of the data.",
+        )
+
+
+def bytes_per_entry(threads: int, largest_share: float, token_bytes: int = 2) -> float:
+    """Working memory of `sort_range` per entry of a range, what it returns included.
+
+    Each thread keeps the items of a span, and as much again as the largest token in it needs.
 
     Args:
-        tokens: (n,) uint16 or uint32, below 2^32 - 1.
-        document_start: (D,) int64, rising, where documents begin; 0 always does.
-        max_length: Longest match that is told apart, 1 to 64 tokens.
-        within: Whether matches are sought in all earlier tokens or in those of the same document.
+        threads: How many are used.
+        largest_share: Share of the range's entries that its most frequent token has.
+        token_bytes: 2 or 4.
+    """
+    item_bytes = 8 * (2 + token_bytes // 4)
+    returned = 5
+    return returned + item_bytes * (1 + threads * largest_share)
+
+
+def sort_range(
+    text: Text,
+    *,
+    low: int,
+    high: int,
+    first: int,
+    stop: int,
+    document_begin: int,
+    records: Records,
+    with_shared: bool = False,
+    threads: int = 1,
+    advance: Advance | None = None,
+) -> SortedRange:
+    """Sort the positions of some tokens in a chunk and find their longest matches in it.
+
+    Args:
+        text: The text, contexts before the chunk included.
+        low: The first token of the range.
+        high: The token behind its last.
+        first: The chunk's first position.
+        stop: The position behind its last.
+        document_begin: Where the document begins that holds `first`.
+        records: (stop - first, words) zeros, filled for the positions of the range.
+        with_shared: Whether to tell what neighbours share.
+        threads: How many to use; what comes out is the same for any number.
+        advance: Called now and then, in this thread.
+
+    Raises:
+        IndexFileError: There are more tokens than positions can count.
+    """
+    check_size(text.tokens.size)
+    if not COMPILED:
+        return SortedRange(
+            *plain.sort_range(
+                text,
+                low=low,
+                high=high,
+                first=first,
+                stop=stop,
+                document_begin=document_begin,
+                records=records,
+                advance=advance,
+            )
+        )
+    chunk = _Chunk(text._replace(tokens=frozen(text.tokens)), first, stop, document_begin, records)
+    watch = _Watch(advance)
+    bounds = _group_bounds(chunk, low, high, watch)
+    watch.total = int(bounds[-1])
+    order = np.empty(watch.total, dtype=np.uint32)
+    shared = np.empty(watch.total if with_shared else 0, dtype=np.uint8)
+
+    def sort_span(span: Span) -> None:
+        ranks = slice(int(bounds[span[0]]), int(bounds[span[1]]))
+        groups = bounds[span[0] : span[1] + 1] - ranks.start
+        result = chunk.result(order[ranks], shared[ranks])
+        found = chunk.gather(low + span[0], groups, result.landmarks, watch)
+        ended = text.end - low - span[0]
+        _sort_in_steps(chunk.text, found, result, groups, 1, ended, watch)
+
+    _work_through(_spans(bounds, threads), sort_span, threads, watch)
+    return SortedRange(order, shared if with_shared else None)
+
+
+def own_matches(text: Text, *, records: Records, advance: Advance | None = None) -> None:
+    """Find each token's longest earlier match in its own document.
+
+    Args:
+        text: The text.
+        records: (n, words) zeros, filled.
         advance: Called now and then.
 
     Raises:
         IndexFileError: There are more tokens than positions can count.
     """
-    if tokens.size > TOKENS_MAX:
-        raise IndexFileError(
-            f"{tokens.size:,} tokens are more than one index can hold ({TOKENS_MAX:,}).",
-            safe="Nothing was written.",
-            do="Prepare a smaller part of the data.",
-        )
-    groups = None
-    if within == "document":
-        groups = document_numbers(document_start, tokens.size).astype(np.uint32)
+    check_size(text.tokens.size)
     if not COMPILED:
-        return Settled(*plain.settle(tokens, document_start, max_length, groups, advance))
-    order, bounds = _first_groups(tokens, groups)
-    text = _text(tokens, document_start, max_length)
-    records = np.zeros((tokens.size, 3), dtype=np.uint32)
-    _settle_in_steps(text, order, records, bounds, advance)
-    packed = records[:, kernels.LENGTH_COUNT]
-    return Settled(
-        order=order,
-        match=records[:, kernels.MATCH],
-        second=records[:, kernels.OTHER],
-        length=(packed & np.uint32(255)).astype(np.uint8),
-        count=packed >> np.uint32(8),
+        plain.own_matches(text, records=records, advance=advance)
+        return
+    text = text._replace(tokens=frozen(text.tokens))
+    watch = _Watch(advance, total=text.tokens.size)
+    starts = np.append(np.flatnonzero(text.tokens == text.end), text.tokens.size)
+    for begin, end in _spans(starts, 1):
+        chunk = _Chunk(text, int(starts[begin]), int(starts[end]), int(starts[begin]), records)
+        size = chunk.stop - chunk.first
+        result = chunk.result(np.empty(size, dtype=np.uint32), np.empty(0, dtype=np.uint8))
+        found = np.empty(size * items.words_of_item(text.tokens.itemsize), dtype=np.uint64)
+        groups = np.zeros(end - begin + 1, dtype=np.int64)
+        gathering.gather_documents(text, chunk.first, chunk.stop, found, result.landmarks, groups)
+        _sort_in_steps(text, found, result, groups, 0, -1, watch)
+
+
+class _StoppedError(Exception):
+    """Another thread has failed, or the work is to end."""
+
+
+class _Watch:
+    """Counts what all threads have done, and tells one of them to go on or to end."""
+
+    def __init__(self, advance: Advance | None, total: int = 0) -> None:
+        self.total = total
+        self.stopped = False
+        self._done = 0
+        self._advance = advance
+        self._lock = threading.Lock()
+        self._owner = threading.get_ident()
+
+    def step(self, entries: int) -> None:
+        """Called by whoever has done some entries.
+
+        Raises:
+            _StoppedError: The work is to end.
+        """
+        with self._lock:
+            self._done += entries
+        if self.stopped:
+            raise _StoppedError
+        self.report()
+
+    def report(self) -> None:
+        """Tell whoever asked for it, in its own thread."""
+        if self._advance is not None and threading.get_ident() == self._owner:
+            self._advance(self._done, self.total)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """What is sorted; see `sort_range`."""
+
+    text: Text
+    first: int
+    stop: int
+    document_begin: int
+    records: Records
+
+    def result(self, order: U32, shared: U8) -> sorting.Result:
+        """What is to be found out about the positions of a span."""
+        blocks = (max(self.stop - 1, 0) >> items.BLOCK_BITS) - (self.first >> items.BLOCK_BITS) + 1
+        landmarks = np.zeros(max(blocks, 1), dtype=np.int64)
+        landmarks[0] = self.document_begin
+        return sorting.Result(order, shared, self.records, self.first, landmarks)
+
+    def pieces(self) -> list[Span]:
+        """The chunk in pieces, after each of which the work can end."""
+        begins = range(self.first, self.stop, _PIECE_TOKENS)
+        return [(begin, min(begin + _PIECE_TOKENS, self.stop)) for begin in begins]
+
+    def gather(self, low: int, groups: I64, landmarks: I64, watch: _Watch) -> items.Items:
+        """The items of a span by token, in time order."""
+        words = items.words_of_item(self.text.tokens.itemsize)
+        found = np.empty(int(groups[-1]) * words, dtype=np.uint64)
+        cursors = groups[:-1].copy()
+        members, begins = np.empty((2, gathering.SCAN), dtype=np.int64)
+        begin = self.document_begin
+        block = self.first >> items.BLOCK_BITS
+        for first, stop in self.pieces():
+            begin = gathering.gather_span(
+                self.text,
+                low,
+                first,
+                stop,
+                begin,
+                block,
+                cursors,
+                found,
+                landmarks,
+                members,
+                begins,
+            )
+            watch.step(0)
+        return found
+
+
+def _group_bounds(chunk: _Chunk, low: int, high: int, watch: _Watch) -> I64:
+    """(high - low + 1,) the first rank of each token."""
+    bounds = np.zeros(high - low + 1, dtype=np.int64)
+    for first, stop in chunk.pieces():
+        gathering.count_tokens(chunk.text, low, first, stop, bounds[1:])
+        watch.step(0)
+    return np.cumsum(bounds)
+
+
+def _spans(bounds: I64, threads: int) -> list[Span]:
+    """Neighbouring groups with about as many entries as a thread sorts at a time."""
+    groups = bounds.size - 1
+    total = int(bounds[-1]) - int(bounds[0])
+    share = min(SPAN_ENTRIES, -(-total // threads))
+    spans = []
+    begin = 0
+    while begin < groups:
+        reach = int(np.searchsorted(bounds, int(bounds[begin]) + share, side="right")) - 1
+        end = min(max(begin + 1, reach), groups)
+        spans.append((begin, end))
+        begin = end
+    return spans
+
+
+def _work_through(
+    spans: list[Span], work: Callable[[Span], None], threads: int, watch: _Watch
+) -> None:
+    """Do all spans. When one fails, or the watch, the others end soon and all threads are gone."""
+    if threads == 1 or len(spans) < 2:
+        for span in spans:
+            work(span)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        pending = {pool.submit(work, span) for span in spans}
+        try:
+            while pending:
+                done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+                watch.report()
+        except BaseException:
+            watch.stopped = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _room_for(text: Text, found: items.Items, largest: int) -> sorting.Work:
+    """Room to sort items in."""
+    words = items.words_of_item(text.tokens.itemsize)
+    narrow = text.tokens.dtype == np.uint16
+    alphabet = 1 << 16 if narrow else int(text.tokens.max(initial=0)) + 1
+    return sorting.Work(
+        items=found,
+        aside=np.empty(words * largest, dtype=np.uint64),
+        counts=np.zeros(alphabet, dtype=np.uint32),
+        seen=np.zeros((alphabet >> 6) + 1, dtype=np.uint64),
+        seen_words=np.zeros((alphabet >> 12) + 1, dtype=np.uint64),
+        stack=np.empty((largest // sorting.SMALL + 2, 5), dtype=np.int64),
+        queue=np.empty((2, sorting.QUEUE_ROOM, 5), dtype=np.int64),
+        keys=np.empty(sorting.SMALL, dtype=np.uint64),
     )
 
 
-def _text(tokens: Tokens, document_start: NDArray[np.int64], max_length: int) -> keys.Text:
-    """The tokens with room around them and their documents' starts as bits."""
-    narrow = tokens.dtype == np.uint16 and (not tokens.size or int(tokens.max()) < 65535)
-    padded = np.zeros(keys.PAD + tokens.size + keys.TAIL, dtype=np.uint16 if narrow else np.uint32)
-    inside = padded[keys.PAD : keys.PAD + tokens.size]
-    np.add(tokens, 1, out=inside, dtype=padded.dtype, casting="unsafe")
-    places = np.append(document_start, 0) + keys.PAD
-    starts = np.zeros(padded.size // 8 + 4, dtype=np.uint8)
-    np.bitwise_or.at(starts, places >> 3, (1 << (places & 7)).astype(np.uint8))
-    return keys.Text(padded.view(np.uint16), starts, 1 if narrow else 2, max_length)
-
-
-def _counting_pass(
-    values: Tokens, order: NDArray[np.uint32]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Positions by value, stable, and the ranks at which each value begins."""
-    begins = np.zeros(int(values.max(initial=0)) + 2, dtype=np.int64)
-    np.cumsum(np.bincount(values, minlength=begins.size - 1), out=begins[1:])
-    target = np.empty_like(order)
-    kernels.group_by(frozen(values), order, target, begins.copy())
-    return target, begins
-
-
-def _first_groups(
-    tokens: Tokens, groups: NDArray[np.uint32] | None
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Positions grouped by their token, within their document if asked, and the groups' bounds."""
-    values, dense = tokens, tokens
-    if tokens.size and int(tokens.max()) > max(4 * tokens.size, 1 << 20):
-        dense = np.unique(values, return_inverse=True)[1].astype(np.uint32)
-    order, bounds = _counting_pass(dense, np.arange(tokens.size, dtype=np.uint32))
-    if groups is None:
-        return order, bounds
-    order, _ = _counting_pass(groups, order)
-    changes = (np.diff(groups[order]) != 0) | (np.diff(tokens[order]) != 0)
-    inner = np.flatnonzero(changes) + 1
-    return order, np.concatenate(([0], inner, [tokens.size])).astype(np.int64)
-
-
-def _scratch(largest: int) -> kernels.Scratch:
-    return kernels.Scratch(
-        keys=np.empty(largest, dtype=np.uint64),
-        spare=np.empty(largest, dtype=np.uint64),
-        members=np.empty(largest, dtype=np.uint32),
-        runs=np.empty((largest, 2), dtype=np.uint32),
-        nodes=np.empty((largest, 2, 4), dtype=np.uint32),
-        histogram=np.empty(4 * 256, dtype=np.int64),
-        stack=np.empty((largest // 2 + 256, 3), dtype=np.int64),
-    )
-
-
-def _settle_in_steps(
-    text: keys.Text,
-    order: NDArray[np.uint32],
-    records: NDArray[np.uint32],
-    bounds: NDArray[np.int64],
-    advance: Advance | None,
+def _sort_in_steps(
+    text: Text,
+    found: items.Items,
+    result: sorting.Result,
+    groups: I64,
+    depth: int,
+    ended: int,
+    watch: _Watch,
 ) -> None:
     """Call the kernel for a few groups at a time, so that somebody can watch and stop it."""
-    total = order.size
-    scratch = _scratch(max(int(np.diff(bounds).max(initial=0)), kernels.SMALL))
+    room = _room_for(text, found, int(np.diff(groups).max(initial=0)))
     first = 0
-    last = bounds.size - 1
-    while first < last:
-        reach = int(bounds[first]) + _STEP_TOKENS
-        stop = max(first + 1, int(np.searchsorted(bounds, reach, side="right")) - 1)
-        stop = min(stop, last)
-        kernels.settle_groups(text, order, records, bounds, first, stop, scratch)
+    while first < groups.size - 1:
+        reach = int(groups[first]) + _STEP_ENTRIES
+        stop = max(first + 1, int(np.searchsorted(groups, reach, side="right")) - 1)
+        stop = min(stop, groups.size - 1)
+        sorting.sort_groups(text, room, result, groups, first, stop, depth, ended)
+        watch.step(int(groups[stop] - groups[first]))
         first = stop
-        if advance is not None:
-            advance(int(bounds[stop]), total)

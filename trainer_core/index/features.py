@@ -14,8 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainer_core.index.engine import Settled, settle
+from trainer_core.index.compiled import COMPILED
+from trainer_core.index.engine import Settled, check_size, sort_range
+from trainer_core.index.framing import frame
+from trainer_core.index.packing import fields_of
+from trainer_core.index.records import Records, empty_records
 from trainer_core.index.tokens import Tokens, as_document_start, as_tokens, check_max_length
+
+if COMPILED:
+    from trainer_core.index import unpacking
 
 COUNT_BUCKETS: tuple[tuple[int, int], ...] = (
     (0, 0),
@@ -132,6 +139,37 @@ def pack(
     )
 
 
+def features_from(records: Records, dtype: np.dtype[Any]) -> MatchFeatures:
+    """What records say, as features.
+
+    Args:
+        records: (n, words), see `records`.
+        dtype: Of the tokens.
+    """
+    n_tokens = len(records)
+    length = np.empty(n_tokens, dtype=np.uint8)
+    following, second = np.empty(n_tokens, dtype=dtype), np.empty(n_tokens, dtype=dtype)
+    marks = np.empty(n_tokens, dtype=np.uint8)
+    if COMPILED:
+        unpacking.unpack(
+            records, dtype.itemsize, _HAS_SECOND, _SAME_DOCUMENT, length, following, second, marks
+        )
+        return MatchFeatures(length, following, second, marks)
+    for first in range(0, n_tokens, _BLOCK_TOKENS):
+        block = slice(first, first + _BLOCK_TOKENS)
+        found = fields_of(records[block], dtype)
+        features = pack(
+            length=found.length,
+            following=found.next,
+            second=np.where(found.second != found.next, found.second.astype(np.int64) + 1, 0),
+            count=found.count,
+            same_document=found.same_document,
+        )
+        length[block], marks[block] = features.length, features.marks
+        following[block], second[block] = features.next, features.second
+    return MatchFeatures(length, following, second, marks)
+
+
 def _begins(document_start: NDArray[np.int64], first: int, stop: int) -> NDArray[np.int64]:
     """Where the document of each position from `first` to `stop` begins."""
     begins = np.zeros(stop - first, dtype=np.int64)
@@ -184,4 +222,22 @@ def match_features(
     checked = as_tokens(tokens)
     starts = as_document_start(document_start, checked.size)
     check_max_length(max_length)
-    return features_of(settle(checked, starts, max_length), checked, starts)
+    check_size(checked.size)
+    framed = frame(checked, starts, max_length)
+    records = empty_records(framed.text.tokens.size, framed.text.tokens.dtype)
+    sort_range(
+        framed.text,
+        low=1 - framed.text.keeps_end,
+        high=int(framed.text.tokens.max(initial=0)) + 1,
+        first=0,
+        stop=framed.text.tokens.size,
+        document_begin=0,
+        records=records,
+    )
+    found = features_from(records, framed.text.tokens.dtype)
+    return MatchFeatures(
+        length=framed.rows_of(found.length),
+        next=framed.tokens_of(found.next, found.length > 0),
+        second=framed.tokens_of(found.second, found.has_second),
+        marks=framed.rows_of(found.marks),
+    )

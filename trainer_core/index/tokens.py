@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,22 @@ from trainer_core.spec import MATCH_LENGTH_MAX
 Tokens = NDArray[np.uint16] | NDArray[np.uint32]
 ArrayT = TypeVar("ArrayT", bound=NDArray[Any])
 TOKEN_MAX = (1 << 32) - 2
+
+
+class Text(NamedTuple):
+    """Tokens as the engine reads them, see `contexts`; kernels are compiled for each kind apart.
+
+    Attributes:
+        tokens: (n,) uint16 or uint32, read-only.
+        end: The end token.
+        keeps_end: 1 where the end token belongs to the contexts that it ends, 0 where it does not.
+        max_length: Contexts are cut after this many tokens.
+    """
+
+    tokens: Tokens
+    end: int
+    keeps_end: int
+    max_length: int
 
 
 def as_tokens(values: ArrayLike) -> Tokens:
@@ -66,6 +82,13 @@ def check_max_length(max_length: int) -> None:
     """
     if not 1 <= max_length <= MATCH_LENGTH_MAX:
         raise ValueError(f"max_length is 1 to {MATCH_LENGTH_MAX}, not {max_length}")
+
+
+def like(tokens: Tokens, values: NDArray[Any]) -> Tokens:
+    """Values that fit, in the type that the tokens have."""
+    if tokens.dtype == np.uint16:
+        return values.astype(np.uint16)
+    return values.astype(np.uint32)
 
 
 def document_begin(document_start: NDArray[np.int64], n_tokens: int) -> NDArray[np.int64]:
