@@ -68,14 +68,11 @@ class Matches(NamedTuple):
 
 
 class Open(NamedTuple):
-    """Working memory of a pass: open intervals, innermost last, and newer entries that wait.
-
-    A *place* packs an older position + 1 (high 32 bits) and the token that followed it; 0 is none.
+    """Working memory of a pass: the outer open intervals and the newer entries that wait.
 
     Attributes:
-        numbers: (max_length + 2, 3) depth, older entries, number of the first waiting entry.
-        places: (max_length + 2, 2) the most recent older place, and the most recent one with
-            another token than that.
+        numbers: (max_length + 2, 3) depth, older and waiting of each, outermost first.
+        places: (max_length + 2, 2) recent and other of each.
         waiting: (w,) newer positions that wait, those of inner intervals last.
     """
 
@@ -88,12 +85,6 @@ class Open(NamedTuple):
 def _inside(text: Text, position: np.uint32) -> int:
     """A position of the text, whatever a damaged file says."""
     return min(signed(position), text.tokens.size - 1)
-
-
-@inlined
-def _depth_shared(text: Text, shared: np.uint8) -> int:
-    """Shared tokens of two contexts with the same last token, whatever a damaged file says."""
-    return max(1, min(signed(shared), text.max_length))
 
 
 @inlined
@@ -181,11 +172,6 @@ def _kept(open_: Open, row: int) -> Interval:
 
 
 @inlined
-def _token_of(place: np.uint64) -> int:
-    return signed(place & _TOKEN)
-
-
-@inlined
 def _with_older(text: Text, interval: Interval, position: int) -> Interval:
     """An interval with one more older entry."""
     after = np.uint64(token_after(text, position))
@@ -218,8 +204,8 @@ def _settle(text: Text, matches: Matches, interval: Interval, position: int) -> 
     following, second, length, same, count = read_record(matches.records, at, bytes_)
     if depth < length:
         return
-    older = _token_of(interval.recent)
-    older_second = _token_of(interval.other) if interval.other != _NONE else older
+    older = signed(interval.recent & _TOKEN)
+    older_second = signed(interval.other & _TOKEN) if interval.other != _NONE else older
     if depth > length:
         match = signed(interval.recent >> np.uint64(32)) - 1
         inside = position < matches.document_stop and match >= matches.document_begin
@@ -244,6 +230,54 @@ def _settle_waiting(
     return interval.waiting
 
 
+@inlined
+def _close_to(
+    text: Text, matches: Matches, open_: Open, row: int, n_waiting: int, top: Interval, depth: int
+) -> tuple[int, int, Interval]:
+    """Close the intervals that are deeper than what the next entry shares.
+
+    Returns:
+        How many intervals are put away; how many entries wait; the innermost open interval.
+    """
+    while top.depth > depth:
+        n_waiting = _settle_waiting(text, matches, open_.waiting, n_waiting, top)
+        outer = _kept(open_, row - 1)
+        if outer.depth >= depth:
+            row -= 1
+            top = _joined(outer, top)
+        else:
+            top = Interval(depth, top.older, top.recent, top.other, top.waiting)
+    return row, n_waiting, top
+
+
+@inlined
+def _fetch_older(text: Text, older: Sorted, number: int) -> None:
+    """Have the text fetched for an older entry to come: what follows and where it is compared."""
+    ahead = min(number + _AHEAD, older.order.size - 1)
+    position = signed(older.order[ahead])
+    prefetch(text.tokens, position + 1)
+    prefetch(text.tokens, position - signed(older.shared[ahead]) - 3)
+
+
+@inlined
+def _fetch_newer(text: Text, newer: Sorted, matches: Matches, number: int) -> None:
+    """Have the text and the record fetched for a newer entry to come."""
+    ahead = min(number + _AHEAD, newer.order.size - 1)
+    position = signed(newer.order[ahead])
+    prefetch_for_write(matches.records, position - matches.first)
+    prefetch(text.tokens, position - signed(newer.shared[ahead]) - 3)
+
+
+@inlined
+def _depth_of(text: Text, one: Sorted, number: int, stop: int) -> int:
+    """How many tokens an entry shares with the one before, whatever a damaged file says; 0 behind
+    the last one of a token.
+    """
+    if number >= stop:
+        return 0
+    return max(1, min(signed(one.shared[number]), text.max_length))
+
+
 @part
 def _merge_token(
     text: Text,
@@ -255,40 +289,35 @@ def _merge_token(
     out_order: U32,
     out_shared: U8,
 ) -> None:
-    """Merge the entries of one token that has some of both kinds."""
+    """Merge the entries of one token that has some of both kinds.
+
+    The next entry is the one that shares more with the one just merged; the text is asked only
+    where both share as much.
+    """
     i, i_stop = older.bounds[token], older.bounds[token + 1]
     j, j_stop = newer.bounds[token], newer.bounds[token + 1]
-    i_depth = 1  # tokens that the next older entry shares with the one just merged; 0: no more
-    j_depth = 1
-    shared = 0
-    row = n_waiting = 0
+    i_depth = j_depth = 1
+    shared = row = n_waiting = 0
     top = _begun(0, 0)
-    i_last, j_last = older.order.size - 1, newer.order.size - 1
     for rank in range(i + j, i_stop + j_stop):
         takes_older = i_depth > j_depth
         if i_depth == j_depth:
-            left, right = _inside(text, older.order[i]), _inside(text, newer.order[j])
-            depth, sign = _compare_from(text, left, right, i_depth)
+            one, other = _inside(text, older.order[i]), _inside(text, newer.order[j])
+            depth, sign = _compare_from(text, one, other, i_depth)
             takes_older = sign <= 0
             i_depth = j_depth = depth
         if out_shared.size:
             out_shared[rank] = shared
         if takes_older:
             position = _inside(text, older.order[i])
-            ahead = min(i + _AHEAD, i_last)
-            place = signed(older.order[ahead])
-            prefetch(text.tokens, place + 1)
-            prefetch(text.tokens, place - signed(older.shared[ahead]) - 3)
+            _fetch_older(text, older, i)
             i += 1
-            i_depth = _depth_shared(text, older.shared[i]) if i < i_stop else 0
+            i_depth = _depth_of(text, older, i, i_stop)
         else:
             position = _inside(text, newer.order[j])
-            ahead = min(j + _AHEAD, j_last)
-            place = signed(newer.order[ahead])
-            prefetch_for_write(matches.records, place - matches.first)
-            prefetch(text.tokens, place - signed(newer.shared[ahead]) - 3)
+            _fetch_newer(text, newer, matches, j)
             j += 1
-            j_depth = _depth_shared(text, newer.shared[j]) if j < j_stop else 0
+            j_depth = _depth_of(text, newer, j, j_stop)
         out_order[rank] = position
         shared = max(i_depth, j_depth)
         if shared > top.depth:
@@ -300,14 +329,7 @@ def _merge_token(
         else:
             open_.waiting[n_waiting] = position
             n_waiting += 1
-        while top.depth > shared:
-            n_waiting = _settle_waiting(text, matches, open_.waiting, n_waiting, top)
-            outer = _kept(open_, row - 1)
-            if outer.depth >= shared:
-                row -= 1
-                top = _joined(outer, top)
-            else:
-                top = Interval(shared, top.older, top.recent, top.other, top.waiting)
+        row, n_waiting, top = _close_to(text, matches, open_, row, n_waiting, top, shared)
 
 
 @inlined
@@ -339,7 +361,7 @@ def merge_tokens(
         older: The order of the older text; its bounds rise within it.
         newer: That of the newer text, likewise.
         first_token: The first token's number in the bounds.
-        stop_token: That of the token behind the last one.
+        stop_token: That of the one behind the last.
         matches: The newer positions' records.
         open_: Working memory; room for the newer entries of any one token.
         out_order: (older + newer entries,) where the merged order goes.

@@ -94,7 +94,7 @@ def merge_range(
     Raises:
         ValueError: Arrays that belong together differ in size.
     """
-    _check(older, newer, older_bounds, newer_bounds, out_order)
+    _check(text, older, newer, older_bounds, newer_bounds, records, out_order)
     if older_shared is None:
         older_shared = shared_with_previous(text, older, threads)
     if newer_shared is None:
@@ -105,6 +105,8 @@ def merge_range(
     matches = kernels.Matches(np.asarray(records), first, *document)
     order_to = np.asarray(out_order)
     shared_to = np.empty(0, np.uint8) if out_shared is None else np.asarray(out_shared)
+    if shared_to.size not in (0, order_to.size):
+        raise ValueError("what contexts share is written for each entry or for none")
     ends = one.bounds + other.bounds
 
     def work(span: Span) -> int:
@@ -116,14 +118,28 @@ def merge_range(
         return int(ends[stop] - ends[begin])
 
     spans = _spans_of_tokens(ends)
+    # The most frequent tokens first: no thread is to begin with one when all others are done.
+    spans.sort(key=lambda span: min(_SPAN_ENTRIES - int(ends[span[1]] - ends[span[0]]), 0))
     _work_through(spans, work, threads, int(ends[-1]), advance)
 
 
-def _check(older: U32, newer: U32, older_bounds: I64, newer_bounds: I64, out_order: U32) -> None:
+def _check(
+    text: Text,
+    older: U32,
+    newer: U32,
+    older_bounds: I64,
+    newer_bounds: I64,
+    records: Records,
+    out_order: U32,
+) -> None:
     if older_bounds.size != newer_bounds.size or not older_bounds.size:
         raise ValueError("both orders need the bounds of the same tokens")
     if out_order.size != older.size + newer.size:
         raise ValueError("the merged order has one entry for each of both orders")
+    if out_order.size and not text.tokens.size:
+        raise ValueError("sorted positions need a text")
+    if newer.size and not len(records):
+        raise ValueError("newer positions need records")
 
 
 def _readable(text: Text) -> Text:
@@ -135,8 +151,8 @@ def _sorted(order: U32, shared: U8, bounds: I64) -> kernels.Sorted:
     """An order whose bounds are safe, whatever a damaged file says."""
     if shared.size != order.size:
         raise ValueError("what contexts share is known for each entry or for none")
-    rising = np.maximum.accumulate(np.clip(bounds, 0, order.size))
-    rising[-1] = order.size
+    rising = np.maximum.accumulate(np.clip(np.asarray(bounds, np.int64), 0, order.size))
+    rising[0], rising[-1] = 0, order.size
     return kernels.Sorted(frozen(np.asarray(order)), frozen(np.asarray(shared)), frozen(rising))
 
 
