@@ -1,5 +1,7 @@
 """Millions of tokens of real text: exact at every position, in memory, in chunks and on disk."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from suffix_array_for_tests import (
@@ -10,6 +12,11 @@ from suffix_array_for_tests import (
 
 from trainer_core.data.build import build_corpus
 from trainer_core.index import build_index, held_out_features, match_features, open_index
+from trainer_core.index.compiled import COMPILED
+from trainer_core.index.contexts import Text
+from trainer_core.index.engine import sort_range
+from trainer_core.index.records import empty_records
+from trainer_core.index.tokens import frozen
 from trainer_core.spec import BpeTokenizer, PrepareSpec, PythonLibrary
 
 MAX_LENGTH = 32
@@ -83,6 +90,65 @@ def test_wide_tokens_have_the_matches_of_narrow_ones(corpus):
         np.testing.assert_array_equal(getattr(wide, field), getattr(narrow, field))
     matched = narrow.length > 0
     np.testing.assert_array_equal(wide.next[matched] - 2_000_000_000, narrow.next[matched])
+
+
+@pytest.mark.skipif(not COMPILED, reason="chunks are merged where numba loads")
+def test_chunks_that_meet_are_what_one_chunk_is(corpus):
+    from trainer_core.index.merging import merge_range
+
+    tokens = frozen(np.ascontiguousarray(corpus.train.tokens()))
+    text = Text(tokens, corpus.separator, 1, MAX_LENGTH)
+    cuts = np.array([0, 1_000_003, 1_700_000, tokens.size])
+    order, records = sorted_chunk(text, corpus, 0, cuts[1])
+    for first, stop in pairwise(cuts[1:]):
+        newer, newer_records = sorted_chunk(text, corpus, first, stop)
+        merged = np.empty(stop, dtype=np.uint32)
+        merge_range(
+            text._replace(tokens=frozen(tokens[:stop])),
+            order,
+            newer,
+            older_bounds=bounds_of(tokens[:first], corpus.vocab_size),
+            newer_bounds=bounds_of(tokens[first:stop], corpus.vocab_size),
+            older_shared=None,
+            newer_shared=None,
+            records=newer_records,
+            first=int(first),
+            document=document_around(corpus, first),
+            out_order=merged,
+            out_shared=None,
+            threads=2,
+        )
+        order, records = merged, np.concatenate([records, newer_records])
+    whole, expected = sorted_chunk(text, corpus, 0, tokens.size)
+    np.testing.assert_array_equal(order, whole)
+    np.testing.assert_array_equal(records, expected)
+
+
+def sorted_chunk(text, corpus, first, stop):
+    """The order and the records of a chunk."""
+    records = empty_records(stop - first, text.tokens.dtype)
+    found = sort_range(
+        text,
+        low=0,
+        high=corpus.vocab_size,
+        first=int(first),
+        stop=int(stop),
+        document_begin=document_around(corpus, first)[0],
+        records=records,
+    )
+    return found.order, records
+
+
+def bounds_of(tokens, vocab_size):
+    """The rank at which each token's positions begin."""
+    return np.concatenate([[0], np.cumsum(np.bincount(tokens, minlength=vocab_size))])
+
+
+def document_around(corpus, position):
+    """Begin and end of the document that holds a position."""
+    starts = corpus.train.document_start
+    at = int(np.searchsorted(starts, position, side="right"))
+    return int(starts[at - 1]), int([*starts, corpus.train.n_tokens][at])
 
 
 def test_held_out_text_has_the_matches_that_a_suffix_array_finds(corpus, index, found, held_out):
