@@ -9,7 +9,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from studio.theme import font, text_width, theme
+from studio.theme import font, theme
 from studio.widgets.paint import draw_icon, painter_for, rounded_box
 from studio.widgets.pressable import Pressable
 
@@ -137,7 +137,7 @@ class Button(Pressable):
         return font("strong", weight)
 
     def _link_width(self) -> int:
-        width = text_width(self.text(), "secondary" if self._size == "small" else "strong")
+        width = QFontMetrics(self._label_font()).horizontalAdvance(self.text()) + 1
         icons = sum(1 for name in (self._icon_name, self._trailing) if name)
         return width + icons * (self._icon_size() + 5)
 

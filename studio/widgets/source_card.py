@@ -110,7 +110,7 @@ class Excerpt(QWidget):
     ) -> None:
         super().__init__(parent)
         before, matched, following, after = excerpt_parts(place, keep_lines=code)
-        ringed = f"{_PAD}{following}{_PAD}"
+        ringed = f"{_PAD}{following}{_PAD}" if following else ""
         self._text = f"{before}{matched}{_BREAK}{ringed}{_BREAK}{after}"
         self._matched = Span(_units(before), _units(matched))
         self._ringed = Span(_units(before + matched + _BREAK), _units(ringed))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -12,11 +14,12 @@ from studio.pages.data.add import AddDataPanel
 from studio.pages.data.build_form import BuildForm
 from studio.pages.data.corpus import CorpusFiles, read_corpus
 from studio.pages.data.detail import DatasetDetail
-from studio.pages.data.facts import make_facts
+from studio.pages.data.facts import DatasetFacts, make_facts
 from studio.pages.data.follow import DatasetJobs
 from studio.pages.data.jobs import Shelf, read_shelf
 from studio.pages.data.request import AddForm, AddRequest, form_of
 from studio.pages.data.rows import COLUMNS, table_row
+from studio.pages.data.side import DataSide
 from studio.pages.page import Page, PageHeader
 from studio.pages.settings.facts import GPT2_SETTING
 from studio.storage.rows import DatasetRow
@@ -50,7 +53,9 @@ class DataPage(Page):
         self._actions.done.connect(self.reload)
         self._selected: int | None = None
         self._loaded = False
+        self._facts: DatasetFacts | None = None
         self._lay_out()
+        self.side = DataSide(context, self)
         self._ticker = QTimer(self, interval=_REFRESH_MS)
         self._ticker.timeout.connect(self._on_tick)
         context.watcher.job_updated.connect(self._on_job_updated)
@@ -140,6 +145,11 @@ class DataPage(Page):
         self._detail.build_requested.connect(self._on_build_requested)
         self._detail.anew_requested.connect(self._on_anew_requested)
         self._detail.settings_edited.connect(self._show_detail)
+        self._detail.search_requested.connect(lambda: self._ask(self.side.open_search))
+        self._detail.passages_requested.connect(lambda: self._ask(self.side.open_repeats))
+        self._detail.more_requested.connect(
+            lambda at: self._ask(lambda facts: self.side.open_menu(facts, at))
+        )
         self._detail.stop_index_requested.connect(self._on_stop_index_requested)
         self._detail.stop_reading_requested.connect(self._on_stop_reading_requested)
         self._detail.read_again_requested.connect(self._on_read_again_requested)
@@ -255,7 +265,9 @@ class DataPage(Page):
         threads = self._detail.matches.offer.advanced.form().n_threads
         index = self._jobs.index_now(row, self._shelf, threads)
         facts = make_facts(row, files, prepare, index, self._jobs.problem(row))
+        self._facts = facts
         self._detail.show_facts(facts, self._shelf.context_for(row.id), left)
+        self.side.follow(facts)
 
     def _read_files(self, row: DatasetRow) -> None:
         def take(files: CorpusFiles) -> None:
@@ -329,6 +341,10 @@ class DataPage(Page):
             index = self._jobs.index_now(row, self._shelf)
             is_read = self._jobs.status(row.folder).state == "finished"
             self._actions.open_menu(row, index, at, is_read=is_read)
+
+    def _ask(self, opens: Callable[[DatasetFacts], None]) -> None:
+        if self._facts is not None:
+            opens(self._facts)
 
     def _on_new_run_requested(self) -> None:
         if (row := self._chosen()) is not None:
