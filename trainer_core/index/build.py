@@ -1,72 +1,28 @@
-"""Builds an index folder from a corpus: sort, settle, match the held-out text, write.
+"""Builds an index folder from a corpus: in memory or larger than memory, anew or by appending.
 
-n training tokens, D training documents.
+n training tokens, m held-out tokens, D training documents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from trainer_core.errors import IndexFileError
+from trainer_core.errors import DiskFullError
 from trainer_core.index import store
-from trainer_core.index.engine import Advance, settle
-from trainer_core.index.features import MatchFeatures, features_of
-from trainer_core.index.held_out import features_against
+from trainer_core.index.assembly import Assembly, Built, Settings
+from trainer_core.index.draft import Draft, draft_of
+from trainer_core.index.engine import check_size
+from trainer_core.index.source import IndexSource as IndexSource
+from trainer_core.index.source import check_parts
+from trainer_core.index.stages import Progress
 from trainer_core.index.store import IndexManifest
-from trainer_core.index.tables import make_tables
-from trainer_core.index.tokens import Tokens, check_max_length, frozen
-
-Progress = Callable[[str, float, float, str], None]
-"""Told the phase, what is done, of how much, and the unit."""
-
-SORTING = "sorting the training text"
-MATCHING = "matching the held-out text"
-WRITING = "writing the index"
-
-
-@dataclass(frozen=True)
-class IndexSource:
-    """What an index is built from.
-
-    Attributes:
-        tokens: (n,) training tokens; each document begins with the separator.
-        document_start: (D,) int64, where the training documents begin.
-        validation_tokens: (m,) held-out tokens of the same kind; may be empty.
-        validation_document_start: int64, where the held-out documents begin.
-        vocab_size: Different tokens that there may be.
-        separator: The token that opens documents and stands nowhere else.
-        corpus_fingerprint: Names the corpus.
-        tokenizer_fingerprint: Names its tokenizer.
-    """
-
-    tokens: Tokens
-    document_start: NDArray[np.int64]
-    validation_tokens: Tokens
-    validation_document_start: NDArray[np.int64]
-    vocab_size: int
-    separator: int
-    corpus_fingerprint: str
-    tokenizer_fingerprint: str
-
-
-@dataclass
-class SortedText:
-    """The training text as lookups need it, in memory."""
-
-    tokens: Tokens
-    order: NDArray[np.uint32]
-    bounds: NDArray[np.int64]
-    max_length: int
-
-
-def _nothing(_phase: str, _done: float, _total: float, _unit: str) -> None:
-    """Progress that nobody follows."""
+from trainer_core.index.tokens import check_max_length
+from trainer_core.index_plan import expected_bytes
 
 
 def build_index(
@@ -74,15 +30,25 @@ def build_index(
     index_folder: str | Path,
     *,
     max_length: int = 32,
+    memory_limit_bytes: int | None = None,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> IndexManifest:
     """Build the index over the training part of a corpus; it is whole or absent.
+
+    Where `index_folder` holds an index of the same settings over the beginning of this training
+    part, what is new is appended to it. A long build that was interrupted is gone on with when it
+    is asked for again. Neither makes a difference to what is written, and nor do the memory limit
+    and the number of threads.
 
     Args:
         corpus_folder: What `prepare` wrote.
         index_folder: Where the index will be; one that is there is replaced when the new one is
             whole.
         max_length: Matches are followed back this many tokens at most, 1 to 64.
+        memory_limit_bytes: Memory for arrays that grow with the text; None takes half of what is
+            free, 256 MB at least. Less makes more chunks, which are merged one after the other.
+        threads: How many to use; None takes one for each core.
         progress: Called with phase, done, total and unit; what it raises ends the build.
 
     Raises:
@@ -90,13 +56,85 @@ def build_index(
         IndexFileError: The corpus is not one that can be indexed, or `index_folder` holds something
             else than an index.
         DiskFullError: There is no room; nothing half-written stays.
-        ValueError: `max_length` is out of range.
+        ValueError: A setting is out of range.
+    """
+    settings = Settings(max_length, memory_limit_bytes, threads, append_to="what fits")
+    return build(source_of_corpus(corpus_folder), Path(index_folder), settings, progress).manifest
+
+
+def append_documents(
+    corpus_folder: str | Path,
+    index_folder: str | Path,
+    *,
+    memory_limit_bytes: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> IndexManifest:
+    """Add to an index what a corpus has more than it; the result is that of a build from scratch.
+
+    The older index stays until the new one is whole.
+
+    Args:
+        corpus_folder: A corpus whose training part begins with the text of the index.
+        index_folder: The index.
+        memory_limit_bytes: As for `build_index`.
+        threads: As for `build_index`.
+        progress: As for `build_index`.
+
+    Raises:
+        DataError: The corpus is absent or damaged.
+        IndexFileError: There is no index, it is damaged, or the corpus does not begin with its
+            text; the index is as it was.
+        DiskFullError: There is no room; the index is as it was.
+        ValueError: A setting is out of range.
+    """
+    folder = Path(index_folder)
+    max_length = store.read_manifest(folder).max_length
+    settings = Settings(max_length, memory_limit_bytes, threads, append_to="what is there")
+    return build(source_of_corpus(corpus_folder), folder, settings, progress).manifest
+
+
+def build_from(
+    source: IndexSource,
+    index_folder: str | Path,
+    *,
+    max_length: int = 32,
+    memory_limit_bytes: int | None = None,
+    threads: int | None = None,
+    range_entries: int = store.RANGE_ENTRIES,
+    progress: Progress | None = None,
+) -> IndexManifest:
+    """`build_index` from arrays, always from scratch.
+
+    Args:
+        source: The text.
+        index_folder: As for `build_index`.
+        max_length: As for `build_index`.
+        memory_limit_bytes: As for `build_index`.
+        threads: As for `build_index`.
+        range_entries: Entries that a key range has at most, unless one token alone has more.
+        progress: As for `build_index`.
+
+    Raises:
+        IndexFileError: The source is not one that can be indexed.
+        DiskFullError: There is no room; nothing half-written stays.
+        ValueError: A setting is out of range.
+    """
+    settings = Settings(max_length, memory_limit_bytes, threads, range_entries)
+    return build(source, Path(index_folder), settings, progress).manifest
+
+
+def source_of_corpus(corpus_folder: str | Path) -> IndexSource:
+    """A corpus as the source of an index; its training tokens are read in parts.
+
+    Raises:
+        DataError: The corpus is absent or damaged.
     """
     from trainer_core.data.corpus import open_corpus
 
     corpus = open_corpus(corpus_folder)
-    source = IndexSource(
-        tokens=corpus.train.tokens(),
+    return IndexSource(
+        tokens=corpus.train,
         document_start=corpus.train.document_start,
         validation_tokens=corpus.validation.tokens(),
         validation_document_start=corpus.validation.document_start,
@@ -105,152 +143,59 @@ def build_index(
         corpus_fingerprint=corpus.fingerprint,
         tokenizer_fingerprint=corpus.manifest.tokenizer_fingerprint,
     )
-    return build_from(source, index_folder, max_length=max_length, progress=progress)
 
 
-def build_from(
-    source: IndexSource,
-    index_folder: str | Path,
-    *,
-    max_length: int = 32,
-    range_entries: int = store.RANGE_ENTRIES,
-    progress: Progress | None = None,
-) -> IndexManifest:
-    """`build_index` from arrays.
-
-    Args:
-        source: The text.
-        index_folder: As for `build_index`.
-        max_length: As for `build_index`.
-        range_entries: Entries that a key range has at most, unless one token alone has more.
-        progress: As for `build_index`.
+def build(
+    source: IndexSource, folder: Path, settings: Settings, progress: Progress | None = None
+) -> Built:
+    """Build an index; what all public functions come down to.
 
     Raises:
-        IndexFileError: The source is not one that can be indexed.
-        DiskFullError: There is no room; nothing half-written stays.
-        ValueError: `max_length` is out of range.
+        IndexFileError: As for `build_index` and `append_documents`.
+        DiskFullError: There is no room; what was there before is unharmed.
+        ValueError: A setting is out of range.
     """
-    check_max_length(max_length)
-    _check_source(source)
-    report = progress or _nothing
-    with store.draft_of(Path(index_folder)) as draft:
-        text, train = _sorted_text(source, max_length, _advance(report, SORTING))
-        validation = features_against(
-            text,
-            source.validation_tokens,
-            source.validation_document_start,
-            _advance(report, MATCHING),
-        )
-        return _write(draft, source, text, train, validation, range_entries, report)
+    _check_settings(settings)
+    check_size(source.n_tokens)
+    check_parts(source)
+    with draft_of(folder) as draft:
+        _check_room(source, draft)
+        return Assembly(source, settings, draft, progress or _nothing).make(folder)
 
 
 def warm_up(dtype: np.dtype[Any]) -> None:
     """Have the machine code for tokens of this kind compiled, or loaded; some seconds, once."""
     tokens = np.array([0, 1, 2, 1, 2], dtype=dtype)
     start = np.zeros(1, dtype=np.int64)
-    source = IndexSource(tokens, start, tokens, start, 3, 0, "", "")
-    text, _ = _sorted_text(source, 8, lambda _done, _total: None)
-    features_against(text, tokens, start)
+    with tempfile.TemporaryDirectory() as folder:
+        build_from(IndexSource(tokens, start, tokens, start, 3, 0, "", ""), Path(folder) / "index")
 
 
-def _advance(report: Progress, phase: str) -> Advance:
-    return lambda done, total: report(phase, done, total, "tokens")
+def _nothing(_phase: str, _done: float, _total: float, _unit: str) -> None:
+    """Progress that nobody follows."""
 
 
-def _check_source(source: IndexSource) -> None:
-    """Lookups rely on it that separators open documents and stand nowhere else.
+def _check_settings(settings: Settings) -> None:
+    check_max_length(settings.max_length)
+    if settings.memory_limit_bytes is not None and settings.memory_limit_bytes < 1:
+        raise ValueError(f"memory_limit_bytes is {settings.memory_limit_bytes}")
+    if settings.threads is not None and settings.threads < 1:
+        raise ValueError(f"threads is {settings.threads}")
 
-    Raises:
-        IndexFileError: They do not, or a token is outside the vocabulary.
-    """
-    parts = (
-        ("training", source.tokens, source.document_start),
-        ("held-out", source.validation_tokens, source.validation_document_start),
+
+def _check_room(source: IndexSource, draft: Draft) -> None:
+    """Refuse what the disk has no room for, before hours of work."""
+    wanted = expected_bytes(
+        source.n_tokens,
+        source.validation_tokens.size,
+        source.document_start.size,
+        source.vocab_size,
     )
-    for name, tokens, document_start in parts:
-        if tokens.size and int(tokens.max()) >= source.vocab_size:
-            raise _unfit(f"its {name} part has tokens outside the vocabulary")
-        found = np.flatnonzero(tokens == source.separator)
-        if not np.array_equal(found, document_start) or (tokens.size and found[:1] != 0):
-            raise _unfit(f"separators in its {name} part are not where its documents begin")
-    if not source.tokens.size:
-        raise _unfit("its training part is empty")
-
-
-def _unfit(why: str) -> IndexFileError:
-    return IndexFileError(
-        f"The corpus cannot be indexed: {why}.",
-        safe="Nothing was written.",
-        do="Prepare the data again.",
-    )
-
-
-def _sorted_text(
-    source: IndexSource, max_length: int, advance: Advance
-) -> tuple[SortedText, MatchFeatures]:
-    """The sorted positions and the training features."""
-    tokens = source.tokens
-    settled = settle(tokens, source.document_start, max_length, advance=advance)
-    features = features_of(settled, tokens, source.document_start)
-    # Nothing is known to follow the last token, so it is no occurrence of anything.
-    order = settled.order[settled.order != tokens.size - 1]
-    bounds = np.zeros(source.vocab_size + 1, dtype=np.int64)
-    np.cumsum(np.bincount(tokens[:-1], minlength=source.vocab_size), out=bounds[1:])
-    # Read-only like mapped files: kernels are compiled for such arrays alone.
-    return SortedText(frozen(tokens), frozen(order), frozen(bounds), max_length), features
-
-
-def _write(
-    draft: Path,
-    source: IndexSource,
-    text: SortedText,
-    train: MatchFeatures,
-    validation: MatchFeatures,
-    range_entries: int,
-    report: Progress,
-) -> IndexManifest:
-    arrays: dict[str, NDArray[Any]] = {
-        store.TOKENS_FILE: text.tokens,
-        store.BUCKETS_FILE: text.bounds,
-        store.DOCUMENTS_FILE: np.asarray(source.document_start, dtype=np.int64),
-    }
-    ranges = store.cut_ranges(text.bounds, range_entries)
-    for number, part_of in enumerate(ranges):
-        stop_rank = part_of.first_rank + part_of.entries
-        order = text.order[part_of.first_rank : stop_rank]
-        tables = make_tables(
-            text.tokens, order, separator=source.separator, max_length=text.max_length
+    there = sum(path.stat().st_size for path in draft.folder.iterdir())
+    free = shutil.disk_usage(draft.folder).free
+    if there + free < wanted:
+        raise DiskFullError(
+            f"The index takes {wanted / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB free.",
+            safe="Nothing was changed.",
+            do="Free some space, then start this again.",
         )
-        arrays[store.range_file("sorted", number)] = order
-        arrays[store.range_file("keys", number)] = tables.keys
-        arrays[store.range_file("latest", number)] = tables.latest
-        arrays[store.range_file("far", number)] = tables.far
-    for part, features in zip(store.PARTS, (train, validation), strict=True):
-        for field in store.FEATURE_FIELDS:
-            arrays[store.feature_file(part, field)] = getattr(features, field)
-    total = sum(array.nbytes for array in arrays.values())
-    done = 0
-
-    def advance(n_bytes: int) -> None:
-        nonlocal done
-        done += n_bytes
-        report(WRITING, done, total, "bytes")
-
-    entries = tuple(
-        store.write_array(draft, name, array, advance) for name, array in arrays.items()
-    )
-    manifest = IndexManifest(
-        version=store.INDEX_VERSION,
-        corpus_fingerprint=source.corpus_fingerprint,
-        tokenizer_fingerprint=source.tokenizer_fingerprint,
-        vocab_size=source.vocab_size,
-        separator=source.separator,
-        dtype="uint16" if text.tokens.dtype == np.uint16 else "uint32",
-        max_length=text.max_length,
-        n_tokens=text.tokens.size,
-        n_documents=source.document_start.size,
-        n_validation_tokens=source.validation_tokens.size,
-        ranges=ranges,
-        files=entries,
-    )
-    return store.write_manifest(draft, manifest)

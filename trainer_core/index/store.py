@@ -24,11 +24,9 @@ Numbers are little-endian. n training tokens, V vocabulary, D documents.
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
-import contextlib
 import hashlib
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,14 +34,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.errors import IndexFileError, from_os_error
+from trainer_core.errors import IndexFileError
 from trainer_core.files import (
-    draft_beside,
-    put_back,
-    put_in_place,
-    replaced_beside,
-    sync,
-    write_hashed,
     write_whole_file,
 )
 from trainer_core.index_plan import INDEX_VERSION as INDEX_VERSION
@@ -169,14 +161,6 @@ def damaged(path: Path, why: str) -> IndexFileError:
 # --- writing -----------------------------------------------------------------------------------
 
 
-def _clear_leftovers(folder: Path) -> None:
-    """Remove what a killed build left, and put back an index that it had set aside."""
-    put_back(folder)
-    for leftover in (draft_beside(folder), replaced_beside(folder)):
-        if leftover.exists():
-            shutil.rmtree(leftover)
-
-
 _OUR_NAMES = re.compile(
     r"manifest\.json|(tokens|buckets|documents)\.bin|sorted\.bin"  # sorted.bin: format 1
     rf"|({'|'.join(RANGE_KINDS)})-\d{{3,}}\.bin"
@@ -189,7 +173,7 @@ def _is_ours(name: str) -> bool:
     return _OUR_NAMES.fullmatch(name) is not None
 
 
-def _refuse_other_folder(folder: Path) -> None:
+def refuse_other_folder(folder: Path) -> None:
     """An index may only be replaced by an index: whatever else is there stays.
 
     Raises:
@@ -203,62 +187,6 @@ def _refuse_other_folder(folder: Path) -> None:
             safe="Nothing in it was changed.",
             do="Choose a new folder for the index.",
         )
-
-
-@contextlib.contextmanager
-def draft_of(folder: Path) -> Iterator[Path]:
-    """A folder to write an index into; it takes its place when the block ends without an error.
-
-    Args:
-        folder: Where the index will be. One that is there is replaced at the end.
-
-    Raises:
-        IndexFileError: Something else than an index is there.
-        DiskFullError: There is no room; what was there before is unharmed.
-        KnownError: The folder cannot be written.
-    """
-    draft = draft_beside(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _clear_leftovers(folder)
-        _refuse_other_folder(folder)
-        draft.mkdir()
-        yield draft
-        sync(draft)
-        put_in_place(draft, folder)
-    except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise from_os_error(error, "writing the index") from None
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-
-
-def write_array(
-    draft: Path, name: str, values: NDArray[Any], progress: Callable[[int], None]
-) -> FileEntry:
-    """Write an array through to the disk.
-
-    Args:
-        draft: The folder.
-        name: The file's name.
-        values: Any array of numbers.
-        progress: Told the bytes of each piece that is written.
-
-    Raises:
-        OSError: The disk is full or gone.
-    """
-    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    data = little.view(np.uint8).reshape(-1).data
-
-    def pieces() -> Iterator[memoryview]:
-        for begin in range(0, len(data), _CHUNK_BYTES):
-            piece = data[begin : begin + _CHUNK_BYTES]
-            yield piece
-            progress(len(piece))
-
-    size_bytes, sha256 = write_hashed(draft / name, pieces())
-    return FileEntry(name=name, size_bytes=size_bytes, sha256=sha256)
 
 
 def write_manifest(draft: Path, manifest: IndexManifest) -> IndexManifest:
@@ -315,19 +243,40 @@ def read_manifest(folder: Path) -> IndexManifest:
     return manifest
 
 
-def check_files(folder: Path, manifest: IndexManifest, *, verify: bool) -> None:
+def check_files(
+    folder: Path,
+    manifest: IndexManifest,
+    *,
+    verify: bool,
+    advance: Callable[[int, int], None] | None = None,
+) -> None:
     """Hold the files against the manifest: sizes always, content where `verify` is set.
+
+    Args:
+        folder: The index folder.
+        manifest: Its manifest.
+        verify: Whether to read everything.
+        advance: Called behind each piece that is read, with the bytes done and all of them.
 
     Raises:
         IndexFileError: A file is absent, cut off or changed; the message names it.
     """
+    total = sum(entry.size_bytes for entry in manifest.files)
+    done = 0
+
+    def count(n_bytes: int) -> None:
+        nonlocal done
+        done += n_bytes
+        if advance is not None:
+            advance(done, total)
+
     for entry in manifest.files:
         path = folder / entry.name
         try:
             size_bytes = path.stat().st_size
             if size_bytes != entry.size_bytes:
                 raise damaged(path, f"it has {size_bytes:,} bytes instead of {entry.size_bytes:,}")
-            if verify and _file_sha256(path) != entry.sha256:
+            if verify and _file_sha256(path, count) != entry.sha256:
                 raise damaged(path, "its content has changed")
         except FileNotFoundError:
             raise damaged(path, "it is missing") from None
@@ -335,11 +284,12 @@ def check_files(folder: Path, manifest: IndexManifest, *, verify: bool) -> None:
             raise damaged(path, error.strerror or str(error)) from None
 
 
-def _file_sha256(path: Path) -> str:
+def _file_sha256(path: Path, count: Callable[[int], None]) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_CHUNK_BYTES):
             digest.update(piece)
+            count(len(piece))
     return digest.hexdigest()
 
 
