@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,9 +50,43 @@ class Asked:
         return [self.tokenizer.token_bytes(token) for token in range(self.tokenizer.vocab_size)]
 
     @cached_property
+    def _by_beginning(self) -> list[tuple[bytes, int]]:
+        """Bytes and number of each token, in order; the separator, which has none, comes first."""
+        return sorted((piece, token) for token, piece in enumerate(self.vocabulary))
+
+    @cached_property
+    def _by_end(self) -> list[tuple[bytes, int]]:
+        return sorted((piece[::-1], token) for token, piece in enumerate(self.vocabulary))
+
+    def tokens_beginning(self, data: bytes) -> list[int]:
+        """Tokens that begin with some bytes, or are them."""
+        return _with_prefix(self._by_beginning, data)
+
+    def tokens_ending(self, data: bytes) -> list[int]:
+        """Tokens that end with some bytes, or are them."""
+        return _with_prefix(self._by_end, data[::-1])
+
+    @cached_property
+    def numbers(self) -> dict[bytes, int]:
+        """Tokens by their bytes; the separator is left out."""
+        return {piece: token for token, piece in enumerate(self.vocabulary) if piece}
+
+    @cached_property
+    def longest(self) -> int:
+        """Bytes of the longest token."""
+        return max(map(len, self.vocabulary))
+
+    @cached_property
     def line_ends(self) -> NDArray[np.int64]:
         """(V,) line ends within each token."""
         return np.array([token.count(b"\n") for token in self.vocabulary], dtype=np.int64)
+
+
+def _with_prefix(pieces: list[tuple[bytes, int]], prefix: bytes) -> list[int]:
+    size = len(prefix)
+    low = bisect_left(pieces, prefix, key=lambda piece: piece[0][:size])
+    high = bisect_right(pieces, prefix, key=lambda piece: piece[0][:size])
+    return [token for _, token in pieces[low:high]]
 
 
 def open_asked(asked: specs.AskedIndex) -> Asked:

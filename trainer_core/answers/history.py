@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.answers.asked import Asked, Report
+from trainer_core.data.corpus import Tokens
 from trainer_core.index import MatchIndex
 
 SHARES = (1 / 64, 1 / 16, 1 / 4, 1.0)
@@ -33,6 +34,9 @@ class HistoryPoint:
         mean_length: Mean match length in tokens, 0 where there is no match.
         margin: Half the width of the interval around `hit_rate` that covers the rate of all
             held-out tokens in 19 of 20 samples.
+        hit_rate_with_own: As `hit_rate`, of the longer match in the part or in what comes before
+            in the held-out document, which wins a tie.
+        mean_length_with_own: Mean length of that match.
     """
 
     history_share: float
@@ -41,15 +45,16 @@ class HistoryPoint:
     matched_share: float
     mean_length: float
     margin: float
+    hit_rate_with_own: float
+    mean_length_with_own: float
 
 
 def history_curve(asked: Asked, positions: int, report: Report) -> tuple[int, list[HistoryPoint]]:
     """Match evenly spread held-out positions against growing parts of the training text.
 
     A part ends at a position, and only what stood before it counts: the most recent of the longest
-    matches there, as an index of that part alone would give it, without the held-out document's
-    own beginning. With q positions a rate is known to 0.98 / sqrt(q) in 19 of 20 samples: to one
-    percentage point with 9,604.
+    matches there, as an index of that part alone would give it. With q positions a rate is known to
+    0.98 / sqrt(q) in 19 of 20 samples: to one percentage point with 9,604.
 
     Args:
         asked: The index and its corpus.
@@ -62,20 +67,36 @@ def history_curve(asked: Asked, positions: int, report: Report) -> tuple[int, li
     index, split = asked.index, asked.corpus.validation
     sampled = _spread(split.n_tokens - 1, positions)
     limits = [max(1, round(index.n_tokens * share)) for share in SHARES]
-    length = np.zeros((len(SHARES), sampled.size), dtype=np.int64)
-    hit = np.zeros((len(SHARES), sampled.size), dtype=np.bool_)
+    seen = np.zeros((len(SHARES), 2, 2, sampled.size), dtype=np.int64)
     for number, at in enumerate(sampled.tolist()):
         begin = int(split.document_start[split.document_at(at)])
-        window = split.read(max(begin, at + 1 - index.max_length), at + 2).astype(np.uint32)
-        for place, (matched, position) in enumerate(_matches(index, window[:-1], limits)):
-            length[place, number] = matched
-            hit[place, number] = matched > 0 and index.tokens[position + 1] == window[-1]
+        text, following = split.read(begin, at + 1), int(split.read(at + 1, at + 2)[0])
+        own = _own_match(text, index.max_length)
+        window = text[-index.max_length :].astype(np.uint32)
+        for place, (length, position) in enumerate(_matches(index, window, limits)):
+            there = (length, int(index.tokens[position + 1]) if length else -1)
+            longer = own if own[0] >= length else there
+            seen[place, 0, :, number] = there[0], there[1] == following
+            seen[place, 1, :, number] = longer[0], longer[1] == following
         if number % _BATCH == 0 or number + 1 == sampled.size:
             report("matching against less text", number + 1, sampled.size, "positions")
     return int(sampled.size), [
-        _point(share, limit, length[place], hit[place])
+        _point(share, limit, seen[place])
         for place, (share, limit) in enumerate(zip(SHARES, limits, strict=True))
     ]
+
+
+def _own_match(text: Tokens, max_length: int) -> tuple[int, int]:
+    """The longest earlier match of a text's end in itself: its length, and what followed it."""
+    last = text.size - 1
+    places = np.flatnonzero(text[:-1] == text[last])
+    length, following = 0, -1
+    while places.size and length < max_length:
+        following = int(text[places[-1] + 1])
+        length += 1
+        places = places[places >= length]
+        places = places[text[places - length] == text[last - length]]
+    return length, following
 
 
 def _spread(size: int, positions: int) -> NDArray[np.int64]:
@@ -85,18 +106,20 @@ def _spread(size: int, positions: int) -> NDArray[np.int64]:
     return (np.arange(positions) * size + size // 2) // positions
 
 
-def _point(
-    share: float, limit: int, length: NDArray[np.int64], hit: NDArray[np.bool_]
-) -> HistoryPoint:
-    size = max(length.size, 1)
-    rate = float(hit.sum()) / size
+def _point(share: float, limit: int, seen: NDArray[np.int64]) -> HistoryPoint:
+    """A point from (2, 2, q) lengths and hits: in the part alone, and with the own document."""
+    size = max(seen.shape[-1], 1)
+    (lengths, hits), (lengths_with_own, hits_with_own) = seen.sum(axis=-1).tolist()
+    rate = hits / size
     return HistoryPoint(
         history_share=share,
         history_tokens=limit,
         hit_rate=rate,
-        matched_share=float(np.count_nonzero(length)) / size,
-        mean_length=float(length.sum()) / size,
+        matched_share=int(np.count_nonzero(seen[0, 0])) / size,
+        mean_length=lengths / size,
         margin=1.96 * math.sqrt(rate * (1 - rate) / size),
+        hit_rate_with_own=hits_with_own / size,
+        mean_length_with_own=lengths_with_own / size,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,42 +12,50 @@ from rich.text import Text
 
 MATCHED = "black on dark_orange"
 """The studio's colour for text that stands in the training text."""
-AROUND_CHARACTERS = 60
 LISTED = 20
+"""Of long lists, so many entries are printed."""
+_INDENT = "    "
 
 
-def _table(title: str, *columns: str) -> Table:
+def _print_table(
+    console: Console, title: str, *columns: str, rows: Iterable[Sequence[str]]
+) -> None:
     """A table whose columns with a leading `<` are words and the others numbers."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for name in columns:
         words = name.startswith("<")
         table.add_column(name.removeprefix("<"), justify="left" if words else "right")
-    return table
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    if title:
+        console.print(f"\n{title}:", style="bold")
+    console.print(table)
 
 
 def _one_line(text: str) -> str:
-    """Text in one line: line ends as arrows, other white space and controls as blanks."""
+    """Text in one line: line ends as arrows, other blanks and controls as spaces, one at a time."""
     shown = "".join(c if c.isprintable() else "↵" if c == "\n" else " " for c in text)
-    return " ".join(shown.split(" ")) if "  " not in shown else _single_blanks(shown)
-
-
-def _single_blanks(text: str) -> str:
-    while "  " in text:
-        text = text.replace("  ", " ")
-    return text
+    return re.sub(" +", " ", shown)
 
 
 def _clipped(text: str, size: int) -> str:
     text = _one_line(text)
-    return text if len(text) <= size else text[: size - 1] + "…"
+    return text if len(text) <= size else text[: max(size - 1, 1)] + "…"
 
 
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
+def _print_run(console: Console, text: str) -> None:
+    """A run of training text in one line."""
+    room = console.width - len(_INDENT) - 1
+    console.print(Text.assemble(_INDENT, (_clipped(text.strip(), room), MATCHED)))
 
 
-def _in_documents(count: int) -> str:
-    return "in one document" if count == 1 else f"in {count:,} documents"
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _times(count: int, documents: int) -> str:
+    times = "once" if count == 1 else f"{count:,} times"
+    return f"{times} in {_count(documents, 'document', 'documents')}"
 
 
 def _place(place: dict[str, Any]) -> str:
@@ -55,17 +64,18 @@ def _place(place: dict[str, Any]) -> str:
 
 def _snippet(console: Console, place: dict[str, Any]) -> Text:
     """The text around a match in one line, the match marked."""
-    open_mark, close_mark = ("", "") if console.is_terminal else ("«", "»")
-    before = _one_line(place["before"])
-    after = _one_line(place["following"] + place["after"])
+    marks = ("", "") if console.is_terminal else ("«", "»")
+    room = max(console.width - len(_INDENT) - 3, 40)
     matched = _one_line(place["matched"])
-    if len(matched) > 2 * AROUND_CHARACTERS:
-        matched = matched[:AROUND_CHARACTERS] + " … " + matched[-AROUND_CHARACTERS:]
-    return Text.assemble(
-        ("…" if len(before) > AROUND_CHARACTERS else "") + before[-AROUND_CHARACTERS:],
-        (open_mark + matched + close_mark, MATCHED),
-        after[:AROUND_CHARACTERS] + ("…" if len(after) > AROUND_CHARACTERS else ""),
-    )
+    if len(matched) > room // 2:
+        matched = "…" + matched[-(room // 2) :]
+    before, after = _one_line(place["before"]), _one_line(place["following"] + place["after"])
+    room_before = (room - len(matched)) // 2
+    room_after = room - len(matched) - min(room_before, len(before))
+    if len(before) > room_before:
+        before = "…" + before[len(before) - room_before + 1 :]
+    marked = (marks[0] + matched + marks[1], MATCHED)
+    return Text.assemble(_INDENT, before, marked, _clipped(after, room_after))
 
 
 # --- lookup ------------------------------------------------------------------------------------
@@ -77,41 +87,42 @@ def show_lookup(console: Console, found: dict[str, Any]) -> None:
     if phrase["count"] is None:
         console.print("The text is too short to be counted as a whole.")
     elif phrase["count"]:
-        times = f"{_times(phrase['count'])} {_in_documents(phrase['documents'])}"
+        times = _times(phrase["count"], phrase["documents"])
         console.print(f"The text stands {times} of the training text.")
     else:
         console.print("The text as a whole does not stand in the training text.")
     if not match["tokens"]:
         console.print(found["note"])
         return
-    times = f"{_times(match['count'])} {_in_documents(match['documents'])}"
-    tokens = "1 token" if match["tokens"] == 1 else f"{match['tokens']} tokens"
-    console.print(
-        Text.assemble(
-            f"Its longest end there has {tokens}: ",
-            (_clipped(match["text"], 2 * AROUND_CHARACTERS), MATCHED),
-            f", {times}.",
-        )
-    )
+    tokens = _count(match["tokens"], "token", "tokens")
+    times = _times(match["count"], match["documents"])
+    console.print(f"Its longest end there has {tokens} and stands {times}:")
+    _print_run(console, match["text"])
     if found["note"]:
         console.print(found["note"])
     if found["continuations"]:
-        table = _table("What followed it", "<text", "times", "share")
-        for row in found["continuations"]:
-            table.add_row(Text(_quoted(row["text"])), f"{row['count']:,}", f"{row['share']:.1%}")
-        console.print()
-        console.print(table)
+        _print_table(
+            console,
+            "What followed it",
+            "<text",
+            "times",
+            "share",
+            rows=[
+                (_quoted(row["text"]), f"{row['count']:,}", f"{row['share']:.1%}")
+                for row in found["continuations"]
+            ],
+        )
     if found["sources"]:
-        console.print("\nWhere it stands, the latest first:")
+        console.print("\nWhere it stands, the latest first:", style="bold")
     for place in found["sources"]:
-        console.print(f"  {_place(place)}", style="bold", markup=False)
-        console.print(Text("    ").append_text(_snippet(console, place)))
+        console.print(f"  {_place(place)}", markup=False, soft_wrap=True)
+        console.print(_snippet(console, place), soft_wrap=True)
 
 
 def _quoted(text: str) -> str:
     """A continuation whose blanks and line ends can be seen."""
     shown = text.replace("\n", "↵").replace("\t", "⇥")
-    return f"“{shown}”" if shown else "(the text ended)"
+    return f"“{shown}”" if shown else "the text ends"
 
 
 # --- duplicates --------------------------------------------------------------------------------
@@ -120,24 +131,25 @@ def _quoted(text: str) -> str:
 def show_duplicates(console: Console, found: dict[str, Any]) -> None:
     """Print the answer to `duplicates`."""
     console.print(f"{found['tokens']:,} tokens in {found['documents']:,} documents.")
+    least = found["least_tokens"]
     if found["repeated_share"] is None:
         console.print(
-            f"The index does not tell runs of {found['least_tokens']} tokens apart, so only equal"
-            " documents were sought."
+            f"The index does not tell runs of {least} tokens apart, so only equal documents were"
+            " sought."
         )
     else:
-        table = _table(
-            f"Runs of {found['least_tokens']} tokens or more that also stand before",
+        labels = {
+            "their own document": "repeated_same_document_share",
+            "another document": "repeated_other_document_share",
+            "either": "repeated_share",
+        }
+        _print_table(
+            console,
+            f"Runs of {least} tokens or more that also stand earlier",
             "<what they repeat",
-            "share of tokens",
+            "of all tokens",
+            rows=[(label, f"{found[key]:.2%}") for label, key in labels.items()],
         )
-        for label, key in (
-            ("their own document", "repeated_same_document_share"),
-            ("another document", "repeated_other_document_share"),
-            ("either", "repeated_share"),
-        ):
-            table.add_row(label, f"{found[key]:.2%}")
-        console.print(table)
     _print_groups(console, found)
     if found["passages"]:
         _print_passages(console, found["passages"])
@@ -149,40 +161,30 @@ def _print_groups(console: Console, found: dict[str, Any]) -> None:
     if not copies:
         console.print(f"No two documents are equal{left_out}.")
         return
+    are = "document is a copy" if copies == 1 else "documents are copies"
     console.print(
-        f"{copies:,} documents are copies of an earlier one ({found['exact_duplicate_share']:.2%}"
-        f" of the documents, {found['exact_duplicate_token_share']:.2%} of the tokens){left_out}."
+        f"{copies:,} {are} of an earlier one ({found['exact_duplicate_share']:.2%} of the"
+        f" documents, {found['exact_duplicate_token_share']:.2%} of the tokens){left_out}."
     )
-    table = _table("Equal documents", "copies", "tokens", "<documents")
     for group in found["groups"]:
         titles = [document["title"] for document in group["documents"]]
         more = group["copies"] - len(titles)
         listed = ", ".join(titles) + (f" and {more:,} more" if more else "")
-        table.add_row(f"{group['copies']:,}", f"{group['tokens']:,}", Text(listed))
-    console.print(table)
+        tokens = _count(group["tokens"], "token", "tokens")
+        console.print(
+            f"  {group['copies']:,} with {tokens}: {listed}", markup=False, soft_wrap=True
+        )
 
 
 def _print_passages(console: Console, passages: list[dict[str, Any]]) -> None:
-    table = _table(
-        "What is repeated most",
-        "tokens",
-        "times",
-        "documents",
-        "of all tokens",
-        "<beginning, and where it stands last",
-    )
+    console.print("\nWhat is repeated most, with the latest place:", style="bold")
     for passage in passages:
-        text = Text(_clipped(passage["text"].strip(), 2 * AROUND_CHARACTERS), style=MATCHED)
-        table.add_row(
-            f"{passage['tokens']:,}",
-            f"{passage['count']:,}",
-            f"{passage['documents']:,}",
-            f"{passage['share']:.2%}",
-            text.append(
-                "\n" + _place(passage["places"][0]), style="not reverse default on default"
-            ),
+        times = _times(passage["count"], passage["documents"])
+        console.print(
+            f"  {passage['tokens']:,} tokens, {times}, {passage['share']:.2%} of all tokens"
         )
-    console.print(table)
+        _print_run(console, passage["text"])
+        console.print(f"    {_place(passage['places'][0])}", markup=False, soft_wrap=True)
 
 
 # --- contamination -----------------------------------------------------------------------------
@@ -200,38 +202,32 @@ def show_contamination(console: Console, found: dict[str, Any]) -> None:
         "clean": "none of the tokens",
         "short": f"fewer than {found['least_tokens']} tokens: nothing can be said",
     }
-    table = _table("", "<verdict", "texts", "share", "<in such runs")
-    for verdict, meaning in meanings.items():
-        count = found[verdict]
-        if count or verdict != "short":
-            table.add_row(verdict, f"{count:,}", f"{count / found['texts']:.1%}", meaning)
-    console.print(table)
+    rows = [
+        (verdict, f"{found[verdict]:,}", f"{found[verdict] / found['texts']:.1%}", meaning)
+        for verdict, meaning in meanings.items()
+        if found[verdict] or verdict != "short"
+    ]
+    _print_table(console, "", "<verdict", "texts", "share", "<in such runs", rows=rows)
     for left in found["skipped"][:LISTED]:
-        console.print(f"Passed over: {left['name']}: {left['reason']}.", markup=False)
+        console.print(
+            f"Passed over: {left['name']}: {left['reason']}.", markup=False, soft_wrap=True
+        )
+    if len(found["skipped"]) > LISTED:
+        console.print(f"Passed over: {len(found['skipped']) - LISTED:,} more.")
     worst = [text for text in found["found"] if text["verdict"] in ("contained", "overlapping")]
     if worst:
         _print_worst(console, worst)
 
 
 def _print_worst(console: Console, worst: list[dict[str, Any]]) -> None:
-    table = _table(
-        "Most in common",
-        "<text",
-        "tokens",
-        "in common",
-        "longest",
-        "<longest run, and where it stands",
-    )
+    console.print("\nMost in common, with the longest run and where it stands:", style="bold")
     for text in worst[:LISTED]:
-        run = Text(_clipped(text["longest_text"].strip(), AROUND_CHARACTERS), style=MATCHED)
-        table.add_row(
-            Text(text["name"]),
-            f"{text['tokens']:,}",
-            f"{text['share']:.1%}",
-            f"{text['longest_tokens']:,}",
-            run.append("\n" + _place(text["source"]), style="default on default"),
+        share = f"{text['share']:.1%} of {_count(text['tokens'], 'token', 'tokens')}"
+        console.print(
+            f"  {text['name']}: {share}, longest {text['longest_tokens']:,}", markup=False
         )
-    console.print(table)
+        _print_run(console, text["longest_text"])
+        console.print(f"    {_place(text['source'])}", markup=False, soft_wrap=True)
     if len(worst) > LISTED:
         console.print(f"and {len(worst) - LISTED:,} more; `--json` lists them.")
 
@@ -242,30 +238,37 @@ _GROUP_TITLES = {
     "own_document": "own document",
     "training": "training text",
     "one": "one place",
-    "agree": "several, agreeing",
-    "disagree": "several, not agreeing",
+    "agree": "several, alike",
+    "disagree": "several, not alike",
 }
 
 
 def show_value(console: Console, found: dict[str, Any]) -> None:
     """Print the answer to `value`."""
     console.print(
-        f"{found['tokens']:,} held-out tokens: the longest match names the next token of"
-        f" {found['hit_rate']:.1%}; it has {found['mean_length']:.1f} tokens on average."
+        f"{found['tokens']:,} held-out tokens; the longest match of what comes before has"
+        f" {found['mean_length']:.1f} tokens on average and names {found['hit_rate']:.1%} of them."
     )
     rows = [*found["lengths"], found["all"]]
-    table = _table("By the length of the longest match", "<match", "of tokens", "right")
-    for row in rows:
-        table.add_row(row["label"], f"{row['share']:.1%}", _rate(row))
-    console.print(table)
-    table = _table("How often it is right, by where it is and what speaks for it", "<match")
-    for title in _GROUP_TITLES.values():
-        table.add_column(title, justify="right")
-    for row in rows:
-        table.add_row(row["label"], *(_rate(row[name]) for name in _GROUP_TITLES))
-    table.add_section()
-    table.add_row("of tokens", *(f"{found['all'][name]['share']:.1%}" for name in _GROUP_TITLES))
-    console.print(table)
+    _print_table(
+        console,
+        "By the length of the longest match",
+        "<match",
+        "of tokens",
+        "match right",
+        rows=[(row["label"], f"{row['share']:.1%}", _rate(row)) for row in rows],
+    )
+    shares = [f"{found['all'][name]['share']:.1%}" for name in _GROUP_TITLES]
+    _print_table(
+        console,
+        "How often it is right, by where it last stands and what followed in all places",
+        "<match",
+        *_GROUP_TITLES.values(),
+        rows=[
+            *((row["label"], *(_rate(row[name]) for name in _GROUP_TITLES)) for row in rows),
+            ("of tokens", *shares),
+        ],
+    )
     _print_curve(console, found)
 
 
@@ -274,31 +277,32 @@ def _rate(group: dict[str, Any]) -> str:
 
 
 def _print_curve(console: Console, found: dict[str, Any]) -> None:
-    table = _table(
+    curve = found["curve"]
+    _print_table(
+        console,
         f"With less training text, at {found['positions']:,} held-out positions",
         "<part of it",
         "tokens",
-        "matched",
         "mean length",
-        "right",
+        "match right",
         "±",
+        "with own document",
+        rows=[
+            (
+                "all" if point["history_share"] == 1 else f"1/{1 / point['history_share']:.0f}",
+                f"{point['history_tokens']:,}",
+                f"{point['mean_length']:.2f}",
+                f"{point['hit_rate']:.1%}",
+                f"{point['margin']:.1%}",
+                f"{point['hit_rate_with_own']:.1%}",
+            )
+            for point in curve
+        ],
     )
-    for point in found["curve"]:
-        part = "all" if point["history_share"] == 1 else f"1/{1 / point['history_share']:.0f}"
-        table.add_row(
-            part,
-            f"{point['history_tokens']:,}",
-            f"{point['matched_share']:.1%}",
-            f"{point['mean_length']:.2f}",
-            f"{point['hit_rate']:.1%}",
-            f"{point['margin']:.1%}",
-        )
-    console.print(table)
-    before, now = found["curve"][-2:]
-    gain = now["hit_rate"] - before["hit_rate"]
+    gains = [100 * (curve[-1][key] - curve[-2][key]) for key in ("hit_rate", "hit_rate_with_own")]
     console.print(
-        f"The last quadrupling of the training text brought {gain * 100:+.1f} percentage points,"
-        " without the held-out documents' own beginnings."
+        f"The last quadrupling of the training text brought {gains[0]:+.1f} percentage points,"
+        f" and {gains[1]:+.1f} beside what the held-out document itself says."
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from trainer_core.answers.asked import Asked
 
-SHOWN_TOKENS = 48
+SHOWN_TOKENS = 72
 """Of a long match, so much is shown in a place."""
 
 

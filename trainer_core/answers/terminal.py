@@ -53,7 +53,8 @@ class _Waiting:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._bars.stop()
+        if self._console.is_terminal:
+            self._bars.stop()
 
     def report(self, phase: str, done: float, total: float, unit: str) -> None:
         """Show how far a phase is; on what is no terminal, its name alone."""

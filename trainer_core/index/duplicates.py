@@ -190,6 +190,8 @@ def _stretches(
     values: NDArray[np.bool_] | NDArray[np.uint8],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Begins and ends (excluded) of the stretches of equal values that are not 0."""
+    if not values.size:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     changes = np.flatnonzero(values[1:] != values[:-1]) + 1
     begins = np.concatenate([[0], changes])
     stops = np.concatenate([changes, [values.size]])
