@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.index.compiled import inlined, signed
+from trainer_core.index.machine import item_bytes
 from trainer_core.index.tokens import Text
 
 Items = NDArray[np.uint64]  # (words * m,)
@@ -37,7 +38,7 @@ def words_of_item(token_bytes: int) -> int:
 @inlined
 def item_words(text: Text) -> int:
     """How many words an item has, 2 or 3."""
-    return 2 + (text.tokens.itemsize >> 2)
+    return 2 + (item_bytes(text.tokens) >> 2)
 
 
 @inlined
@@ -47,7 +48,7 @@ def write_item(
     """Write the item whose first word is at `at`; `since` are the tokens since the begin."""
     tag = np.uint64(position) | (np.uint64(min(since, SINCE_MAX)) << np.uint64(48))
     items[at] = key
-    if text.tokens.itemsize == 2:
+    if item_bytes(text.tokens) == 2:
         items[at + 1] = tag | (np.uint64(following) << np.uint64(32))
     else:
         items[at + 1] = tag
@@ -63,7 +64,7 @@ def position_of(tag: np.uint64) -> int:
 @inlined
 def following_of(text: Text, items: Items, at: int) -> int:
     """The token that follows the item's."""
-    if text.tokens.itemsize == 2:
+    if item_bytes(text.tokens) == 2:
         return signed((items[at + 1] >> np.uint64(32)) & np.uint64(0xFFFF))
     return signed(items[at + 2])
 

@@ -35,7 +35,12 @@ from trainer_core.index.items import (
     item_words,
     position_of,
 )
-from trainer_core.index.machine import leading_zeros, prefetch, prefetch_for_write
+from trainer_core.index.machine import (
+    item_bytes,
+    leading_zeros,
+    prefetch,
+    prefetch_for_write,
+)
 from trainer_core.index.records import Records, write_record
 from trainer_core.index.tokens import Text
 
@@ -97,7 +102,7 @@ def _settle(
     write_record(
         result.records,
         position_of(tag) - result.first,
-        text.tokens.itemsize,
+        item_bytes(text.tokens),
         following,
         second,
         length,
@@ -122,7 +127,7 @@ def _share(result: Result, rank: int, length: int) -> None:
 @inlined
 def _lane_of(text: Text, key: np.uint64, lane: int) -> int:
     """One token of a key."""
-    bits = 8 * text.tokens.itemsize
+    bits = 8 * item_bytes(text.tokens)
     return signed((key << np.uint64(bits * lane)) >> np.uint64(64 - bits))
 
 
@@ -153,7 +158,7 @@ def _settle_equal(
         _place(result, rank, tag)
 
 
-@part
+@inlined
 def _load_keys(text: Text, items: Items, shift: int, begin: int, end: int, depth: int) -> np.uint64:
     """Read a large group's keys at a depth. Returns the bits in which they differ."""
     words = item_words(text)
@@ -168,7 +173,7 @@ def _load_keys(text: Text, items: Items, shift: int, begin: int, end: int, depth
     return differ
 
 
-@part
+@inlined
 def _count(
     text: Text,
     work: Work,
@@ -232,7 +237,7 @@ def _next_token(work: Work, token: int) -> int:
     return (word << 6) + leading_zeros(work.seen[word])
 
 
-@part
+@inlined
 def _scatter(
     text: Text,
     work: Work,
@@ -291,13 +296,13 @@ def _fetch_records(
 ) -> None:
     """Ask for the places that a group's matches will be written to."""
     words = item_words(text)
-    record_words = text.tokens.itemsize >> 1
+    record_words = item_bytes(text.tokens) >> 1
     for rank in range(begin, end):
         position = position_of(items[(rank - shift) * words + 1])
         prefetch_for_write(result.records, (position - result.first) * record_words)
 
 
-@part
+@inlined
 def _split_pair(
     text: Text, result: Result, items: Items, shift: int, begin: int, depth: int, lane: int
 ) -> None:
@@ -313,7 +318,7 @@ def _split_pair(
         lane = 0
         a = key_at(text, position_of(first), depth)
         b = key_at(text, position_of(then), depth)
-    bits = np.uint64(8 * text.tokens.itemsize * lane)
+    bits = np.uint64(8 * item_bytes(text.tokens) * lane)
     a <<= bits
     b <<= bits
     length = 0
@@ -340,7 +345,7 @@ def _split_pair(
         _settle(text, result, then, follows, follows, length, position_of(first), 1)
 
 
-@part
+@inlined
 def _settle_small(
     text: Text,
     work: Work,
@@ -371,7 +376,7 @@ def _settle_small(
         if depth + length == 0:
             continue
         # Whoever shares the run differs below these bits.
-        beyond = np.uint64(8 * text.tokens.itemsize * (lanes_of(text) - length))
+        beyond = np.uint64(8 * item_bytes(text.tokens) * (lanes_of(text) - length))
         following = -1
         second = -1
         last = 0
@@ -392,7 +397,7 @@ def _settle_small(
         _settle(text, result, tag, following, second, depth + length, last, count)
 
 
-@part
+@inlined
 def _sort_small(text: Text, keys: U64, items: Items, first_word: int, m: int) -> None:
     """Stable insertion sort of a small group's keys and items."""
     words = item_words(text)
@@ -414,7 +419,7 @@ def _sort_small(text: Text, keys: U64, items: Items, first_word: int, m: int) ->
         items[at + words - 1] = far
 
 
-@part
+@inlined
 def _split_small(
     text: Text,
     work: Work,
@@ -445,7 +450,7 @@ def _split_small(
         if from_text:
             keys[i] = key_at(text, position_of(items[at + 1]), depth)
         else:
-            keys[i] = items[at] << np.uint64(8 * text.tokens.itemsize * lane)
+            keys[i] = items[at] << np.uint64(8 * item_bytes(text.tokens) * lane)
         differ |= keys[i] ^ keys[0]
     before = ends_after(text, keys[0])
     if differ == 0 and (before < left or depth + left == text.max_length):
@@ -508,7 +513,7 @@ def _push(stack: I64, size: int, begin: int, end: int, depth: int, lane: int, si
     return size + 1
 
 
-@part
+@inlined
 def _hand_on(
     text: Text,
     work: Work,
@@ -537,7 +542,7 @@ def _hand_on(
     return size, waiting
 
 
-@part
+@inlined
 def _split_runs(
     text: Text,
     work: Work,
@@ -585,7 +590,7 @@ def _split_runs(
     return size, waiting
 
 
-@part
+@inlined
 def _split_large(
     text: Text, work: Work, result: Result, shift: int, size: int, waiting: int
 ) -> tuple[int, int]:
@@ -613,12 +618,11 @@ def _split_large(
     kinds = _count(text, work, result, items, its_shift, begin, end, depth, lane)
     if kinds == 1:
         work.counts[_next_token(work, 0)] = end
-    elif side == GATHERED:
-        _scatter(text, work, work.items, 0, work.aside, shift, begin, end, lane)
-        side = ASIDE
     else:
-        _scatter(text, work, work.aside, shift, work.items, 0, begin, end, lane)
-        side = GATHERED
+        target = work.aside if side == GATHERED else work.items
+        target_shift = shift if side == GATHERED else 0
+        _scatter(text, work, items, its_shift, target, target_shift, begin, end, lane)
+        side = 1 - side
     return _split_runs(text, work, result, shift, begin, depth, lane, side, size, waiting)
 
 
