@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QRectF
 
+from studio.pages.data.charts import label_top
 from studio.pages.data.corpus import CorpusFiles, Crop, StatisticsFacts
 from studio.pages.data.facts import MatchBar, make_facts, match_bars
 from studio.pages.data.index_state import NO_INDEX, index_now
@@ -165,3 +167,13 @@ def test_files_give_a_name() -> None:
     )
     assert default_name(AddForm(source="text_files", paths=("/x/books/",))) == "books"
     assert default_name(AddForm(source="text_files")) == "My text"
+
+
+def test_a_bars_figure_keeps_off_the_line() -> None:
+    tall, low = QRectF(0, 100, 30, 200), QRectF(0, 290, 30, 10)
+    assert label_top(tall, float("inf")) == 104
+    assert label_top(low, float("inf")) < low.top()
+    for bar in (tall, low):
+        for point_y in range(40, 300):
+            top = label_top(bar, point_y)
+            assert not top < point_y < top + 14

@@ -19,6 +19,9 @@ from trainer_core.records import bucket_label
 
 _LEFT = 32.0
 _BOTTOM = 22.0
+_LABEL_PX = 14.0
+_LABEL_INSIDE_FROM_PX = 34.0
+_DISC_PX = 6.0
 STRONG_MATCH = 8
 """Matches of at least this many tokens are painted in full colour."""
 
@@ -222,6 +225,23 @@ class LengthChart(_Chart):
             painter.drawText(QPointF(context_x + 6, 14), context)
 
 
+def label_top(bar: QRectF, point_y: float) -> float:
+    """Where a bar's figure stands: in its top, above it where it is low, and off the line's disc.
+
+    Args:
+        bar: In pixels.
+        point_y: Where the line's disc is in this column; infinite for none.
+    """
+    inside = bar.height() > _LABEL_INSIDE_FROM_PX
+    top = bar.top() + 4 if inside else bar.top() - _LABEL_PX - 2
+    if not top - _DISC_PX < point_y < top + _LABEL_PX + _DISC_PX:
+        return top
+    below = point_y + _DISC_PX
+    if inside and below + _LABEL_PX <= bar.bottom():
+        return below
+    return min(point_y - _DISC_PX, bar.top()) - _LABEL_PX
+
+
 class MatchChart(_Chart):
     """Held-out tokens by the length of their match, and how often the match is right."""
 
@@ -251,10 +271,11 @@ class MatchChart(_Chart):
             width = area.width() / len(self._bars)
             for i, bar in enumerate(self._bars):
                 column = QRectF(area.left() + i * width, area.top(), width, area.height())
-                self._paint_bar(painter, column, scale, bar, bar.tokens / total)
+                right_y = math.inf
                 if bar.tokens and math.isfinite(bar.hit_rate):
-                    y = area.bottom() - bar.hit_rate * area.height()
-                    points.append(QPointF(column.center().x(), y))
+                    right_y = area.bottom() - bar.hit_rate * area.height()
+                    points.append(QPointF(column.center().x(), right_y))
+                self._paint_bar(painter, column, scale, bar, bar.tokens / total, right_y)
             self._paint_line(painter, points)
         painter.end()
 
@@ -267,7 +288,13 @@ class MatchChart(_Chart):
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, f"{share * 100:.0f}%")
 
     def _paint_bar(
-        self, painter: QPainter, column: QRectF, scale: Scale, bar: MatchBar, share: float
+        self,
+        painter: QPainter,
+        column: QRectF,
+        scale: Scale,
+        bar: MatchBar,
+        share: float,
+        right_y: float,
     ) -> None:
         palette = theme().palette
         height = share / scale.top * column.height()
@@ -285,14 +312,13 @@ class MatchChart(_Chart):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         painter.drawRoundedRect(box, min(2, height / 2), min(2, height / 2))
-        inside = height > 26
+        top = label_top(box, right_y)
         painter.setFont(font("axis"))
-        painter.setPen(QColor(palette.ink if inside and strong else palette.text))
-        top = box.top() + 4 if inside else box.top() - 16
+        painter.setPen(QColor(palette.ink if top > box.top() and strong else palette.text))
         painter.drawText(
-            QRectF(column.left(), top, column.width(), 14),
+            QRectF(column.left(), top, column.width(), _LABEL_PX),
             Qt.AlignmentFlag.AlignCenter,
-            f"{share * 100:.1f}",
+            "<0.1" if 0 < share < 0.0005 else f"{share * 100:.1f}",
         )
         label = bucket_label(bar.low, bar.high)
         self.paint_below(painter, column, column.center().x(), label)

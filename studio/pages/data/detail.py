@@ -144,10 +144,11 @@ class DatasetDetail(QWidget):
         self._split.setVisible(ready)
         for button in (self._run, self.search, self.more):
             button.setVisible(ready)
-        asked = facts.index.kind == "ready"
+        outdated = facts.index.kind == "outdated"
+        why = "Bring the index up to date first." if outdated else "Needs the index."
         for button in (self.search, self.more):
-            button.setEnabled(asked)
-            button.setToolTip("" if asked else "Needs the index.")
+            button.setEnabled(facts.index.kind == "ready")
+            button.setToolTip("" if button.isEnabled() else why)
         if not ready:
             self._skipped.show_groups(())
         self._whole.setVisible(ready)

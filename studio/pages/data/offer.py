@@ -172,7 +172,7 @@ class _BuildProgress(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.phase = Label("", "body")
-        self.left = Label("", "mono", "muted", elide=False, align=Qt.AlignmentFlag.AlignRight)
+        self.left = Label("", "secondary", "muted", elide=False, align=Qt.AlignmentFlag.AlignRight)
         self._line = ProgressLine(colour="info")
         self._note = Label("You may close the window; it goes on.", "label", "muted")
         self._stop = SecondaryButton("Stop", "square", size="small")

@@ -20,11 +20,12 @@ COLUMNS = (
     Column("tokens", "Tokens", 80, style="mono", right=True),
     Column("size", "Size", 88, style="mono", right=True),
     Column("tokenizer", "Tokenizer", 124, style="muted"),
-    Column("index", "Memory index", 258, style="muted", sortable=False),
+    Column("index", "Memory index", 288, style="muted", sortable=False),
     Column("used", "Used by", 84, style="muted"),
 )
 
 IDLE = JobStatus()
+_DOCUMENTS_IN_FULL = 100_000_000
 _LARGE_BYTES = 1_000_000_000
 """From this size on, the row says what an index will take on the disk."""
 
@@ -60,7 +61,7 @@ def table_row(facts: RowFacts) -> Row:
         {
             "name": Cell(dataset.name, icon=lock, tooltip="Private" if lock else ""),
             "what": Cell(what or MISSING),
-            "documents": _figure(dataset.documents, whole(dataset.documents), "documents"),
+            "documents": _figure(dataset.documents, _documents(dataset.documents), "documents"),
             "tokens": _figure(dataset.tokens, count(dataset.tokens), "tokens"),
             "size": _figure(dataset.size_bytes, size(dataset.size_bytes), "bytes"),
             "tokenizer": Cell(dataset.tokenizer),
@@ -68,6 +69,11 @@ def table_row(facts: RowFacts) -> Row:
             "used": Cell(plural(facts.used_by, "run") if facts.used_by else "none"),
         },
     )
+
+
+def _documents(value: int | None) -> str:
+    """All digits while they have room: figures are never cut."""
+    return count(value) if value is not None and value >= _DOCUMENTS_IN_FULL else whole(value)
 
 
 def _figure(value: int | None, text: str, unit: str) -> Cell:
