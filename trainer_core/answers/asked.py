@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core import spec as specs
-from trainer_core.data.corpus import Corpus, open_corpus
+from trainer_core.data.corpus import TOKENIZER_FOLDER, Corpus, open_corpus
 from trainer_core.data.tokenizers import TextTokenizer
 from trainer_core.errors import IndexFileError, SpecError
 from trainer_core.generate.attribution import Attribution
@@ -120,7 +120,8 @@ def _index_folder(given: Path, settings: specs.Section | None) -> Path:
     candidates = [given, given / INDEX_FOLDER, given / INDEX_FOLDER / INDEX_FOLDER]
     candidates += [Path(named)] if named and isinstance(named, str) else []
     for folder in candidates:
-        if (folder / MANIFEST_NAME).is_file():
+        is_corpus = (folder / TOKENIZER_FOLDER).is_dir()
+        if (folder / MANIFEST_NAME).is_file() and not is_corpus:
             return folder
     raise IndexFileError(
         f"There is no index in {given}.",
