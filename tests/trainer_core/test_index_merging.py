@@ -17,6 +17,7 @@ if not COMPILED:
 
 from trainer_core.index import merging
 from trainer_core.index.contexts import Text
+from trainer_core.index.engine import SortedRange, sort_range
 from trainer_core.index.tokens import frozen
 
 LENGTHS = st.sampled_from([1, 2, 3, 5, 8, 32, 64])
@@ -266,6 +267,85 @@ def test_what_a_watcher_raises_ends_the_work_and_its_threads(monkeypatch, thread
     with pytest.raises(InterruptedError):
         runs_of(large_case(), monkeypatch, threads, stop)
     assert threading.active_count() == before
+
+
+@dataclass
+class Built:
+    """A chunk as the engine sorts it, in two ranges of tokens."""
+
+    records: np.ndarray
+    ranges: list
+
+
+def built(text, begins, first, stop):
+    """Sort a chunk that begins anywhere in the text."""
+    records = empty_records(stop - first, text.tokens.dtype)
+    begin = int(begins[np.searchsorted(begins, first, side="right") - 1])
+    ranges = [
+        sort_range(
+            text,
+            low=low,
+            high=high,
+            first=first,
+            stop=stop,
+            document_begin=begin,
+            records=records,
+            with_shared=True,
+        )
+        for low, high in pairwise(RANGES)
+    ]
+    return Built(records, ranges)
+
+
+def add_chunk(text, older, newer, number, first, document):
+    """Merge one range of a chunk into what is there."""
+    one, other = older.ranges[number], newer.ranges[number]
+    tokens = np.arange(RANGES[number], RANGES[number + 1] + 1)
+    order = np.empty(one.order.size + other.order.size, dtype=np.uint32)
+    shared = np.empty(order.size, dtype=np.uint8)
+    merging.merge_range(
+        text,
+        one.order,
+        other.order,
+        older_bounds=np.searchsorted(text.tokens[one.order], tokens),
+        newer_bounds=np.searchsorted(text.tokens[other.order], tokens),
+        older_shared=one.shared,
+        newer_shared=other.shared,
+        records=newer.records,
+        first=first,
+        document=document,
+        out_order=order,
+        out_shared=shared,
+    )
+    return SortedRange(order, shared)
+
+
+RANGES = (0, 6, 300)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+def test_chunks_of_a_larger_text_are_one_build(dtype):
+    random = np.random.default_rng(3)
+    tokens = (random.zipf(1.3, 12_000) % 298 + 1).astype(dtype)
+    tokens[5000:6500] = tokens[1000:2500]  # a long repeat across a border
+    tokens[9000:10500] = np.tile(tokens[:30], 50)  # and many short ones
+    begins = np.concatenate(([0], np.sort(random.choice(np.arange(1, 12_000), 20, replace=False))))
+    tokens[begins] = 0
+    text = Text(frozen(tokens), 0, 1, 32)
+    whole = built(text, begins, 0, tokens.size)
+    borders = [0, 3000, 5700, 5701, 9999, tokens.size]
+    result = built(text, begins, 0, borders[1])
+    for first, stop in pairwise(borders[1:]):
+        newer = built(text, begins, first, stop)
+        after = int(np.searchsorted(begins, first, side="right"))
+        document = (int(begins[after - 1]), int([*begins, tokens.size][after]))
+        result.ranges = [
+            add_chunk(text, result, newer, number, first, document) for number in range(2)
+        ]
+        np.testing.assert_array_equal(newer.records, whole.records[first:stop])
+    for found, expected in zip(result.ranges, whole.ranges, strict=True):
+        np.testing.assert_array_equal(found.order, expected.order)
+        np.testing.assert_array_equal(found.shared, expected.shared)
 
 
 def guarded(size, dtype, columns=None):

@@ -31,14 +31,14 @@ U32 = NDArray[np.uint32]
 U8 = NDArray[np.uint8]
 
 _AHEAD = 24
-_AHEAD_WAITING = 12
+"""Entries between the moment at which memory is asked for and its use."""
 
-_TOKEN = np.uint64(0xFFFFFFFF)
 _NONE = np.uint64(0)
+_TOKEN = np.uint64(0xFFFFFFFF)
 
 
 class Sorted(NamedTuple):
-    """A sorted order with its tokens' places.
+    """A sorted order.
 
     Attributes:
         order: (m,) positions in the text, read-only.
@@ -71,8 +71,8 @@ class Open(NamedTuple):
     """Working memory of a pass: the outer open intervals and the newer entries that wait.
 
     Attributes:
-        numbers: (max_length + 2, 3) depth, older and waiting of each, outermost first.
-        places: (max_length + 2, 2) recent and other of each.
+        numbers: (max_length + 2, 3) each interval's depth, older and waiting, outermost first.
+        places: (max_length + 2, 2) recent and other.
         waiting: (w,) newer positions that wait, those of inner intervals last.
     """
 
@@ -224,8 +224,9 @@ def _settle_waiting(
     if interval.older == 0:
         return n_waiting
     for number in range(interval.waiting, n_waiting):
-        ahead = waiting[min(number + _AHEAD_WAITING, n_waiting - 1)]
-        prefetch_for_write(matches.records, signed(ahead) - matches.first)
+        if number + _AHEAD < n_waiting:  # long lists: fetched long ago, and lost since
+            ahead = signed(waiting[number + _AHEAD])
+            prefetch_for_write(matches.records, ahead - matches.first)
         _settle(text, matches, interval, signed(waiting[number]))
     return interval.waiting
 
@@ -363,7 +364,7 @@ def merge_tokens(
         first_token: The first token's number in the bounds.
         stop_token: That of the one behind the last.
         matches: The newer positions' records.
-        open_: Working memory; room for the newer entries of any one token.
+        open_: Working memory with room for the newer entries of any one token.
         out_order: (older + newer entries,) where the merged order goes.
         out_shared: Where what they share goes, as long; or empty.
     """
@@ -387,14 +388,13 @@ def shared_of_ranks(text: Text, order: U32, first: int, stop: int, shared: U8) -
         text: The text.
         order: (m,) sorted positions.
         first: The first rank to look at.
-        stop: The rank behind the last one.
-        shared: (m,) the result; rank 0 shares nothing.
+        stop: That behind the last one.
+        shared: (m,) the result; that of rank 0 is left as it is.
     """
     last = order.size - 1
-    for rank in range(first, stop):
-        prefetch(text.tokens, signed(order[min(rank + _AHEAD, last)]) - 3)
-        if rank == 0:
-            shared[rank] = 0
-            continue
+    for rank in range(max(first, 1), stop):
+        ahead = signed(order[min(rank + _AHEAD, last)])
+        prefetch(text.tokens, ahead - 3)
+        prefetch(text.tokens, ahead - 31)
         one, other = _inside(text, order[rank - 1]), _inside(text, order[rank])
         shared[rank], _ = _compare(text, one, other, 0)

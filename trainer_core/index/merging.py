@@ -41,7 +41,7 @@ def shared_with_previous(text: Text, order: U32, threads: int = 1) -> U8:
     Returns:
         (m,) uint8, 0 for the first entry of each token.
     """
-    shared = np.empty(order.size, dtype=np.uint8)
+    shared = np.zeros(order.size, dtype=np.uint8)
     readable, sorted_ = _readable(text), frozen(np.asarray(order))
 
     def work(span: Span) -> int:
