@@ -133,8 +133,17 @@ class Job:
             self._state = state
             self.record(StateChanged(state=state))
 
-    def progress(self, phase: str, done: float, total: float, unit: str = "") -> None:
+    def progress(
+        self, phase: str, done: float, total: float, unit: str = "", whole: float | None = None
+    ) -> None:
         """Say how far a phase has come; cheap enough to call often.
+
+        Args:
+            phase: What is done now.
+            done: How much of it is finished.
+            total: How much there is.
+            unit: Of both.
+            whole: Share of the whole job, 0 to 1, where it is known.
 
         Raises:
             JobStopped: The job was asked to stop; for verbs without work to save.
@@ -144,7 +153,7 @@ class Job:
         due = now - self._last_progress_s >= PROGRESS_PERIOD_S
         if due or phase != self._last_phase or done >= total:
             self._last_progress_s, self._last_phase = now, phase
-            self.record(Progress(phase=phase, done=done, total=total, unit=unit))
+            self.record(Progress(phase=phase, done=done, total=total, unit=unit, whole=whole))
 
     def check_stop(self) -> None:
         """End here when asked to.

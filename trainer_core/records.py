@@ -80,6 +80,8 @@ class Progress(Entry, frozen=True, kw_only=True):
     done: float
     total: float
     unit: str = ""
+    whole: float | None = None
+    """Share of the whole job, 0 to 1, where its phases alone do not tell."""
 
 
 class MatchBucket(msgspec.Struct, frozen=True, kw_only=True):

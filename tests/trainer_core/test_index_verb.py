@@ -82,11 +82,11 @@ def test_a_job_that_is_asked_to_stop_leaves_no_index(corpus, tmp_path, monkeypat
     asked = threading.Event()
     progress = jobs.Job.progress
 
-    def ask_in_the_middle(self, phase, done, total, unit=""):
+    def ask_in_the_middle(self, phase, *told, **more):
         if phase.startswith("matching") and not asked.is_set():
             asked.set()
             self._wish.wanted = "stop"
-        progress(self, phase, done, total, unit)
+        progress(self, phase, *told, **more)
 
     monkeypatch.setattr(jobs.Job, "progress", ask_in_the_middle)
     assert run_job(folder, IndexSpec(corpus=str(corpus.folder))) == ExitCode.OK

@@ -13,6 +13,7 @@ from trainer_core.index.build import build_index, warm_up
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.lookup import MatchIndex, open_index
 from trainer_core.index.value import value_of
+from trainer_core.index.whole import ALMOST, WholeBuild
 from trainer_core.spec import IndexSpec
 
 if TYPE_CHECKING:
@@ -60,12 +61,13 @@ def run(job: Job, spec: IndexSpec) -> dict[str, Any]:
         job.check_stop()
         job.state("running")
         begun_s = time.perf_counter()
-        build_index(spec.corpus, folder, max_length=spec.max_length, progress=job.progress)
+        whole = WholeBuild(job.progress, corpus.train.n_tokens, corpus.validation.n_tokens)
+        build_index(spec.corpus, folder, max_length=spec.max_length, progress=whole)
         index = open_index(folder)
     seconds = time.perf_counter() - begun_s
-    job.progress(MEASURING, 0, 1)
+    job.progress(MEASURING, 0, 1, whole=ALMOST)
     worth = value_of(index.validation_features(), corpus.validation.tokens(), index.max_length)
-    job.progress(MEASURING, 1, 1)
+    job.progress(MEASURING, 1, 1, whole=1.0)
     return {
         "tokens": index.n_tokens,
         "documents": index.manifest.n_documents,

@@ -15,6 +15,20 @@ _SETTLE_S = 6.0
 """Time constant with which the shown end follows the estimated one, so that it does not jump."""
 
 
+def share_done(status: JobStatus) -> float | None:
+    """How far a job is, 0 to 1: as a whole where it tells, else within its phase; None if unknown.
+
+    Args:
+        status: The job.
+    """
+    progress = status.progress
+    if progress is None or progress.time_s < status.started_s:
+        return None  # what an earlier session reported is not what this one does
+    if progress.whole is not None:
+        return min(progress.whole, 1.0)
+    return min(progress.done / progress.total, 1.0) if progress.total > 0 else None
+
+
 class TimeLeft:
     """Follows one job's progress and says when it will be done."""
 
@@ -32,11 +46,10 @@ class TimeLeft:
             status: The job; its progress carries the time it was made at.
             now_s: Seconds since the epoch; None takes the clock.
         """
-        progress = status.progress
-        if progress is None or progress.total <= 0:
+        progress, share = status.progress, share_done(status)
+        if progress is None or share is None:
             return None
         now = time.time() if now_s is None else now_s
-        share = min(progress.done / progress.total, 1.0)
         self._take(progress.time_s or now, share)
         first_s, first = self._seen[0]
         passed_s = now - first_s

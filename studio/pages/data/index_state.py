@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from studio.pages.data.build_plan import BuildPlan
+from studio.pages.data.clock import share_done
 from studio.pages.data.corpus import MANIFEST_FILE, load_json, read_manifest
 from studio.runs.model import Problem
 from studio.storage.rows import DatasetRow
@@ -70,10 +71,7 @@ class IndexNow:
     @property
     def share(self) -> float:
         """How far the build has come, 0 to 1."""
-        progress = self.status.progress
-        if progress is None or progress.total <= 0:
-            return 0.0
-        return min(progress.done / progress.total, 1.0)
+        return share_done(self.status) or 0.0
 
 
 NO_INDEX = IndexNow("absent", JobStatus())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from studio.pages.data.build_plan import BuildPlan
+from studio.pages.data.clock import share_done
 from studio.pages.data.index_state import NO_INDEX, IndexNow
 from studio.pages.data.index_words import outdated_words
 from studio.storage.rows import DatasetRow
@@ -134,11 +135,11 @@ def _ended_cell(status: JobStatus, link: str) -> Cell:
 
 
 def _working_cell(status: JobStatus, pill: PillLook, seconds_left: float | None) -> Cell:
-    progress = status.progress
-    if progress is None or progress.total <= 0:
-        return Cell(progress.phase if progress else "", pill=pill)
-    share = min(progress.done / progress.total, 1.0)
+    phase = status.progress.phase if status.progress else ""
+    share = share_done(status)
+    if share is None:
+        return Cell(phase, pill=pill)
     text = percent(share, 0)
     if seconds_left is not None:
         text = f"{text}, {rough_duration(seconds_left)} left"
-    return Cell(text, pill=pill, share=share, bar_role="info", tooltip=progress.phase)
+    return Cell(text, pill=pill, share=share, bar_role="info", tooltip=phase)
