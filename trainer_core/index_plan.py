@@ -8,6 +8,9 @@ from __future__ import annotations
 INDEX_VERSION = 2
 """Of the format of index folders."""
 
+RESUMABLE_TOKENS = 1 << 26
+"""Builds of fewer tokens take seconds: they begin anew when they were interrupted."""
+
 SAMPLE = 16
 """Of so many sorted positions one key is kept."""
 

@@ -194,7 +194,10 @@ def test_a_phase_that_begins_again_is_timed_by_itself() -> None:
 def test_a_stopped_build_keeps_its_work_and_goes_on() -> None:
     stopped = replace(at_work(0.64), state="stopped", alive=False)
     assert cell_text(index_now(stopped)) == "Stopped Continue build"
-    assert "at 64" in stopped_words(index_now(stopped))
+    large, small = BuildPlan(10**9, 60.0, goes_on=True), BuildPlan(10**6, 1.0)
+    assert "at 64" in stopped_words(index_now(stopped, plan=large))
+    assert "goes on from there" in stopped_words(index_now(stopped, plan=large))
+    assert "begins anew" in stopped_words(index_now(stopped, plan=small))
     killed = replace(stopped, state="killed")
     assert "without a word" in stopped_words(index_now(killed))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.pages.data.corpus import ManifestFacts
-from trainer_core.index_plan import expected_bytes, expected_seconds
+from trainer_core.index_plan import RESUMABLE_TOKENS, expected_bytes, expected_seconds
 
 _RATIO_LIMITS = (0.2, 20.0)
 """A measurement further off than this tells of a disturbance, not of the computer."""
@@ -54,11 +54,14 @@ class BuildPlan:
         size_bytes: Of the finished index.
         seconds: Until it is there.
         free_bytes: Room on the disk it is written to; None where that is unknown.
+        goes_on: Whether a build that was ended goes on behind its finished steps; small ones begin
+            anew.
     """
 
     size_bytes: int
     seconds: float
     free_bytes: int | None = None
+    goes_on: bool = False
 
     @property
     def fits(self) -> bool:
@@ -87,6 +90,7 @@ def plan_build(
         ),
         seconds=seconds * slowness(results),
         free_bytes=free_bytes,
+        goes_on=text.train_tokens >= RESUMABLE_TOKENS,
     )
 
 

@@ -240,7 +240,7 @@ def _index_words(draft: Draft, data: DataChoice, plan: Plan) -> list[Part]:
         return [Part("It is being built; the training starts by itself when it is ready.")]
     starts = {
         "failed": "The last build did not finish. ",
-        "stopped": "The last build was stopped; it goes on from where it was. ",
+        "stopped": "The last build was stopped. ",
         "outdated": "It does not fit the text any more. ",
     }
     start = starts.get(data.index_state, "")
