@@ -107,7 +107,7 @@ class AskedIndex(Section, frozen=True, kw_only=True):
 class LookupSpec(AskedIndex, frozen=True, kw_only=True, tag="lookup", tag_field="verb"):
     """Find a text's end in the training text: what followed it, and where."""
 
-    text: Annotated[str, Meta(min_length=1)]
+    text: Annotated[str, Meta(min_length=1, max_length=100_000)]
     top: Annotated[int, Meta(ge=0, le=1000)] = 10
     """How many continuations to give at most."""
     sources: Annotated[int, Meta(ge=0, le=1000)] = 5

@@ -196,6 +196,17 @@ def test_a_job_gives_the_same_values(job, tmp_path, capsys):
         assert verb == "lookup" or any(isinstance(record, Progress) for record in records)
 
 
+def test_a_result_too_long_for_a_journal_loses_the_end_of_its_lists(job, tmp_path, monkeypatch):
+    monkeypatch.setattr("trainer_core.answers.verb.RESULT_BYTES_MAX", 1500)
+    assert (
+        run_job(tmp_path / "ask", specs.LookupSpec(index=str(job), text="The owl")) == ExitCode.OK
+    )
+    records, _ = read_records(tmp_path / "ask" / JOURNAL_FILE)
+    (result,) = [record for record in records if isinstance(record, Result)]
+    assert 0 < len(result.values["sources"]) < 5
+    assert result.values["match"]["count"] > 5
+
+
 def test_the_index_is_found_in_a_training_run_and_in_a_tour(job, tmp_path):
     corpus = job.parent / "corpus"
     run = specs.TrainSpec(corpus=str(corpus), index=str(job / "index"))

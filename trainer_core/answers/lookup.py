@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trainer_core.answers.asked import Asked
 from trainer_core.answers.places import place_of
-from trainer_core.answers.spelled import NOWHERE, Spelled, find_phrase, spelled_after
+from trainer_core.answers.spelled import NOWHERE, PLACES_MAX, Spelled, find_phrase, spelled_after
 from trainer_core.data.tokenizers import without_surrogates
 
 EDGE_TOKENS = 4
@@ -43,7 +43,7 @@ def look_up(asked: Asked, text: str, *, top: int = 10, sources: int = 5) -> dict
     text, or are the beginning of a longer token ("the quick bro" of " brown"), the tokens before
     them are sought where these letters follow, and what is left of the last token there ("wn") is
     the continuation. At the beginning, a space may be missing. Whatever covers most of the text is
-    taken, and its own tokens where that is equal.
+    taken, and of equals what stands in most places.
 
     Args:
         asked: The index and its corpus.
@@ -92,16 +92,16 @@ def _note(found: _Found) -> str:
 
 
 def _longest_end(asked: Asked, text: str) -> _Found:
-    """What covers most of the text; of equals, the text in its own tokens."""
-    best = _Found(0, NOWHERE, 0, 0)
+    """What covers most of the text, and of equals what stands in most places."""
+    found = [_Found(0, NOWHERE, 0, 0)]
     for variant in (text, " " + text):
         tokens = asked.tokenizer.encode(variant)
-        found = _in_own_tokens(asked, tokens, len(text.encode()))
-        best = found if found.n_bytes > best.n_bytes else best
+        found.append(_in_own_tokens(asked, tokens, len(text.encode())))
         for dropped in range(1, min(EDGE_TOKENS, tokens.size - 1) + 1):
-            better = _in_other_tokens(asked, tokens, dropped, len(text.encode()), best.n_bytes)
-            best = better or best
-    return best
+            least = max(one.n_bytes for one in found)
+            other = _in_other_tokens(asked, tokens, dropped, len(text.encode()), least)
+            found += [other] if other else []
+    return max(found, key=lambda one: (one.n_bytes, one.count))
 
 
 def _in_own_tokens(asked: Asked, tokens: NDArray[np.uint32], n_bytes: int) -> _Found:
@@ -123,15 +123,18 @@ def _in_other_tokens(
         tokens: Of the text.
         dropped: How many of the last ones may be cut otherwise.
         n_bytes: Of the text.
-        least_bytes: Matches that cover no more of the text than this are no use.
+        least_bytes: Matches that cover less of the text than this are no use.
     """
     kept, rest = tokens[: tokens.size - dropped], tokens[tokens.size - dropped :]
     data = b"".join(asked.vocabulary[token] for token in rest.tolist())
     for length in range(asked.index.lookup(kept).length, 0, -1):
         covered = min(n_bytes, _size(asked, kept[kept.size - length :]) + len(data))
-        if covered <= least_bytes:
+        if covered < least_bytes:
             return None
-        ends = asked.index.run(kept[kept.size - length :])[1].astype(np.int64)
+        run = asked.index.run(kept[kept.size - length :])[1]
+        if run.size > PLACES_MAX:
+            return None
+        ends = run.astype(np.int64)
         places = spelled_after(asked, ends - length + 1, ends, data)
         if np.any(places.ends + 1 < asked.index.n_tokens):
             latest = np.argsort(-places.ends, kind="stable")

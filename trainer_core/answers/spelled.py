@@ -191,22 +191,23 @@ def spelled_after(asked: Asked, begins: Positions, ends: Positions, data: bytes)
     """
     tokens = asked.index.tokens
     found = [NOWHERE]
-    waiting = [(begins, ends, 0)]
+    waiting = [(begins, ends, data)]
     while waiting:
-        begins, ends, spelled = waiting.pop()
+        begins, ends, rest = waiting.pop()
         known = ends + 1 < tokens.size
         begins, ends = begins[known], ends[known]
         following = tokens[ends + 1]
-        left = len(data) - spelled
-        for token in np.unique(following).tolist():
-            piece = asked.vocabulary[token]
+        closes = np.zeros(len(asked.vocabulary), dtype=np.bool_)
+        closes[asked.tokens_beginning(rest)] = True
+        here = closes[following]
+        whole = following[here] == asked.numbers.get(rest, asked.index.separator)
+        inside = np.where(whole, 0, len(rest))
+        found.append(Spelled(begins[here], ends[here] + whole, inside))
+        for token in _proper_prefixes(asked, rest):
             here = following == token
-            if piece and len(piece) < left and data.startswith(piece, spelled):
-                waiting.append((begins[here], ends[here] + 1, spelled + len(piece)))
-            elif len(piece) >= left and piece.startswith(data[spelled:]):
-                whole = len(piece) == left
-                inside = np.full(int(here.sum()), 0 if whole else left)
-                found.append(Spelled(begins[here], ends[here] + whole, inside))
+            if here.any():
+                left = rest[len(asked.vocabulary[token]) :]
+                waiting.append((begins[here], ends[here] + 1, left))
     return Spelled(
         np.concatenate([part.begins for part in found]),
         np.concatenate([part.ends for part in found]),
