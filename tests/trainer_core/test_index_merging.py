@@ -281,17 +281,9 @@ def built(text, begins, first, stop):
     """Sort a chunk that begins anywhere in the text."""
     records = empty_records(stop - first, text.tokens.dtype)
     begin = int(begins[np.searchsorted(begins, first, side="right") - 1])
+    chunk = {"first": first, "stop": stop, "document_begin": begin, "records": records}
     ranges = [
-        sort_range(
-            text,
-            low=low,
-            high=high,
-            first=first,
-            stop=stop,
-            document_begin=begin,
-            records=records,
-            with_shared=True,
-        )
+        sort_range(text, low=low, high=high, with_shared=True, **chunk)
         for low, high in pairwise(RANGES)
     ]
     return Built(records, ranges)

@@ -95,11 +95,11 @@ def _lanes_at(text: Text, position: int, depth: int) -> np.uint64:
 
 
 @inlined
-def _compare(text: Text, one: int, other: int, depth: int) -> tuple[int, int]:
+def _compare(text: Text, one: int, other: int, depth: int) -> tuple[int, np.bool_ | bool]:
     """Compare two contexts that have their first `depth` tokens in common and go on behind them.
 
     Returns:
-        How many tokens they share; -1, 0 or 1 as `one` stands before, equals or follows.
+        How many tokens they share; whether `one` stands behind `other`.
     """
     while True:
         left = _lanes_at(text, one, depth)
@@ -110,19 +110,18 @@ def _compare(text: Text, one: int, other: int, depth: int) -> tuple[int, int]:
         filled = lanes_filled(text, left, depth)
         shared = lanes_shared(text, left ^ right)
         if shared < filled:
-            return depth + shared, -1 if left < right else 1
-        longer = lanes_filled(text, right, depth) > filled
-        return depth + filled, -1 if longer else 0
+            return depth + shared, left > right
+        return depth + filled, False
 
 
 @part
-def _compare_from(text: Text, one: int, other: int, depth: int) -> tuple[int, int]:
+def _compare_from(text: Text, one: int, other: int, depth: int) -> tuple[int, np.bool_ | bool]:
     """Compare two contexts that share their first `depth` tokens, 1 or more; see `_compare`."""
     last = one - depth + 1
     if depth >= text.max_length:
-        return depth, 0
+        return depth, False
     if text.keeps_end == 1 and last >= 0 and signed(text.tokens[last]) == text.end:
-        return depth, 0
+        return depth, False
     return _compare(text, one, other, depth)
 
 
@@ -304,9 +303,9 @@ def _merge_token(
         takes_older = i_depth > j_depth
         if i_depth == j_depth:
             one, other = _inside(text, older.order[i]), _inside(text, newer.order[j])
-            depth, sign = _compare_from(text, one, other, i_depth)
-            takes_older = sign <= 0
-            i_depth = j_depth = depth
+            i_depth, behind = _compare_from(text, one, other, i_depth)
+            j_depth = i_depth
+            takes_older = not behind
         if out_shared.size:
             out_shared[rank] = shared
         if takes_older:
