@@ -109,8 +109,8 @@ def _in_own_tokens(asked: Asked, tokens: NDArray[np.uint32], n_bytes: int) -> _F
     match = asked.index.lookup(tokens)
     ends = asked.index.occurrences(tokens, COUNTED_MAX)
     places = Spelled(ends - match.length + 1, ends, np.zeros_like(ends))
-    matched = tokens[tokens.size - match.length :]
-    return _Found(match.length, places, match.count, min(n_bytes, _size(asked, matched)))
+    covered = min(n_bytes, _size(asked, tokens[tokens.size - match.length :]))
+    return _Found(int(match.length), places, int(match.count), covered)
 
 
 def _in_other_tokens(

@@ -89,7 +89,7 @@ def longest_overlap(
     if longest < index.max_length:
         end = int(lengths.argmax())
         match = index.lookup(tokens[end + 1 - longest : end + 1])
-        return Overlap(end + 1 - longest, longest, match.position + 1 - longest)
+        return Overlap(end + 1 - longest, longest, int(match.position) + 1 - longest)
     best = Overlap()
     full = np.flatnonzero(lengths == longest)
     cuts = np.flatnonzero(np.diff(full) > 1) + 1
