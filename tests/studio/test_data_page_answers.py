@@ -17,10 +17,12 @@ from studio.pages.data.answers import (
     FOLDER,
     ContaminationAnswer,
     Continuation,
+    CurvePoint,
     DuplicatesAnswer,
     LookupAnswer,
     Match,
     Phrase,
+    ValueAnswer,
     forget_all,
     read_answer,
 )
@@ -30,6 +32,7 @@ from studio.pages.data.passages import PassageRow, repeat_words
 from studio.pages.data.place_line import ending
 from studio.pages.data.quote import clipped
 from studio.pages.data.search import asked_place, match_words, phrase_words
+from studio.pages.data.value import CurveChart, curve_words, value_words
 from studio.storage.library import DatasetRow
 from studio.widgets.empty import ErrorCard
 from studio.widgets.figures import NARROW
@@ -109,6 +112,14 @@ def test_a_quote_is_short_and_blanks_can_be_seen(text: str, shown: str) -> None:
     assert ending("a/very/long/path.py", 8) == "…path.py" and ending("short", 8) == "short"
 
 
+def test_what_the_index_is_worth_is_told_with_what_more_text_brought() -> None:
+    points = (CurvePoint(0.25, 1_000, 0.40, 0.01), CurvePoint(1.0, 4_000, 0.45, 0.01))
+    answer = ValueAnswer(tokens=2_000, hit_rate=0.5, curve=points, positions=100)
+    assert "50.0 % of the time" in said(value_words(answer))
+    assert said(curve_words(answer)).startswith("4 times the text brought +5.0 percentage points")
+    assert "no held-out text" in said(value_words(ValueAnswer()))
+
+
 def test_an_answer_of_another_version_is_a_known_error() -> None:
     with pytest.raises(KnownError):
         read_answer({"match": {"tokens": "many"}}, LookupAnswer)
@@ -186,6 +197,16 @@ def test_repeated_passages_open_from_their_figure(
     page = open_page(qtbot, studio)
     page._detail.figures.cells["Repeated text"].clicked.emit()
     qtbot.waitUntil(lambda: bool(page.side.passages.findChildren(PassageRow)), timeout=30_000)
+    page.grab()
+    assert not studio[1].errors
+
+
+def test_what_the_index_is_worth_is_measured_on_demand(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow
+) -> None:
+    page = open_page(qtbot, studio)
+    page._ask(page.side.open_value)
+    qtbot.waitUntil(lambda: page.side.value.findChild(CurveChart) is not None, timeout=30_000)
     page.grab()
     assert not studio[1].errors
 

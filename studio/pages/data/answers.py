@@ -17,11 +17,11 @@ import msgspec
 from studio.runs.supervisor import Supervisor
 from trainer_core.errors import KnownError
 from trainer_core.protocol import SourcePlace
-from trainer_core.spec import ContaminationSpec, DuplicatesSpec, LookupSpec, verb_of
+from trainer_core.spec import ContaminationSpec, DuplicatesSpec, LookupSpec, ValueSpec, verb_of
 from trainer_core.status import read_status
 
 FOLDER = "questions"
-Question = LookupSpec | DuplicatesSpec | ContaminationSpec
+Question = LookupSpec | DuplicatesSpec | ContaminationSpec | ValueSpec
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 
@@ -140,6 +140,48 @@ class ContaminationAnswer(msgspec.Struct, frozen=True):
     overlap_share: float = 0.0
     found: tuple[CheckedText, ...] = ()
     skipped: tuple[SkippedText, ...] = ()
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Held-out tokens of one kind; `share` is of all of them."""
+
+    tokens: int = 0
+    share: float = 0.0
+    hit_rate: float = 0.0
+
+
+class LengthValue(msgspec.Struct, frozen=True):
+    """What matches of some lengths are worth, by where they stand and whether they agree."""
+
+    label: str
+    tokens: int
+    share: float
+    hit_rate: float
+    own_document: Group = Group()
+    training: Group = Group()
+    one: Group = Group()
+    agree: Group = Group()
+    disagree: Group = Group()
+
+
+class CurvePoint(msgspec.Struct, frozen=True):
+    """How often the match is right with so much training text; 95 % lie within the margin."""
+
+    history_share: float
+    history_tokens: int
+    hit_rate: float
+    margin: float = 0.0
+
+
+class ValueAnswer(msgspec.Struct, frozen=True, rename={"whole": "all"}):
+    """What `value` found."""
+
+    tokens: int = 0
+    hit_rate: float = 0.0
+    whole: LengthValue | None = None
+    lengths: tuple[LengthValue, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    positions: int = 0
 
 
 def ask(supervisor: Supervisor, home: Path, spec: Question) -> Path:

@@ -49,7 +49,7 @@ class Scale:
         return [i * self.step for i in range(round(self.top / self.step) + 1)]
 
 
-class _Chart(QWidget):
+class ShareChart(QWidget):
     """A frame-less chart with a share axis at the left and a tooltip for each bar."""
 
     right_margin = 4.0
@@ -111,7 +111,7 @@ class _Chart(QWidget):
         )
 
 
-class LengthChart(_Chart):
+class LengthChart(ShareChart):
     """Share of documents by length, on a log scale; longer ones than the context stand out."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -242,7 +242,7 @@ def label_top(bar: QRectF, point_y: float) -> float:
     return min(point_y - _DISC_PX, bar.top()) - _LABEL_PX
 
 
-class MatchChart(_Chart):
+class MatchChart(ShareChart):
     """Held-out tokens by the length of their match, and how often the match is right."""
 
     right_margin = 36.0

@@ -8,21 +8,29 @@ from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtWidgets import QWidget
 
 from studio.context import Context
-from studio.pages.data.answers import ContaminationAnswer, DuplicatesAnswer, LookupAnswer, Place
+from studio.pages.data.answers import (
+    ContaminationAnswer,
+    DuplicatesAnswer,
+    LookupAnswer,
+    Place,
+    ValueAnswer,
+)
 from studio.pages.data.contamination import ContaminationPanel
 from studio.pages.data.facts import DatasetFacts
 from studio.pages.data.passages import PassagesPanel
 from studio.pages.data.questions import Questions
 from studio.pages.data.search import SearchPanel
+from studio.pages.data.value import ValuePanel
 from studio.pages.page import HEADER_PX
 from studio.pages.playground.document import DocumentText, DocumentView, read_document
 from studio.widgets.menu import Menu
 from studio.widgets.sheet import Sheet
-from trainer_core.spec import ContaminationSpec, DuplicatesSpec, LookupSpec
+from trainer_core.spec import ContaminationSpec, DuplicatesSpec, LookupSpec, ValueSpec
 
 _SEARCH = "Search the text"
 _REPEATS = "Repeated text"
 _CONTAMINATION = "Contamination"
+_VALUE = "What the index is worth"
 _PASSAGES = 20
 
 
@@ -35,6 +43,7 @@ class _Known:
     lookup: LookupAnswer | None = None
     duplicates: DuplicatesAnswer | None = None
     contamination: ContaminationAnswer | None = None
+    value: ValueAnswer | None = None
 
 
 class DataSide(QObject):
@@ -61,6 +70,7 @@ class DataSide(QObject):
         self.contamination = ContaminationPanel()
         self.contamination.asked.connect(self._on_check_asked)
         self.contamination.document_wanted.connect(self._open_document)
+        self.value = ValuePanel()
         self.document = DocumentView()
         self.document.closed.connect(self._on_document_closed)
         self._below: tuple[QWidget, str] = (self.search, _SEARCH)
@@ -104,6 +114,7 @@ class DataSide(QObject):
         menu.add("Repeated text", lambda: self.open_repeats(facts), "copy")
         check = "Check for contamination…"
         menu.add(check, lambda: self.open_contamination(facts), "search")
+        menu.add(_VALUE, lambda: self.open_value(facts), "activity")
         menu.open_at(at)
 
     def open_contamination(self, facts: DatasetFacts) -> None:
@@ -115,6 +126,23 @@ class DataSide(QObject):
             self.contamination.show_nothing()
         self._open(self.contamination, _CONTAMINATION)
 
+    def open_value(self, facts: DatasetFacts) -> None:
+        """Say what a dataset's index is worth on held-out text."""
+        known = self._turn_to(facts)
+        self._open(self.value, _VALUE)
+        if known.value is not None:
+            self.value.show_answer(known.value)
+            return
+        self.value.show_waiting()
+
+        def answered(answer: ValueAnswer) -> None:
+            known.value = answer
+            self.value.show_answer(answer)
+
+        index, corpus = self._whom(facts)
+        spec = ValueSpec(index=index, corpus=corpus)
+        self._questions.ask(spec, ValueAnswer, answered, self.value.show_error)
+
     def follow(self, facts: DatasetFacts) -> None:
         """Another dataset is shown, or the same one in another state."""
         shown = self._facts
@@ -123,14 +151,18 @@ class DataSide(QObject):
         if facts.index.kind != "ready":
             self.sheet.close_up()
         elif facts.dataset.id != shown.dataset.id:
-            again = {self.passages: self.open_repeats, self.contamination: self.open_contamination}
+            again = {
+                self.passages: self.open_repeats,
+                self.contamination: self.open_contamination,
+                self.value: self.open_value,
+            }
             again.get(self._below[0], self.open_search)(facts)
 
     def _turn_to(self, facts: DatasetFacts) -> _Known:
         """Answer for this dataset from now on."""
         before = self._facts
         if before is not None and before.dataset.id != facts.dataset.id:
-            for verb in ("lookup", "duplicates", "contamination"):
+            for verb in ("lookup", "duplicates", "contamination", "value"):
                 self._questions.drop(verb)
         self._facts = facts
         built_s = facts.index.status.last_s
