@@ -3,19 +3,28 @@
 import dataclasses
 import errno
 import os
+import shutil
 
 import numpy as np
 import pytest
 from index_for_tests import source_of
 
-from trainer_core.errors import DiskFullError, IndexFileError
+from trainer_core.errors import DiskFullError, IndexFileError, KnownError
 from trainer_core.files import draft_beside
-from trainer_core.index import assembly, build_from, open_index, store
+from trainer_core.index import (
+    append_documents,
+    assembly,
+    build_from,
+    build_index,
+    open_index,
+    store,
+)
 from trainer_core.index.assembly import Settings
 from trainer_core.index.budget import Need, cut_chunks
 from trainer_core.index.build import build
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.draft import STEPS_FILE, Draft
+from trainer_core.index.growing import GrowingFile
 from trainer_core.index_plan import expected_bytes
 
 
@@ -28,7 +37,7 @@ def text_of(size, vocab_size=9, seed=3, dtype=np.uint16):
         fresh = random.integers(1, vocab_size, random.integers(1, 40))
         begin = random.integers(0, done)
         quoted = text[begin : begin + random.integers(1, 90)]
-        piece = np.concatenate([quoted[quoted > 0], fresh, [0] * (random.random() < 0.2)])
+        piece = np.concatenate([quoted[quoted > 0], fresh, [0] * (random.random() < 0.5)])
         text[done : done + piece.size] = piece[: size - done]
         done += piece.size
     return text.astype(dtype), np.flatnonzero(text == 0)
@@ -145,6 +154,18 @@ def end_after(monkeypatch, count):
     monkeypatch.setattr(Draft, "finish", counted)
 
 
+def noted_steps(monkeypatch):
+    """The steps that a build finishes from now on."""
+    finish, names = Draft.finish, []
+
+    def noted(self, step, files):
+        names.append(step)
+        finish(self, step, files)
+
+    monkeypatch.setattr(Draft, "finish", noted)
+    return names
+
+
 def steps_of(folder):
     lines = (draft_beside(folder) / STEPS_FILE).read_bytes().splitlines()
     return [line.split(b'"')[3].decode() for line in lines]
@@ -172,12 +193,8 @@ def test_a_build_that_is_ended_behind_any_step_goes_on_there(
         assert not folder.exists()
         done = [step for step in steps_of(folder) if not step.startswith("drop")]
         assert len(done) == count
-        begun = []
         with monkeypatch.context() as patched:
-            finish = Draft.finish
-            patched.setattr(
-                Draft, "finish", lambda self, *of: (begun.append(of[0]), finish(self, *of))[1]
-            )
+            begun = noted_steps(patched)
             built = build(source, folder, settings)
         assert built.resumed == (count > 0)
         assert begun[0] == next_step
@@ -197,8 +214,7 @@ def test_a_build_of_something_else_starts_over(tmp_path, monkeypatch, resumable)
             build(source, tmp_path / "index", Settings(32, 20_000, 1, 300))
     other = dataclasses.replace(source, tokens=source.tokens.copy())
     other.tokens[5] = 3 if other.tokens[5] != 3 else 4
-    if 5 in other.document_start:
-        pytest.fail("the test changes a separator")
+    assert 5 not in other.document_start
     assert not build(other, tmp_path / "index", Settings(32, 20_000, 1, 300)).resumed
     build_from(other, tmp_path / "again", range_entries=300)
     assert contents(tmp_path / "index") == contents(tmp_path / "again")
@@ -244,3 +260,218 @@ def test_a_list_of_steps_that_is_cut_off_is_read_up_to_there(tmp_path, monkeypat
     path.write_bytes(path.read_bytes()[:-4])
     assert build(source, tmp_path / "index", settings).resumed
     assert contents(tmp_path / "index") == contents(tmp_path / "whole")
+
+
+def test_a_short_build_that_is_ended_leaves_nothing(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        end_after(patched, 1)
+        with pytest.raises(EndedError):
+            build_from(some_source(900), tmp_path / "index", memory_limit_bytes=20_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- full disks --------------------------------------------------------------------------------
+
+
+def writes_of(source, folder, settings, monkeypatch, fail_at=None):
+    """Build while counting the writes to files; one of them finds the disk full."""
+    append, count = GrowingFile.append, [0]
+
+    def counted(self, data):
+        count[0] += 1
+        if count[0] == fail_at:
+            append(self, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        append(self, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GrowingFile, "append", counted)
+        build(source, folder, settings)
+    return count[0]
+
+
+def test_a_disk_that_is_full_at_any_write_leaves_what_was_there(tmp_path, monkeypatch, resumable):
+    source, settings = some_source(500), Settings(32, 15_000, 1, 300)
+    build_from(some_source(300), tmp_path / "index")
+    before = contents(tmp_path / "index")
+    total = writes_of(source, tmp_path / "other", settings, monkeypatch)
+    for number in range(1, total + 1):
+        with pytest.raises(DiskFullError):
+            writes_of(source, tmp_path / "index", settings, monkeypatch, fail_at=number)
+        assert contents(tmp_path / "index") == before
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "other"]
+    assert total > 20
+
+
+def test_a_disk_without_enough_room_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 99))
+    with pytest.raises(DiskFullError, match="free"):
+        build_from(some_source(), tmp_path / "index")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_cannot_be_written_is_a_known_error(tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o555)
+    with pytest.raises(KnownError, match="permission"):
+        build_from(some_source(), tmp_path / "locked" / "index")
+
+
+def test_a_folder_that_refuses_files_is_a_known_error(tmp_path, monkeypatch):
+    def refuse(self, *_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(type(tmp_path), "mkdir", refuse)
+    with pytest.raises(KnownError, match="permissions"):
+        build_from(some_source(), tmp_path / "locked" / "index")
+
+
+# --- adding documents --------------------------------------------------------------------------
+
+
+def beginning_of(source, documents):
+    """A source's first documents, under another name and with other held-out text."""
+    stop = int(source.document_start[documents])
+    return dataclasses.replace(
+        source,
+        tokens=source.tokens[:stop],
+        document_start=source.document_start[:documents],
+        validation_tokens=source.validation_tokens[:3],
+        validation_document_start=source.validation_document_start[:1],
+        corpus_fingerprint=f"first {documents}",
+    )
+
+
+APPENDING = Settings(32, None, 1, 300, append_to="what is there")
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+@pytest.mark.parametrize("limit_bytes", [None, 12_000])
+def test_an_index_that_is_appended_to_is_what_a_new_one_is(tmp_path, dtype, limit_bytes):
+    source = some_source(1_500, dtype=dtype)
+    build_from(source, tmp_path / "new", range_entries=300)
+    settings = dataclasses.replace(APPENDING, memory_limit_bytes=limit_bytes)
+    last = source.document_start.size - 1
+    build_from(beginning_of(source, 2), tmp_path / "index", range_entries=100)
+    for documents in (3, last // 2, last):
+        built = build(beginning_of(source, documents), tmp_path / "index", settings)
+        assert built.appended == COMPILED
+        assert open_index(tmp_path / "index", verify=True).manifest.n_documents == documents
+    built = build(source, tmp_path / "index", settings)
+    assert contents(tmp_path / "index") == contents(tmp_path / "new")
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["index", "new"]
+
+
+def test_a_corpus_that_only_validates_otherwise_is_appended_too(tmp_path):
+    source = some_source()
+    other = dataclasses.replace(
+        source, validation_tokens=source.tokens[:40], validation_document_start=np.array([0])
+    )
+    starts = source.document_start[source.document_start < 40]
+    other = dataclasses.replace(other, validation_document_start=starts)
+    build_from(source, tmp_path / "index", range_entries=300)
+    build(other, tmp_path / "index", APPENDING)
+    build_from(other, tmp_path / "new", range_entries=300)
+    assert contents(tmp_path / "index") == contents(tmp_path / "new")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"tokenizer_fingerprint": "other"}, "another tokenizer"),
+        ({"vocab_size": 10}, "another vocabulary"),
+        ({"tokens": "shorter"}, "shorter"),
+        ({"tokens": "other"}, "another text"),
+        ({"document_start": "other"}, "other places"),
+    ],
+)
+def test_what_is_no_continuation_is_refused_and_built_anew_when_it_may_be(tmp_path, change, why):
+    source = some_source()
+    build_from(beginning_of(source, 4), tmp_path / "index")
+    before = contents(tmp_path / "index")
+    if change.get("tokens") == "shorter":
+        other = beginning_of(source, 3)
+    elif change.get("tokens") == "other":
+        tokens = source.tokens.copy()
+        tokens[1] = tokens[1] % 8 + 1
+        other = dataclasses.replace(source, tokens=tokens)
+    elif "document_start" in change:
+        tokens = source.tokens.copy()
+        tokens[1] = 0
+        starts = np.sort(np.append(source.document_start, 1))
+        other = dataclasses.replace(source, tokens=tokens, document_start=starts)
+    else:
+        other = dataclasses.replace(source, **change)
+    with pytest.raises(IndexFileError, match=why):
+        build(other, tmp_path / "index", APPENDING)
+    assert contents(tmp_path / "index") == before
+    settings = Settings(append_to="what fits")
+    assert not build(other, tmp_path / "index", settings).appended
+    build_from(other, tmp_path / "new")
+    assert contents(tmp_path / "index") == contents(tmp_path / "new")
+
+
+def test_a_damaged_index_is_not_appended_to(tmp_path):
+    source = some_source()
+    build_from(beginning_of(source, 4), tmp_path / "index")
+    path = tmp_path / "index" / "train-next.bin"
+    path.write_bytes(path.read_bytes()[::-1])
+    with pytest.raises(IndexFileError, match=r"train-next\.bin"):
+        build(source, tmp_path / "index", APPENDING)
+    assert not build(source, tmp_path / "index", Settings(append_to="what fits")).appended
+    open_index(tmp_path / "index", verify=True)
+
+
+@needs_steps
+def test_appending_that_is_ended_behind_any_step_goes_on_there(tmp_path, monkeypatch, resumable):
+    source = some_source(900)
+    build_from(source, tmp_path / "new", range_entries=300)
+    build_from(beginning_of(source, 5), tmp_path / "old", range_entries=300)
+    settings = dataclasses.replace(APPENDING, memory_limit_bytes=14_000)
+    count, done = 0, False
+    while not done:
+        folder = tmp_path / f"index-{count}"
+        shutil.copytree(tmp_path / "old", folder)
+        with monkeypatch.context() as patched:
+            end_after(patched, count)
+            try:
+                build(source, folder, settings)
+                done = True
+            except EndedError:
+                assert contents(folder) == contents(tmp_path / "old")
+        if not done:
+            built = build(source, folder, settings)
+            assert built.appended
+            assert built.resumed == (count > 0)
+        assert contents(folder) == contents(tmp_path / "new")
+        count += 1
+    assert count > 10
+
+
+def test_a_corpus_that_has_grown_is_appended(tmp_path):
+    from tiny_run import POEM
+
+    from trainer_core.data.build import build_corpus
+    from trainer_core.spec import ByteTokenizer, PrepareSpec, TextFiles
+
+    def corpus_of(count):
+        for number in range(count):
+            text = f"{number}\n" + POEM * (number % 3 + 1)
+            (tmp_path / f"{number:02}.txt").write_text(text)
+        paths = tuple(str(tmp_path / f"{number:02}.txt") for number in range(count))
+        spec = PrepareSpec(
+            source=TextFiles(paths=paths), tokenizer=ByteTokenizer(), validation_fraction=0.2
+        )
+        return build_corpus(spec, tmp_path / f"corpus-{count}")
+
+    corpora = [corpus_of(count) for count in (40, 60, 75)]
+    assert corpora[0].train.n_documents < corpora[1].train.n_documents
+    build_index(corpora[0].folder, tmp_path / "index")
+    append_documents(corpora[1].folder, tmp_path / "index")
+    build_index(corpora[2].folder, tmp_path / "index")
+    build_index(corpora[2].folder, tmp_path / "new")
+    assert contents(tmp_path / "index") == contents(tmp_path / "new")
+    with pytest.raises(IndexFileError, match="shorter"):
+        append_documents(corpora[0].folder, tmp_path / "index")
+    with pytest.raises(IndexFileError, match="no index"):
+        append_documents(corpora[0].folder, tmp_path / "absent")

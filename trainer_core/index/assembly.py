@@ -30,7 +30,6 @@ from trainer_core.index.source import IndexSource, copy_text
 from trainer_core.index.stages import Progress, Work
 from trainer_core.index.store import IndexManifest
 from trainer_core.index.tokens import Text, frozen
-from trainer_core.index_plan import RESUMABLE_TOKENS as RESUMABLE_TOKENS
 
 I64 = NDArray[np.int64]
 
@@ -38,6 +37,9 @@ READING = "reading the training text"
 CHECKING_OLDER = "checking the index that is appended to"
 COPYING = "copying the index that is appended to"
 MATCHING = "matching the held-out text"
+
+RESUMABLE_TOKENS = 1 << 26
+"""Builds of fewer tokens take seconds: they begin anew when they were interrupted."""
 
 _HELD_OUT_LEAST = 1 << 18
 _HELD_OUT_BYTES = 256
@@ -158,8 +160,8 @@ class Assembly:
             largest_share=int(counts.max()) / source.n_tokens,
             threads=self._threads,
         )
-        counts[tokens[-1]] -= 1  # nothing is known to follow the last token
         bounds = np.concatenate([[0], np.cumsum(counts)])
+        bounds[int(tokens[-1]) + 1 :] -= 1  # nothing is known to follow the last token
         draft.append(store.BUCKETS_FILE, bounds)
         plan = self._plan(older, need)
         resumable = COMPILED and source.n_tokens >= RESUMABLE_TOKENS
@@ -168,6 +170,7 @@ class Assembly:
             draft=draft,
             text=Text(frozen(tokens), source.separator, 1, self._settings.max_length),
             plan=plan,
+            counts=counts,
             bounds=bounds,
             key_ranges=store.cut_ranges(bounds, self._settings.range_entries),
             document_start=source.document_start,
@@ -191,17 +194,22 @@ class Assembly:
         )
         if not COMPILED:
             return plan
-        try:
-            before = msgspec.json.decode(self._draft.plan(), type=BuildPlan)
-        except msgspec.DecodeError:
-            before = plan
-        same = msgspec.structs.replace(before, chunks=plan.chunks, work_entries=plan.work_entries)
-        largest = max(stop - first for first, stop in before.chunks)
-        if same == plan and need.bytes_for(largest, before.work_entries) <= self._limit_bytes:
-            return before
+        before = self._plan_before()
+        if before is not None:
+            same = msgspec.structs.replace(before, chunks=plan.chunks, work_entries=n_tokens)
+            largest = max(stop - first for first, stop in before.chunks)
+            if same == plan and need.bytes_for(largest, before.work_entries) <= self._limit_bytes:
+                return before
         first = 0 if older is None else older.manifest.n_tokens - 1
         chunks, work_entries = cut_chunks(first, n_tokens, need, self._limit_bytes)
         return msgspec.structs.replace(plan, chunks=chunks, work_entries=work_entries)
+
+    def _plan_before(self) -> BuildPlan | None:
+        """The plan of the interrupted build that left the draft, if one did."""
+        try:
+            return msgspec.json.decode(self._draft.plan(), type=BuildPlan)
+        except msgspec.DecodeError:
+            return None
 
     def _source_hash(self) -> str:
         """A hash of all that goes into the index but for what is appended to."""

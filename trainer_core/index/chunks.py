@@ -73,7 +73,9 @@ def write_sorted(work: Work, base: Stage | None) -> None:
     bounds = np.zeros_like(work.bounds) if base is None else base.bounds
     last = len(work.plan.chunks) - 1
     for number, (first, stop) in enumerate(work.plan.chunks):
-        counts = count_tokens(work.text.tokens[first:stop], bounds.size - 1)
+        counts = work.counts
+        if (first, stop) != (0, work.text.tokens.size):
+            counts = count_tokens(work.text.tokens[first:stop], counts.size)
         added = np.concatenate([[0], np.cumsum(counts)])
         if not work.draft.has(f"features {number}"):
             older = base if number == 0 else open_stage(work, prefix, bounds)

@@ -84,7 +84,9 @@ class Draft:
             OSError: The disk is full or gone; maybe because of an earlier call.
         """
         if name not in self._files:
-            self._files[name] = GrowingFile(self.folder / name, lasting=not _is_work(name))
+            self._files[name] = GrowingFile(
+                self.folder / name, lasting=not _is_work(name), resumable=self.resumable
+            )
         little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
         data = little.view(np.uint8).reshape(-1).data
         file = self._files[name]

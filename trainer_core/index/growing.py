@@ -21,12 +21,16 @@ class GrowingFile:
         path: The file. What is there is replaced, but for its first bytes if they are to be kept.
         keep_bytes: How many those are.
         lasting: Whether its hash is wanted, for a manifest.
+        resumable: Whether its CRC-32 is wanted, for a list of steps.
     """
 
-    def __init__(self, path: Path, *, keep_bytes: int = 0, lasting: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, keep_bytes: int = 0, lasting: bool = True, resumable: bool = True
+    ) -> None:
         self.path = path
         self.size_bytes = 0
         self.crc = 0
+        self._resumable = resumable
         self._sha = hashlib.sha256() if lasting else None
         if keep_bytes:
             for piece in _pieces_of(path, keep_bytes):
@@ -47,7 +51,8 @@ class GrowingFile:
 
     def _count(self, piece: bytes | memoryview) -> None:
         self.size_bytes += len(piece)
-        self.crc = zlib.crc32(piece, self.crc)
+        if self._resumable:
+            self.crc = zlib.crc32(piece, self.crc)
         if self._sha is not None:
             self._sha.update(piece)
 

@@ -34,6 +34,7 @@ class Work:
         draft: Takes the files.
         text: The whole text.
         plan: In which steps to work.
+        counts: (V,) how often each token occurs in the text.
         bounds: (V + 1,) first ranks in the finished index.
         key_ranges: Of the finished index.
         document_start: (D,) int64.
@@ -44,6 +45,7 @@ class Work:
     draft: Draft
     text: Text
     plan: BuildPlan
+    counts: I64
     bounds: I64
     key_ranges: tuple[KeyRange, ...]
     document_start: I64
