@@ -30,6 +30,7 @@ from trainer_core.index.source import IndexSource, copy_text
 from trainer_core.index.stages import Progress, Work
 from trainer_core.index.store import IndexManifest
 from trainer_core.index.tokens import Text, frozen
+from trainer_core.index_plan import RESUMABLE_TOKENS as RESUMABLE_TOKENS
 
 I64 = NDArray[np.int64]
 
@@ -37,9 +38,6 @@ READING = "reading the training text"
 CHECKING_OLDER = "checking the index that is appended to"
 COPYING = "copying the index that is appended to"
 MATCHING = "matching the held-out text"
-
-RESUMABLE_TOKENS = 1 << 26
-"""Builds of fewer tokens take seconds: they begin anew when they were interrupted."""
 
 _HELD_OUT_LEAST = 1 << 18
 _HELD_OUT_BYTES = 256
