@@ -48,6 +48,8 @@ _SHARED_SOURCES = (
     "contexts.py",
     "records.py",
     "items.py",
+    "settling.py",
+    "small_groups.py",
     "keys.py",
     "tables.py",
     "desk.py",

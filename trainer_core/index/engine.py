@@ -25,7 +25,7 @@ from trainer_core.index.settled import settle as settle
 from trainer_core.index.tokens import Text, frozen
 
 if COMPILED:
-    from trainer_core.index import gathering, items, sorting
+    from trainer_core.index import gathering, items, settling, small_groups, sorting
 
 U8 = NDArray[np.uint8]
 U32 = NDArray[np.uint32]
@@ -225,12 +225,12 @@ class _Chunk:
     document_begin: int
     records: Records
 
-    def result(self, order: U32, shared: U8) -> sorting.Result:
+    def result(self, order: U32, shared: U8) -> settling.Result:
         """What is to be found out about the positions of a span."""
         blocks = (max(self.stop - 1, 0) >> items.BLOCK_BITS) - (self.first >> items.BLOCK_BITS) + 1
         landmarks = np.zeros(max(blocks, 1), dtype=np.int64)
         landmarks[0] = self.document_begin
-        return sorting.Result(order, shared, self.records, self.first, landmarks)
+        return settling.Result(order, shared, self.records, self.first, landmarks)
 
     def pieces(self) -> list[Span]:
         """The chunk in pieces, after each of which the work can end."""
@@ -309,27 +309,28 @@ def _work_through(
             raise
 
 
-def _room_for(text: Text, found: items.Items, largest: int) -> sorting.Work:
+def _room_for(text: Text, found: items.Items, largest: int) -> settling.Work:
     """Room to sort items in."""
     words = items.words_of_item(text.tokens.itemsize)
     narrow = text.tokens.dtype == np.uint16
     alphabet = 1 << 16 if narrow else int(text.tokens.max(initial=0)) + 1
-    return sorting.Work(
+    return settling.Work(
         items=found,
         aside=np.empty(words * largest, dtype=np.uint64),
         counts=np.zeros(alphabet, dtype=np.uint32),
         seen=np.zeros((alphabet >> 6) + 1, dtype=np.uint64),
         seen_words=np.zeros((alphabet >> 12) + 1, dtype=np.uint64),
-        stack=np.empty((largest // sorting.SMALL + 2, 5), dtype=np.int64),
-        queue=np.empty((2, sorting.QUEUE_ROOM, 5), dtype=np.int64),
-        keys=np.empty(sorting.SMALL, dtype=np.uint64),
+        stack=np.empty((largest // small_groups.SMALL + 2, 5), dtype=np.int64),
+        queue=np.empty((2, small_groups.QUEUE_ROOM, 5), dtype=np.int64),
+        kinds=np.empty(alphabet, dtype=np.uint32),
+        keys=np.empty(small_groups.SMALL, dtype=np.uint64),
     )
 
 
 def _sort_in_steps(
     text: Text,
     found: items.Items,
-    result: sorting.Result,
+    result: settling.Result,
     groups: I64,
     depth: int,
     ended: int,
