@@ -52,6 +52,18 @@ def in_the_index(asked, documents):
     return [*documents[:-1], documents[-1][:-last]]
 
 
+def found_by(asked, phrase):
+    """Count and documents of a phrase; each place that is found spells it."""
+    found = find_phrase(asked, phrase)
+    for begin, end, inside in zip(found.begins, found.ends, found.inside, strict=True):
+        pieces = [asked.vocabulary[token] for token in asked.index.tokens[begin : end + 1].tolist()]
+        if inside:
+            pieces.append(asked.vocabulary[int(asked.index.tokens[end + 1])][:inside])
+        assert b"".join(pieces).endswith(phrase)
+    documents = np.searchsorted(asked.index.document_start, found.begins, side="right")
+    return found.begins.size, len(set(documents.tolist()))
+
+
 @settings(max_examples=80)
 @given(data=st.data())
 def test_a_phrase_is_counted_wherever_its_letters_stand(asked, data):
@@ -59,9 +71,8 @@ def test_a_phrase_is_counted_wherever_its_letters_stand(asked, data):
     text = documents[data.draw(st.integers(0, len(documents) - 1))].decode()
     begin = data.draw(st.integers(0, len(text) - 1))
     phrase = text[begin : begin + data.draw(st.integers(1, 90))].encode()
-    found = find_phrase(asked, phrase)
     allowed = (counted(documents, phrase), counted(in_the_index(asked, documents), phrase))
-    assert (found.count, found.documents) in allowed
+    assert found_by(asked, phrase) in allowed
 
 
 def test_a_phrase_is_counted_the_same_where_much_of_it_is_frequent(bpe, monkeypatch):
@@ -78,13 +89,16 @@ def test_a_phrase_is_counted_the_same_where_much_of_it_is_frequent(bpe, monkeypa
         b"y, and pl",
         b"\n",
     ]
-    whole = [find_phrase(bpe, phrase) for phrase in phrases]
-    assert [(p.count, p.documents) for p in whole] == [counted(documents, p) for p in phrases]
+    whole = [counted(documents, phrase) for phrase in phrases]
+    assert [found_by(bpe, phrase) for phrase in phrases] == whole
     monkeypatch.setattr("trainer_core.answers.spelled.FOLLOWED_MAX", 0)
     monkeypatch.setattr("trainer_core.answers.spelled._PAIRS_MAX", 0)
-    assert [find_phrase(bpe, phrase) for phrase in phrases] == whole
+    assert [found_by(bpe, phrase) for phrase in phrases] == whole
     monkeypatch.setattr("trainer_core.answers.spelled.PLACES_MAX", 1)
-    assert find_phrase(bpe, b"e").count is None
+    assert find_phrase(bpe, b"e") is None
+    answer = look_up(bpe, "e")
+    assert answer["phrase"] == {"count": None, "documents": None}
+    assert "too short" in answer["note"]
 
 
 def test_a_text_that_ends_within_a_word_goes_on_with_the_rest_of_it(asked):

@@ -87,7 +87,6 @@ def test_a_lookup_reads_as_a_page(job):
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("The text stands ")
-    assert lines[2].strip() == "They took some honey, and pl"
     assert "«They took some honey, and pl»enty of money" in done.stdout
     assert max(map(len, lines)) <= 90
 
@@ -102,7 +101,10 @@ def test_the_other_answers_read_as_pages(job, benchmark, capsys):
     page = printed(capsys, "contamination", job, benchmark)
     assert "contained" in page
     assert "poem.txt: " in page
-    assert printed(capsys, "lookup", job, "ж").count("\n") == 2
+    assert printed(capsys, "lookup", job, "ж").startswith("Nothing in the training text")
+    page = printed(capsys, "lookup", job, "Zebras took some honey")
+    assert "as a whole does not stand" in page
+    assert "\n    took some honey\n" in page
 
 
 def test_which_texts_stand_in_the_training_text(job, benchmark, capsys):

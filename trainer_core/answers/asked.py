@@ -72,9 +72,14 @@ class Asked:
         return {piece: token for token, piece in enumerate(self.vocabulary) if piece}
 
     @cached_property
+    def byte_lengths(self) -> NDArray[np.int32]:
+        """(V,) bytes of each token."""
+        return self.tokenizer.byte_lengths()
+
+    @cached_property
     def longest(self) -> int:
         """Bytes of the longest token."""
-        return max(map(len, self.vocabulary))
+        return int(self.byte_lengths.max())
 
     @cached_property
     def line_ends(self) -> NDArray[np.int64]:

@@ -24,13 +24,11 @@ class _Found:
     """Places in the training text where the end of the text stands.
 
     Attributes:
-        length: Tokens there that the matched text has a part in.
-        places: Where, most recent first.
-        count: How often; more than `places` where these are cut off.
+        places: The most recent first.
+        count: How many there are; more than `places` where these are cut off.
         n_bytes: Bytes of the text that are matched.
     """
 
-    length: int
     places: Spelled
     count: int
     n_bytes: int
@@ -39,11 +37,11 @@ class _Found:
 def look_up(asked: Asked, text: str, *, top: int = 10, sources: int = 5) -> dict[str, Any]:
     """Find the longest end of a text that also stands in the training text.
 
-    A text need not end where a token ends. When its last letters are cut otherwise in the training
-    text, or are the beginning of a longer token ("the quick bro" of " brown"), the tokens before
-    them are sought where these letters follow, and what is left of the last token there ("wn") is
-    the continuation. At the beginning, a space may be missing. Whatever covers most of the text is
-    taken, and of equals what stands in most places.
+    Where the whole text stands there, that is found by its letters, however they were cut into
+    tokens. So a text need not end where a token ends: what is left of the last token there ("wn" of
+    " brown" after "the quick bro") is the continuation. Of a text that does not stand there as a
+    whole, its longest end is found by its tokens, but for the last `EDGE_TOKENS`, which may be cut
+    otherwise, and for a missing space at its beginning.
 
     Args:
         asked: The index and its corpus.
@@ -60,30 +58,44 @@ def look_up(asked: Asked, text: str, *, top: int = 10, sources: int = 5) -> dict
     """
     text = without_surrogates(text)
     data = text.encode()
-    found = _longest_end(asked, text)
     phrase = find_phrase(asked, data)
-    matched = data[len(data) - found.n_bytes :]
-    documents = np.searchsorted(asked.index.document_start, found.places.ends, side="right")
+    if phrase is not None and phrase.begins.size:
+        found = _Found(phrase.latest_first(), phrase.begins.size, len(data))
+    else:
+        found = _longest_end(asked, text)
+    places = found.places
+    tokens = (
+        int(places.ends[0] - places.begins[0]) + 1 + bool(places.inside[0]) if found.count else 0
+    )
     return {
         "text": text,
         "tokens": int(asked.tokenizer.encode(text).size),
         "match": {
-            "tokens": found.length,
-            "text": matched.decode("utf-8", "replace").lstrip("�"),
+            "tokens": tokens,
+            "text": data[len(data) - found.n_bytes :].decode("utf-8", "replace").lstrip("�"),
             "count": found.count,
-            "documents": int(np.unique(documents).size),
-            "ends_inside_token": bool(found.places.inside.any()),
+            "documents": _documents(asked, places),
+            "ends_inside_token": bool(places.inside.any()),
         },
-        "phrase": {"count": phrase.count, "documents": phrase.documents},
-        "continuations": _continuations(asked, found, top),
-        "sources": [
-            _source(asked, found, place) for place in range(found.places.ends.size)[:sources]
-        ],
-        "note": _note(found),
+        "phrase": {
+            "count": None if phrase is None else phrase.begins.size,
+            "documents": None if phrase is None else _documents(asked, phrase),
+        },
+        "continuations": _continuations(asked, places, top),
+        "sources": [_source(asked, places, number) for number in range(places.ends.size)[:sources]],
+        "note": _note(found, counted=phrase is not None),
     }
 
 
-def _note(found: _Found) -> str:
+def _documents(asked: Asked, places: Spelled) -> int:
+    """In how many documents these places are."""
+    starts = asked.index.document_start
+    return int(np.unique(np.searchsorted(starts, places.begins, side="right")).size)
+
+
+def _note(found: _Found, *, counted: bool) -> str:
+    if not counted:
+        return "The text is too short to be counted: it stands almost everywhere."
     if not found.count:
         return "Nothing in the training text ends like this."
     if found.count > found.places.ends.size:
@@ -93,7 +105,7 @@ def _note(found: _Found) -> str:
 
 def _longest_end(asked: Asked, text: str) -> _Found:
     """What covers most of the text, and of equals what stands in most places."""
-    found = [_Found(0, NOWHERE, 0, 0)]
+    found = [_Found(NOWHERE, 0, 0)]
     for variant in (text, " " + text):
         tokens = asked.tokenizer.encode(variant)
         found.append(_in_own_tokens(asked, tokens, len(text.encode())))
@@ -110,7 +122,7 @@ def _in_own_tokens(asked: Asked, tokens: NDArray[np.uint32], n_bytes: int) -> _F
     ends = asked.index.occurrences(tokens, COUNTED_MAX)
     places = Spelled(ends - match.length + 1, ends, np.zeros_like(ends))
     covered = min(n_bytes, _size(asked, tokens[tokens.size - match.length :]))
-    return _Found(int(match.length), places, int(match.count), covered)
+    return _Found(places, int(match.count), covered)
 
 
 def _in_other_tokens(
@@ -136,42 +148,39 @@ def _in_other_tokens(
             return None
         ends = run.astype(np.int64)
         places = spelled_after(asked, ends - length + 1, ends, data)
-        if np.any(places.ends + 1 < asked.index.n_tokens):
-            latest = np.argsort(-places.ends, kind="stable")
-            latest = latest[places.ends[latest] + 1 < asked.index.n_tokens]  # something follows
-            places = Spelled(places.begins[latest], places.ends[latest], places.inside[latest])
-            of_latest = int(places.ends[0] - places.begins[0]) + 1 + bool(places.inside[0])
-            return _Found(of_latest, places, latest.size, covered)
+        if places.ends.size:
+            return _Found(places.latest_first(), places.ends.size, covered)
     return None
 
 
 def _size(asked: Asked, tokens: NDArray[np.uint32]) -> int:
-    return sum(len(asked.vocabulary[token]) for token in tokens.tolist())
+    return int(asked.byte_lengths[tokens].sum())
 
 
-def _continuations(asked: Asked, found: _Found, top: int) -> list[dict[str, Any]]:
+def _continuations(asked: Asked, places: Spelled, top: int) -> list[dict[str, Any]]:
     """What followed most often; among equals the smaller token."""
-    following = asked.index.tokens[found.places.ends + 1].astype(np.int64)
+    known = places.ends + 1 < asked.index.n_tokens
+    following = asked.index.tokens[places.ends[known] + 1].astype(np.int64)
     keys, counts = np.unique(
-        found.places.inside * len(asked.vocabulary) + following, return_counts=True
+        places.inside[known] * len(asked.vocabulary) + following, return_counts=True
     )
     best = np.lexsort((keys, -counts))[:top]
     rows = []
     for key, count in zip(keys[best].tolist(), counts[best].tolist(), strict=True):
         inside, token = divmod(key, len(asked.vocabulary))
         text = asked.vocabulary[token][inside:].decode("utf-8", "replace")
-        share = count / found.places.ends.size
+        share = count / following.size
         rows.append({"token": token, "text": text, "count": count, "share": share})
     return rows
 
 
-def _source(asked: Asked, found: _Found, number: int) -> dict[str, Any]:
+def _source(asked: Asked, places: Spelled, number: int) -> dict[str, Any]:
     """A place; what the text has of the following token belongs to the match."""
-    begin, end = int(found.places.begins[number]), int(found.places.ends[number])
+    begin, end = int(places.begins[number]), int(places.ends[number])
     place = place_of(asked, begin, end + 1 - begin)
-    inside = int(found.places.inside[number])
-    piece = asked.vocabulary[int(asked.index.tokens[end + 1])]
-    rest = piece[:inside].decode("utf-8", "replace")
+    following = asked.index.tokens[end + 1 : end + 2].tolist()
+    pieces = [asked.vocabulary[token][: int(places.inside[number])] for token in following]
+    rest = b"".join(pieces).decode("utf-8", "replace")
     if rest and place["following"].startswith(rest):
         place["matched"] += rest
         place["following"] = place["following"].removeprefix(rest)

@@ -85,22 +85,20 @@ def _snippet(console: Console, place: dict[str, Any]) -> Text:
 def show_lookup(console: Console, found: dict[str, Any]) -> None:
     """Print the answer to `lookup`."""
     phrase, match = found["phrase"], found["match"]
-    if phrase["count"] is None:
-        console.print("The text is too short to be counted as a whole.")
-    elif phrase["count"]:
-        times = _times(phrase["count"], phrase["documents"])
-        console.print(f"The text stands {times} of the training text.")
-    else:
-        console.print("The text as a whole does not stand in the training text.")
-    if not match["tokens"]:
-        console.print(found["note"])
-        return
-    tokens = _count(match["tokens"], "token", "tokens")
-    times = _times(match["count"], match["documents"])
-    console.print(f"Its longest end there has {tokens} and stands {times}:")
-    _print_run(console, match["text"])
     if found["note"]:
         console.print(found["note"])
+    if phrase["count"]:
+        times = _times(phrase["count"], phrase["documents"])
+        console.print(f"The text stands {times} of the training text.")
+    elif match["tokens"] and phrase["count"] == 0:
+        console.print("The text as a whole does not stand in the training text.")
+    if not match["tokens"]:
+        return
+    if not phrase["count"]:
+        tokens = _count(match["tokens"], "token", "tokens")
+        times = _times(match["count"], match["documents"])
+        console.print(f"Its longest end there has {tokens} and stands {times}:")
+        _print_run(console, match["text"])
     if found["continuations"]:
         _print_table(
             console,

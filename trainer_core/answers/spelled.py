@@ -1,4 +1,4 @@
-"""Text in the training tokens by its bytes, however it was cut into tokens there.
+"""Text in the training tokens by its letters, however it was cut into tokens there.
 
 The same letters are cut otherwise when others stand right before or after them: "descent" may be
 one token, " descent" another, and " desc" may begin both. V vocabulary, m places.
@@ -6,7 +6,7 @@ one token, " descent" another, and " desc" may begin both. V vocabulary, m place
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,7 @@ from trainer_core.answers.asked import Asked
 FOLLOWED_MAX = 4096
 """A beginning that stands in no more places is followed in each of them, else through the index."""
 PLACES_MAX = 1 << 22
-"""A phrase is not counted where more places than this would have to be looked at."""
-
+"""What would need more places than this to be looked at is not sought."""
 _PAIRS_MAX = 1 << 16
 
 Positions = NDArray[np.int64]
@@ -26,31 +25,24 @@ _NONE: Positions = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class Phrase:
-    """Where a phrase stands.
-
-    Attributes:
-        count: How often; None where it is too short to be counted.
-        documents: In how many documents; None like `count`.
-    """
-
-    count: int | None
-    documents: int | None
-
-
-@dataclass(frozen=True)
 class Spelled:
-    """Places where some bytes follow.
+    """Places in the training text that spell some bytes.
 
     Attributes:
-        begins: (m,) where the tokens began that were given.
-        ends: (m,) last tokens that lie within the bytes.
-        inside: (m,) how many bytes of the following token belong to them still; 0 for none.
+        begins: (m,) first tokens that have a part in them.
+        ends: (m,) last tokens that end within them or with them; one before `begins` where a single
+            token holds them all and more.
+        inside: (m,) how far they reach into the following token, in bytes; 0 for not at all.
     """
 
     begins: Positions
     ends: Positions
     inside: NDArray[np.int64]
+
+    def latest_first(self) -> Spelled:
+        """The same places, the most recent one first."""
+        order = np.argsort(-self.begins, kind="stable")
+        return Spelled(self.begins[order], self.ends[order], self.inside[order])
 
 
 NOWHERE = Spelled(_NONE, _NONE, _NONE)
@@ -60,39 +52,55 @@ class _TooManyPlaces(Exception):  # noqa: N818 - an outcome, told by None
     """The phrase is so short that it stands almost everywhere."""
 
 
-def find_phrase(asked: Asked, data: bytes) -> Phrase:
-    """Count each place of a phrase within the training documents; they may overlap.
+def find_phrase(asked: Asked, data: bytes) -> Spelled | None:
+    """Every place of a phrase within the training documents; they may overlap.
 
     Args:
         asked: The index and its corpus.
         data: UTF-8 of the phrase, at least one byte.
+
+    Returns:
+        The places in no order; None where the phrase is too short for that.
     """
     try:
-        count, within = _within_tokens(asked, data)
-        places = np.concatenate([within, *_across_tokens(asked, data)])
+        return _joined([*_within_tokens(asked, data), *_across_tokens(asked, data)])
     except _TooManyPlaces:
-        return Phrase(None, None)
-    documents = np.unique(np.searchsorted(asked.index.document_start, places, side="right"))
-    return Phrase(count + int(places.size - within.size), int(documents.size))
+        return None
 
 
-def _within_tokens(asked: Asked, data: bytes) -> tuple[int, Positions]:
-    """How often the bytes stand inside single tokens, and where these tokens are.
+def _joined(parts: Iterable[Spelled]) -> Spelled:
+    parts = [NOWHERE, *parts]
+    return Spelled(
+        np.concatenate([part.begins for part in parts]),
+        np.concatenate([part.ends for part in parts]),
+        np.concatenate([part.inside for part in parts]),
+    )
+
+
+def _ending(asked: Asked, begins: Positions, last: Positions, used: int) -> Spelled:
+    """Places whose last tokens are known, and how many bytes of these belong to them."""
+    whole = asked.byte_lengths[asked.index.tokens[last]] == used
+    return Spelled(begins, last - ~whole, np.where(whole, 0, used))
+
+
+def _within_tokens(asked: Asked, data: bytes) -> Iterator[Spelled]:
+    """Where the bytes stand inside single tokens.
 
     Raises:
         _TooManyPlaces: There are more than `PLACES_MAX`.
     """
     holding = [token for token, piece in enumerate(asked.vocabulary) if data in piece]
-    counts = _counts(asked, [[token] for token in holding])
-    times = [_times_within(asked.vocabulary[token], data) for token in holding]
-    return int(counts @ np.array(times, dtype=np.int64)), _exactly(asked, [], holding)
+    if int(_counts(asked, [[token] for token in holding]).sum()) > PLACES_MAX:
+        raise _TooManyPlaces
+    for token in holding:
+        piece = asked.vocabulary[token]
+        places = _exactly(asked, [], [token])
+        for at in range(len(piece) - len(data) + 1):
+            if piece.startswith(data, at):
+                yield _ending(asked, places, places, at + len(data))
 
 
-def _times_within(piece: bytes, data: bytes) -> int:
-    return sum(piece.startswith(data, at) for at in range(len(piece) - len(data) + 1))
-
-
-def _across_tokens(asked: Asked, data: bytes) -> Iterator[Positions]:
+def _across_tokens(asked: Asked, data: bytes) -> Iterator[Spelled]:
     """Where the bytes stand with a token's end inside, by where the first such end is.
 
     Raises:
@@ -103,32 +111,34 @@ def _across_tokens(asked: Asked, data: bytes) -> Iterator[Positions]:
         opening = asked.tokens_ending(data[:cut])
         if not opening:
             continue
-        yield _pairs(asked, opening, asked.tokens_beginning(data[cut:]))
+        last = _pairs(asked, opening, asked.tokens_beginning(data[cut:]))
+        yield _ending(asked, last - 1, last, len(data) - cut)
         opens = np.zeros(len(asked.vocabulary), dtype=np.bool_)
         opens[opening] = True
-        for begins in _from_token_start(asked, data[cut:]):
-            begins = begins[begins > 0]
-            yield begins[opens[tokens[begins - 1]]]
+        for part in _from_token_start(asked, data[cut:]):
+            here = part.begins > 0
+            here[here] = opens[tokens[part.begins[here] - 1]]
+            yield Spelled(part.begins[here] - 1, part.ends[here], part.inside[here])
 
 
 def _pairs(asked: Asked, opening: list[int], closing: list[int]) -> Positions:
     """Where a token of one set is followed by one of another: the second one's positions."""
     if len(opening) * len(closing) <= _PAIRS_MAX:
         found = [_exactly(asked, [first], closing) for first in opening]
-        return np.concatenate([_NONE, *(part + 1 for part in found)])
+        return np.concatenate([_NONE, *found])
     wanted = np.zeros((2, len(asked.vocabulary)), dtype=np.bool_)
     wanted[0, opening] = wanted[1, closing] = True
     sizes = [int(_counts(asked, [[token] for token in side]).sum()) for side in (opening, closing)]
     first_is_rarer = sizes[0] <= sizes[1]
-    begins = _exactly(asked, [], opening if first_is_rarer else closing) - (not first_is_rarer)
-    begins = begins[(begins >= 0) & (begins + 1 < asked.index.n_tokens)]
+    places = _exactly(asked, [], opening if first_is_rarer else closing) + first_is_rarer
+    places = places[(places > 0) & (places < asked.index.n_tokens)]
     tokens = asked.index.tokens
-    places: Positions = begins[wanted[0, tokens[begins]] & wanted[1, tokens[begins + 1]]] + 1
-    return places
+    last: Positions = places[wanted[0, tokens[places - 1]] & wanted[1, tokens[places]]]
+    return last
 
 
-def _from_token_start(asked: Asked, data: bytes) -> Iterator[Positions]:
-    """First tokens of runs of two and more that spell the bytes from a token's start."""
+def _from_token_start(asked: Asked, data: bytes) -> Iterator[Spelled]:
+    """Runs of two tokens and more that spell the bytes from a token's start."""
     paths: list[tuple[list[int], bytes]] = [([], data)]
     while paths:
         path, rest = paths.pop()
@@ -138,11 +148,12 @@ def _from_token_start(asked: Asked, data: bytes) -> Iterator[Positions]:
             if match.length < len(longer):
                 continue
             if match.count > FOLLOWED_MAX and len(longer) < asked.index.max_length:
-                yield _exactly(asked, longer, asked.tokens_beginning(left))
+                last = _exactly(asked, longer, asked.tokens_beginning(left))
+                yield _ending(asked, last - len(longer), last, len(left))
                 paths.append((longer, left))
                 continue
-            ends = _run(asked, longer)
-            yield spelled_after(asked, ends - len(longer) + 1, ends, left).begins
+            ends = asked.index.run(longer)[1].astype(np.int64)
+            yield spelled_after(asked, ends - len(longer) + 1, ends, left)
 
 
 def _proper_prefixes(asked: Asked, data: bytes) -> list[int]:
@@ -153,7 +164,7 @@ def _proper_prefixes(asked: Asked, data: bytes) -> list[int]:
 
 
 def _exactly(asked: Asked, path: list[int], last: list[int]) -> Positions:
-    """First tokens of the runs of a path and one of some tokens behind it.
+    """Last tokens of the runs of a path and one of some tokens behind it.
 
     Raises:
         _TooManyPlaces: There are more than `PLACES_MAX`.
@@ -162,10 +173,8 @@ def _exactly(asked: Asked, path: list[int], last: list[int]) -> Positions:
     counts = _counts(asked, runs)
     if int(counts.sum()) > PLACES_MAX:
         raise _TooManyPlaces
-    places = [
-        _run(asked, run) - len(path) for run, count in zip(runs, counts, strict=True) if count
-    ]
-    return np.concatenate([_NONE, *places])
+    found = [asked.index.run(run)[1] for run, count in zip(runs, counts, strict=True) if count]
+    return np.concatenate([_NONE, *found])
 
 
 def _counts(asked: Asked, runs: list[list[int]]) -> NDArray[np.int64]:
@@ -173,11 +182,6 @@ def _counts(asked: Asked, runs: list[list[int]]) -> NDArray[np.int64]:
     found = asked.index.lookup_batch(runs)
     sizes = np.array([len(run) for run in runs], dtype=np.int64)
     return np.where(found.length == sizes, found.count, 0)
-
-
-def _run(asked: Asked, tokens: list[int]) -> Positions:
-    """Last positions of exactly these tokens, which the training text has, in no order."""
-    return asked.index.run(tokens)[1].astype(np.int64)
 
 
 def spelled_after(asked: Asked, begins: Positions, ends: Positions, data: bytes) -> Spelled:
@@ -190,7 +194,7 @@ def spelled_after(asked: Asked, begins: Positions, ends: Positions, data: bytes)
         data: At least one byte.
     """
     tokens = asked.index.tokens
-    found = [NOWHERE]
+    found = []
     waiting = [(begins, ends, data)]
     while waiting:
         begins, ends, rest = waiting.pop()
@@ -200,16 +204,10 @@ def spelled_after(asked: Asked, begins: Positions, ends: Positions, data: bytes)
         closes = np.zeros(len(asked.vocabulary), dtype=np.bool_)
         closes[asked.tokens_beginning(rest)] = True
         here = closes[following]
-        whole = following[here] == asked.numbers.get(rest, asked.index.separator)
-        inside = np.where(whole, 0, len(rest))
-        found.append(Spelled(begins[here], ends[here] + whole, inside))
+        found.append(_ending(asked, begins[here], ends[here] + 1, len(rest)))
         for token in _proper_prefixes(asked, rest):
             here = following == token
             if here.any():
                 left = rest[len(asked.vocabulary[token]) :]
                 waiting.append((begins[here], ends[here] + 1, left))
-    return Spelled(
-        np.concatenate([part.begins for part in found]),
-        np.concatenate([part.ends for part in found]),
-        np.concatenate([part.inside for part in found]),
-    )
+    return _joined(found)
