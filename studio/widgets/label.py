@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from PySide6.QtCore import QPointF, QSize, Qt
@@ -18,7 +18,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.theme import FontRole, Tone, font, line_height, tone_colour
+from studio.widgets.figures import NARROW
 from studio.widgets.paint import painter_for, repaint_on_theme
+
+_GLUED = "\u202f"
+"""In place of the space within a figure where lines are broken: none ends here."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,8 @@ class Label(QWidget):
     def _laid_out(self, width: int) -> tuple[QTextLayout, list[float]]:
         """The text in lines of `width` pixels, and the top of each line."""
         parts = self._shown_parts(width)
+        if self._wrap:  # a figure and its unit stay on one line
+            parts = tuple(replace(part, text=part.text.replace(NARROW, _GLUED)) for part in parts)
         layout = QTextLayout("".join(part.text for part in parts), font(self._role))
         option = QTextOption(self._align)
         option.setWrapMode(

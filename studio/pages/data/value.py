@@ -174,7 +174,7 @@ class _FigureTable(QWidget):
         for column, name in enumerate(columns):
             side = _RIGHT if column else Qt.AlignmentFlag.AlignLeft
             grid.addWidget(Label(name, "label", "muted", align=side), 0, column)
-            grid.setColumnStretch(column, 3 if column else 2)
+            grid.setColumnStretch(column, 3 if column else 2 if len(columns) > 2 else 9)
         grid.addWidget(Hairline(), 1, 0, 1, len(columns))
         for number, (name, groups) in enumerate(rows, start=2):
             grid.addWidget(Label(name, "secondary"), number, 0)

@@ -23,11 +23,11 @@ from studio.widgets.pill import PILLS, Pill
 from studio.widgets.table import Cell, Column, DataTable, Row
 
 _COLUMNS = (
-    Column("name", "Name", 140, 2, "strong"),
+    Column("name", "Name", 128, 2, "strong"),
     Column("documents", "Documents", 88, style="mono", right=True),
     Column("tokens", "Train tokens", 92, style="mono", right=True),
     Column("tokenizer", "Tokenizer", 116, 1, "muted"),
-    Column("index", "Memory index", 130, 1, "muted", sortable=False),
+    Column("index", "Memory index", 160, 1, "muted", sortable=False),
 )
 _PILLS = {"absent": "not_built"}
 """Pills of index states that are not named like them."""
@@ -115,7 +115,11 @@ def _row(choice: DataChoice) -> Row:
         choice.id,
         {
             "name": Cell(choice.name, tooltip=choice.what),
-            "documents": Cell(whole(choice.documents), sort=choice.documents),
+            "documents": Cell(
+                count(choice.documents) if choice.documents >= 10**8 else whole(choice.documents),
+                sort=choice.documents,
+                tooltip=plural(choice.documents, "document"),
+            ),
             "tokens": Cell(
                 count(choice.train_tokens),
                 sort=choice.train_tokens,
