@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,7 @@ def look_up(asked: Asked, text: str, *, top: int = 10, sources: int = 5) -> dict
     else:
         found = _longest_end(asked, text)
     places = found.places
+    matched = data[len(data) - found.n_bytes :].decode("utf-8", "replace").lstrip("�")
     tokens = (
         int(places.ends[0] - places.begins[0]) + 1 + bool(places.inside[0]) if found.count else 0
     )
@@ -72,7 +74,7 @@ def look_up(asked: Asked, text: str, *, top: int = 10, sources: int = 5) -> dict
         "tokens": int(asked.tokenizer.encode(text).size),
         "match": {
             "tokens": tokens,
-            "text": data[len(data) - found.n_bytes :].decode("utf-8", "replace").lstrip("�"),
+            "text": matched,
             "count": found.count,
             "documents": _documents(asked, places),
             "ends_inside_token": bool(places.inside.any()),
@@ -82,7 +84,9 @@ def look_up(asked: Asked, text: str, *, top: int = 10, sources: int = 5) -> dict
             "documents": None if phrase is None else _documents(asked, phrase),
         },
         "continuations": _continuations(asked, places, top),
-        "sources": [_source(asked, places, number) for number in range(places.ends.size)[:sources]],
+        "sources": [
+            _source(asked, places, number, matched) for number in range(found.count)[:sources]
+        ],
         "note": _note(found, counted=phrase is not None),
     }
 
@@ -158,24 +162,27 @@ def _size(asked: Asked, tokens: NDArray[np.uint32]) -> int:
 
 
 def _continuations(asked: Asked, places: Spelled, top: int) -> list[dict[str, Any]]:
-    """What followed most often; among equals the smaller token."""
+    """What followed most often, by its text; of equal texts' tokens the most frequent one."""
     known = places.ends + 1 < asked.index.n_tokens
     following = asked.index.tokens[places.ends[known] + 1].astype(np.int64)
     keys, counts = np.unique(
         places.inside[known] * len(asked.vocabulary) + following, return_counts=True
     )
-    best = np.lexsort((keys, -counts))[:top]
-    rows = []
-    for key, count in zip(keys[best].tolist(), counts[best].tolist(), strict=True):
-        inside, token = divmod(key, len(asked.vocabulary))
+    tokens: dict[str, int] = {}
+    times: Counter[str] = Counter()
+    for at in np.argsort(-counts, kind="stable").tolist():
+        inside, token = divmod(int(keys[at]), len(asked.vocabulary))
         text = asked.vocabulary[token][inside:].decode("utf-8", "replace")
-        share = count / following.size
-        rows.append({"token": token, "text": text, "count": count, "share": share})
-    return rows
+        tokens.setdefault(text, token)
+        times[text] += int(counts[at])
+    return [
+        {"token": tokens[text], "text": text, "count": count, "share": count / following.size}
+        for text, count in times.most_common(top)
+    ]
 
 
-def _source(asked: Asked, places: Spelled, number: int) -> dict[str, Any]:
-    """A place; what the text has of the following token belongs to the match."""
+def _source(asked: Asked, places: Spelled, number: int, text: str) -> dict[str, Any]:
+    """A place; what was matched is the text alone, not the tokens that hold its ends."""
     begin, end = int(places.begins[number]), int(places.ends[number])
     place = place_of(asked, begin, end + 1 - begin)
     following = asked.index.tokens[end + 1 : end + 2].tolist()
@@ -184,4 +191,7 @@ def _source(asked: Asked, places: Spelled, number: int) -> dict[str, Any]:
     if rest and place["following"].startswith(rest):
         place["matched"] += rest
         place["following"] = place["following"].removeprefix(rest)
+    if place["matched"].endswith(text):
+        place["before"] += place["matched"].removesuffix(text)
+        place["matched"] = text
     return place
