@@ -23,6 +23,9 @@ Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 MATCH_LENGTH_MAX = 64
 """The longest match length that an index can be asked to tell apart, in tokens."""
 
+INDEX_MEMORY_MIN = 64 << 20
+"""The least memory that an index build can be asked to keep to, in bytes."""
+
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A group of settings that belong together; unknown keys are errors, not surprises."""
@@ -90,6 +93,25 @@ class IndexSpec(Section, frozen=True, kw_only=True, tag="index", tag_field="verb
     """The corpus folder that `prepare` wrote."""
     max_length: Annotated[int, Meta(ge=1, le=MATCH_LENGTH_MAX)] = 32
     """Matches are followed back this many tokens at most."""
+    older_index: str = ""
+    """An index over the beginning of this training text: what is new is added to a copy of it.
+    Where the text begins otherwise, it is ignored."""
+    memory_limit_bytes: Annotated[int, Meta(ge=0)] = 0
+    """Memory for what grows with the text; 0 takes half of what is free. Less takes longer, and
+    gives the same index."""
+    threads: Annotated[int, Meta(ge=0, le=1024)] = 0
+    """How many sort; 0 takes one for each core."""
+
+    def __post_init__(self) -> None:
+        """Hold the memory limit to what a build can work with.
+
+        Raises:
+            ValueError: It is too small.
+        """
+        if 0 < self.memory_limit_bytes < INDEX_MEMORY_MIN:
+            raise ValueError(
+                f"memory_limit_bytes {self.memory_limit_bytes} is below {INDEX_MEMORY_MIN}"
+            )
 
 
 # --- answers from the index --------------------------------------------------------------------

@@ -185,6 +185,24 @@ def source_of(train, starts, held_out=(), held_out_starts=(), *, dtype=np.uint16
     )
 
 
-def index_of(folder, source, max_length=32):
-    build_from(source, folder, max_length=max_length)
+def index_of(folder, source, max_length=32, **settings):
+    build_from(source, folder, max_length=max_length, **settings)
     return open_index(folder)
+
+
+def grown_corpus(home, count):
+    """A corpus of so many documents, whose training part begins with that of a smaller one."""
+    from tiny_run import POEM
+
+    from trainer_core.data.build import build_corpus
+    from trainer_core.spec import ByteTokenizer, PrepareSpec, TextFiles
+
+    paths = [home / f"{number:02}.txt" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_text(f"{number}\n" + POEM * (number % 3 + 1))
+    spec = PrepareSpec(
+        source=TextFiles(paths=tuple(map(str, paths))),
+        tokenizer=ByteTokenizer(),
+        validation_fraction=0.2,
+    )
+    return build_corpus(spec, home / f"corpus-{count}")

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from index_for_tests import source_of
+from index_for_tests import grown_corpus, source_of
 
 from trainer_core.errors import DiskFullError, IndexFileError, KnownError
 from trainer_core.files import draft_beside
@@ -449,22 +449,7 @@ def test_appending_that_is_ended_behind_any_step_goes_on_there(tmp_path, monkeyp
 
 
 def test_a_corpus_that_has_grown_is_appended(tmp_path):
-    from tiny_run import POEM
-
-    from trainer_core.data.build import build_corpus
-    from trainer_core.spec import ByteTokenizer, PrepareSpec, TextFiles
-
-    def corpus_of(count):
-        for number in range(count):
-            text = f"{number}\n" + POEM * (number % 3 + 1)
-            (tmp_path / f"{number:02}.txt").write_text(text)
-        paths = tuple(str(tmp_path / f"{number:02}.txt") for number in range(count))
-        spec = PrepareSpec(
-            source=TextFiles(paths=paths), tokenizer=ByteTokenizer(), validation_fraction=0.2
-        )
-        return build_corpus(spec, tmp_path / f"corpus-{count}")
-
-    corpora = [corpus_of(count) for count in (40, 60, 75)]
+    corpora = [grown_corpus(tmp_path, count) for count in (40, 60, 75)]
     assert corpora[0].train.n_documents < corpora[1].train.n_documents
     build_index(corpora[0].folder, tmp_path / "index")
     append_documents(corpora[1].folder, tmp_path / "index")

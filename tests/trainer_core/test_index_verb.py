@@ -4,15 +4,18 @@ import threading
 
 import numpy as np
 import pytest
+from index_for_tests import grown_corpus
 from tiny_run import make_corpus
 
-from trainer_core.errors import ExitCode
+from trainer_core.errors import ExitCode, SpecError
 from trainer_core.index import MatchFeatures, match_features, open_index
+from trainer_core.index.compiled import COMPILED
+from trainer_core.index.duplicates import duplicates_of
 from trainer_core.index.value import value_of
 from trainer_core.job import run_job
 from trainer_core.journal import read_records
 from trainer_core.records import MATCH_BUCKETS, Ended, Noted, Progress, Result, StateChanged
-from trainer_core.spec import ByteTokenizer, IndexSpec
+from trainer_core.spec import ByteTokenizer, IndexSpec, convert
 from trainer_core.status import JOURNAL_FILE
 
 
@@ -71,7 +74,7 @@ def test_a_finished_index_is_kept_and_a_damaged_one_is_built_again(corpus, tmp_p
     path.write_bytes(path.read_bytes()[::-1])
     assert run_job(folder) == ExitCode.OK
     assert values_of(folder)["built"]
-    assert any("built again" in note.title for note in records_of(folder, Noted))
+    assert any("does not fit" in note.title for note in records_of(folder, Noted))
     open_index(folder / "index", verify=True)
 
 
@@ -95,6 +98,42 @@ def test_a_job_that_is_asked_to_stop_leaves_no_index(corpus, tmp_path, monkeypat
     assert not list(folder.glob(".index*"))
     assert run_job(folder) == ExitCode.OK
     assert records_of(folder, Ended)[-1].state == "finished"
+
+
+def test_a_corpus_that_has_grown_is_added_to_the_older_index(tmp_path):
+    corpora = [grown_corpus(tmp_path, count) for count in (40, 60)]
+    run_job(tmp_path / "first", IndexSpec(corpus=str(corpora[0].folder)))
+    first = values_of(tmp_path / "first")
+    assert (first["appended"], first["resumed"], first["chunks"]) == (False, False, 1)
+    older = str(tmp_path / "first" / "index")
+    spec = IndexSpec(corpus=str(corpora[1].folder), older_index=older, threads=2)
+    run_job(tmp_path / "second", spec)
+    second = values_of(tmp_path / "second")
+    assert second["appended"] == COMPILED
+    assert second["tokens"] == corpora[1].train.n_tokens > first["tokens"]
+    assert any("was added" in n.title for n in records_of(tmp_path / "second", Noted)) == COMPILED
+    run_job(tmp_path / "new", IndexSpec(corpus=str(corpora[1].folder)))
+    for path in (tmp_path / "new" / "index").iterdir():
+        assert path.read_bytes() == (tmp_path / "second" / "index" / path.name).read_bytes()
+    open_index(older, verify=True)
+
+    spec = IndexSpec(corpus=str(corpora[0].folder), older_index=str(tmp_path / "absent"))
+    run_job(tmp_path / "third", spec)
+    assert not values_of(tmp_path / "third")["appended"]
+    assert any("could not" in note.title for note in records_of(tmp_path / "third", Noted))
+
+
+def test_the_result_tells_what_is_repeated(corpus, tmp_path):
+    run_job(tmp_path / "job", IndexSpec(corpus=str(corpus.folder)))
+    duplicates = values_of(tmp_path / "job")["duplicates"]
+    assert duplicates == duplicates_of(open_index(tmp_path / "job" / "index"), 0).summary()
+    assert 0.5 < duplicates["repeated_share"] < 1
+
+
+def test_settings_that_no_build_can_keep_to_are_refused():
+    for wrong in ({"memory_limit_bytes": 1000}, {"threads": -1}, {"memory_limit_bytes": -1}):
+        with pytest.raises(SpecError):
+            convert({"verb": "index", "corpus": "c", **wrong}, IndexSpec, "the index")
 
 
 def test_an_absent_corpus_is_a_known_error(tmp_path):

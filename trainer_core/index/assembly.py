@@ -5,6 +5,7 @@ n training tokens, m held-out tokens, D training documents.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Settings:
         threads: How many to use; None takes one for each core.
         range_entries: Entries that a key range has at most, where no token alone has more.
         append_to: Whether an index that is there must, may or must not be appended to.
+        older_index: Another index that may be appended to, into a folder of its own; None if none.
     """
 
     max_length: int = 32
@@ -64,6 +66,7 @@ class Settings:
     threads: int | None = None
     range_entries: int = store.RANGE_ENTRIES
     append_to: AppendTo = "nothing"
+    older_index: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -124,23 +127,37 @@ class Assembly:
         return lambda done, total: self._report(phase, begun + done, of or total, unit)
 
     def _older(self, folder: Path) -> OlderIndex | None:
-        """The index that is appended to, if any."""
-        source, settings = self._source, self._settings
-        if settings.append_to == "nothing":
-            return None
-        try:
-            older = OlderIndex(folder, store.read_manifest(folder))
-            fits = older.manifest.n_tokens < source.n_tokens
-            if settings.append_to == "what fits" and not fits:
-                return None
-            difference = older.difference(source, settings.max_length)
-            if difference:
-                raise not_a_continuation(difference)
-            older.check(self._advance(CHECKING_OLDER, unit="bytes"))
-        except IndexFileError:
-            if settings.append_to == "what fits":
-                return None
-            raise
+        """The index that is appended to, if any.
+
+        Raises:
+            IndexFileError: It must be the one in the folder, and it cannot be.
+        """
+        if self._settings.append_to == "what is there":
+            return self._continued(folder)
+        if self._settings.append_to == "what fits":
+            for candidate in (folder, self._settings.older_index):
+                if candidate is not None:
+                    with contextlib.suppress(IndexFileError):
+                        return self._continued(candidate, shorter=True)
+        return None
+
+    def _continued(self, folder: Path, *, shorter: bool = False) -> OlderIndex:
+        """An index that the source is a continuation of.
+
+        Args:
+            folder: Of the index.
+            shorter: Whether the source must have more tokens.
+
+        Raises:
+            IndexFileError: There is none, it is damaged, or the source goes on otherwise.
+        """
+        older = OlderIndex(folder, store.read_manifest(folder))
+        if shorter and older.manifest.n_tokens >= self._source.n_tokens:
+            raise not_a_continuation("it has nothing new")
+        difference = older.difference(self._source, self._settings.max_length)
+        if difference:
+            raise not_a_continuation(difference)
+        older.check(self._advance(CHECKING_OLDER, unit="bytes"))
         return older
 
     def _begin(self, older: OlderIndex | None) -> tuple[Work, bool]:
