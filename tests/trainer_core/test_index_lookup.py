@@ -17,9 +17,10 @@ from index_for_tests import (
     source_of,
 )
 
-from trainer_core.index import Match, held_out_features, open_index, search
-from trainer_core.index.compiled import COMPILED
+from trainer_core.index import Match, held_out_features, open_index
 from trainer_core.index.portable import open_portable_index
+from trainer_core.index.search_plain import PlainSearcher
+from trainer_core.index.stream import PlainReader
 
 CONTEXTS = st.lists(st.integers(0, 4), min_size=1, max_size=14)
 QUICK = settings(
@@ -96,28 +97,62 @@ def check_counts(index, train, ngram):
     assert index.count(ngram) == (0 if crosses else len(places))
 
 
-def check_search_without_machine_code(index, context):
-    window = index.window(context)
-    length, begin, end = search.longest_run(
-        index.tokens, index.order, index.bounds, window, window.size - 1, window.size
-    )
-    if length and COMPILED:
-        arguments = (index.tokens, index.order, begin, end)
-        assert search._latest_plain(*arguments) == search._latest_compiled(*arguments)
+def check_without_machine_code(index, contexts, text):
+    searcher = PlainSearcher(index.arrays)
+    for context in contexts:
+        match = index.lookup(context)
+        assert searcher.answer(context) == numbers(match)
+        length, run = searcher.run(context)
+        assert (length, sorted(run)) == (match.length, sorted(index.run(context)[1]))
+    plain_reader, stream = PlainReader(index, own_context=True), index.stream()
+    begin = 0
+    for t, token in enumerate(text):
+        begin = t if token == SEPARATOR else begin
+        match = stream.advance(token)
+        own = match.kind == "context"
+        expected = numbers(match)
+        expected[2] -= begin if own else 0
+        assert plain_reader.read(token) == [*expected, int(own)]
 
 
-@given(corpora(), st.lists(CONTEXTS, max_size=6), st.lists(st.integers(0, 4), max_size=40))
+def numbers(match):
+    second = -1 if match.second is None else match.second
+    return [match.length, match.next, match.position, match.count, second]
+
+
+def check_batches(index, text):
+    """All of a text at once, in one array and through a stream, equals one lookup after another."""
+    text = np.array(text, dtype=np.uint32)
+    starts = np.maximum.accumulate(np.where(text == SEPARATOR, np.arange(text.size), 0))
+    room = np.arange(text.size) - starts + 1
+    limits = np.minimum(room, index.max_length).astype(np.uint8)
+    found = index.answers(text, np.arange(text.size), limits)
+    assert list(found) == [index.lookup(text[: t + 1]) for t in range(text.size)]
+    for own_context in (True, False):
+        one, many = (index.stream(own_context=own_context) for _ in range(2))
+        expected = [one.advance(token) for token in text.tolist()]
+        cut = text.size // 3
+        assert [*many.read(text[:cut]), *many.read(text[cut:])] == expected
+
+
+@given(
+    corpora(),
+    st.lists(CONTEXTS, max_size=6),
+    st.lists(st.integers(0, 4), max_size=40),
+    st.sampled_from([1, 5, 1 << 28]),
+)
 @QUICK
-def test_all_answers_are_those_of_looking_everywhere(home, corpus, contexts, text):
+def test_all_answers_are_those_of_looking_everywhere(home, corpus, contexts, text, range_entries):
     source, max_length = corpus
-    index = index_of(home / "any", source, max_length)
+    index = index_of(home / "any", source, max_length, range_entries=range_entries)
     train, starts = source.tokens.tolist(), source.document_start.tolist()
     check_lookups(index, train, starts, contexts)
     check_streams(index, train, starts, text)
     check_features(index, source)
     for context in contexts:
         check_counts(index, train, context)
-        check_search_without_machine_code(index, context)
+    check_without_machine_code(index, contexts, text)
+    check_batches(index, text)
 
 
 def test_a_stream_over_a_held_out_text_gives_its_features(index):

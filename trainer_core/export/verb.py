@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from trainer_core.export.loss_curve import loss_curve
 from trainer_core.export.model_card import CURVE_FILE, CardFacts, model_card
 from trainer_core.generate.loaded import Loaded, load_run
 from trainer_core.index import open_index, portable
+from trainer_core.index.store import MANIFEST_NAME
 from trainer_core.job import Job
 from trainer_core.metrics import read_rows
 from trainer_core.presets import parameter_count
@@ -96,10 +98,11 @@ def _write_index(loaded: Loaded, folder: Path) -> int:
     open_index(source, verify=True)  # a damaged index must not travel
     target = folder / huggingface.INDEX_FOLDER
     target.mkdir()
-    for name in portable.FILES:
+    manifest = json.loads((source / MANIFEST_NAME).read_text(encoding="utf-8"))
+    for name in portable.needed_files(manifest):
         shutil.copyfile(source / name, target / name)
     huggingface.write_index_code(folder, Path(portable.__file__))
-    return sum((target / name).stat().st_size for name in portable.FILES)
+    return sum(path.stat().st_size for path in target.iterdir())
 
 
 def _card_facts(loaded: Loaded, name: str, index_bytes: int) -> CardFacts:

@@ -11,25 +11,31 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index import search
-from trainer_core.index.engine import Advance, settle
+from trainer_core.index.engine import Advance, own_matches
 from trainer_core.index.features import MatchFeatures, join, pack
-from trainer_core.index.tokens import Tokens, document_begin, frozen
+from trainer_core.index.framing import frame
+from trainer_core.index.match import MatchBatch
+from trainer_core.index.packing import Fields, fields_of
+from trainer_core.index.records import empty_records
+from trainer_core.index.tokens import Tokens, document_begin
 
-_BLOCK_TOKENS = 1 << 15
+_BLOCK_TOKENS = 1 << 18
 
 
 class TrainingText(Protocol):
-    """What a lookup needs of an index."""
+    """What is needed of an index."""
 
     tokens: Tokens
-    order: NDArray[np.uint32]
-    bounds: NDArray[np.int64]
     max_length: int
+
+    def answers(
+        self, query: Tokens, ends: NDArray[np.int64], limits: NDArray[np.uint8]
+    ) -> MatchBatch:
+        """See `MatchIndex.answers`."""
 
 
 def features_against(
-    text: TrainingText,
+    index: TrainingText,
     tokens: Tokens,
     document_start: NDArray[np.int64],
     advance: Advance | None = None,
@@ -37,81 +43,77 @@ def features_against(
     """Features of held-out documents, each read on its own after the training part.
 
     Args:
-        text: The training text.
+        index: The training text.
         tokens: (n,) held-out tokens.
         document_start: (D,) where its documents begin.
         advance: Called now and then with the tokens done and all of them.
     """
-    tokens = tokens.astype(np.result_type(tokens, text.tokens), copy=False)
-    own = settle(tokens, document_start, text.max_length, within="document")
+    tokens = tokens.astype(np.result_type(tokens, index.tokens), copy=False)
+    own = _own_fields(tokens, document_start, index.max_length)
     room = np.arange(tokens.size) - document_begin(document_start, tokens.size) + 1
-    limits = np.minimum(room, text.max_length).astype(np.uint8)
-    query = frozen(tokens.astype(np.uint32))
+    limits = np.minimum(room, index.max_length).astype(np.uint8)
     parts = []
     for first in range(0, tokens.size, _BLOCK_TOKENS):
         block = slice(first, min(first + _BLOCK_TOKENS, tokens.size))
-        ends = np.arange(block.start, block.stop)
-        found = np.zeros((ends.size, 4), dtype=np.int64)
-        search.answer_many(text.tokens, text.order, text.bounds, query, ends, limits[block], found)
-        own_follows = tokens[np.minimum(own.match[block].astype(np.int64) + 1, tokens.size - 1)]
-        parts.append(
-            _joined(
-                text,
-                found,
-                own_length=own.length[block],
-                own_follows=own_follows,
-                own_second=own.second[block].astype(np.int64),
-                own_count=own.count[block].astype(np.int64),
-            )
-        )
+        low = max(first - index.max_length, 0)
+        ends = np.arange(first, block.stop) - low
+        found = index.answers(tokens[low : block.stop], ends, limits[block])
+        parts.append(_joined(found, own, block))
         if advance is not None:
             advance(block.stop, tokens.size)
     return join(parts, tokens.dtype)
 
 
+def _own_fields(tokens: Tokens, document_start: NDArray[np.int64], max_length: int) -> Fields:
+    """Each token's longest match in its own document so far."""
+    framed = frame(tokens, document_start, max_length)
+    text = framed.text
+    records = empty_records(text.tokens.size, text.tokens.dtype)
+    if tokens.size:
+        own_matches(text, records=records)
+    found = fields_of(records, text.tokens.dtype)
+    known = found.length > 0
+    return Fields(
+        length=framed.rows_of(found.length),
+        next=framed.tokens_of(found.next, known),
+        second=framed.tokens_of(found.second, known),
+        count=framed.rows_of(found.count),
+        same_document=framed.rows_of(found.same_document),
+    )
+
+
+def _joined(found: MatchBatch, own: Fields, block: slice) -> MatchFeatures:
+    """The longer of both matches; where they tie, the own one backed by both."""
+    length = own.length[block]
+    following = own.next[block]
+    is_own = length >= found.length
+    tie = (length == found.length) & (length > 0)
+    own_second = np.where(own.second[block] != following, own.second[block].astype(np.int64), -1)
+    both = second_of_both(following.astype(np.int64), own_second, found.next, found.second)
+    second = np.where(tie, both, np.where(is_own, own_second, found.second))
+    count = np.where(is_own, own.count[block], 0) + np.where(is_own & ~tie, 0, found.count)
+    return pack(
+        length=np.maximum(length, found.length).astype(np.uint8),
+        following=np.where(is_own, following, found.next.astype(following.dtype)),
+        second=second + 1,
+        count=count,
+        same_document=is_own,
+    )
+
+
 def second_of_both(
-    own_follows: NDArray[np.int64],
+    own_next: NDArray[np.int64],
     own_second: NDArray[np.int64],
-    follows: NDArray[np.int64],
+    following: NDArray[np.int64],
     second: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """The latest token other than `own_follows` that followed a run, which both sides have.
+    """The latest token other than `own_next` that followed a run, which both sides have.
 
-    All arguments are tokens + 1; 0 stands for none.
+    Args:
+        own_next: What followed it last in the own document.
+        own_second: What else did there; -1 for nothing.
+        following: What followed it last in the training text.
+        second: What else did there; -1 for nothing.
     """
-    older = np.where(follows != own_follows, follows, second)
-    return np.where(own_second > 0, own_second, older)
-
-
-def _joined(
-    text: TrainingText,
-    found: NDArray[np.int64],
-    *,
-    own_length: NDArray[np.uint8],
-    own_follows: Tokens,
-    own_second: NDArray[np.int64],
-    own_count: NDArray[np.int64],
-) -> MatchFeatures:
-    """The longer of both matches; where they tie, the own one backed by both."""
-    length = found[:, search.LENGTH]
-    tie = (own_length == length) & (length > 0)
-    own = own_length >= length
-    if text.tokens.size > 1:
-        follows = text.tokens[found[:, search.POSITION] + 1].astype(own_follows.dtype)
-    else:
-        follows = np.zeros_like(own_follows)
-    both = second_of_both(
-        own_follows.astype(np.int64) + 1,
-        own_second,
-        follows.astype(np.int64) + 1,
-        found[:, search.SECOND],
-    )
-    second = np.where(tie, both, np.where(own, own_second, found[:, search.SECOND]))
-    count = np.where(own, own_count, 0) + np.where(own & ~tie, 0, found[:, search.COUNT])
-    return pack(
-        length=np.maximum(own_length, length).astype(np.uint8),
-        following=np.where(own, own_follows, follows),
-        second=second,
-        count=count,
-        same_document=own,
-    )
+    older = np.where(following != own_next, following, second)
+    return np.where(own_second >= 0, own_second, older)

@@ -14,12 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trainer_core.errors import IndexFileError
-from trainer_core.index import search, store
+from trainer_core.index import store
+from trainer_core.index.desk import IndexArrays, RangeArrays
 from trainer_core.index.features import MatchFeatures
 from trainer_core.index.held_out import features_against
 from trainer_core.index.match import NO_MATCH, Continuation, Match, MatchBatch
+from trainer_core.index.runs import count_longer, latest_of, most_frequent_next
+from trainer_core.index.searcher import last_tokens, searcher_of
 from trainer_core.index.store import IndexManifest
-from trainer_core.index.tokens import Tokens, as_document_start, as_tokens, frozen
+from trainer_core.index.tables import Tables
+from trainer_core.index.tokens import Tokens, as_document_start, as_tokens, like
+from trainer_core.index_plan import FAR, NEAR, SAMPLE
 
 if TYPE_CHECKING:
     from trainer_core.index.stream import MatchStream
@@ -35,8 +40,9 @@ class MatchIndex:
         folder: Where it is.
         manifest: What it was built from.
         tokens: (n,) training tokens, read-only.
-        order: (n - 1,) uint32, usable positions sorted by their contexts read backwards.
-        bounds: (V + 1,) int64, where each token's positions begin in `order`.
+        bounds: (V + 1,) int64, the rank at which each token's usable positions begin, when all are
+            sorted by their contexts read backwards.
+        arrays: Everything that lookups read, the sorted positions among it.
         document_start: (D,) int64, where documents begin.
     """
 
@@ -50,11 +56,15 @@ class MatchIndex:
         self.tokenizer_fingerprint = manifest.tokenizer_fingerprint
         self.fingerprint = manifest.fingerprint
         self.tokens: Tokens = self._map(store.TOKENS_FILE, manifest.dtype, manifest.n_tokens)
-        self.order = self._joined_order()
         self.bounds = self._map(store.BUCKETS_FILE, "int64", manifest.vocab_size + 1)
         self.document_start = self._map(store.DOCUMENTS_FILE, "int64", manifest.n_documents)
-        _check_rising(folder / store.BUCKETS_FILE, self.bounds, self.order.size)
+        _check_rising(folder / store.BUCKETS_FILE, self.bounds, max(self.n_tokens - 1, 0))
         _check_rising(folder / store.DOCUMENTS_FILE, self.document_start, self.n_tokens - 1)
+        ranges = [self._range(number) for number in range(len(manifest.ranges))]
+        self.arrays = IndexArrays(
+            self.tokens, self.bounds, ranges, manifest.separator, manifest.max_length
+        )
+        self._searcher = searcher_of(self.arrays)
 
     def _map(self, name: str, dtype: str, size: int) -> NDArray[Any]:
         values = store.map_array(self.folder, self.manifest, name, dtype)
@@ -64,12 +74,24 @@ class MatchIndex:
             )
         return values
 
-    def _joined_order(self) -> NDArray[np.uint32]:
-        parts = [
-            self._map(store.range_file("sorted", number), "uint32", part.entries)
-            for number, part in enumerate(self.manifest.ranges)
-        ]
-        return parts[0] if len(parts) == 1 else frozen(np.concatenate(parts))
+    def _range(self, number: int) -> RangeArrays:
+        part = self.manifest.ranges[number]
+        stop_tokens = [0, *(other.stop_token for other in self.manifest.ranges)]
+        if part.first_token != stop_tokens[number] or stop_tokens[-1] != self.manifest.vocab_size:
+            raise store.damaged(
+                self.folder / store.MANIFEST_NAME, "its key ranges are not the whole vocabulary"
+            )
+
+        def rows(kind: store.RangeKind, dtype: str, size: int) -> NDArray[Any]:
+            return self._map(store.range_file(kind, number), dtype, size)
+
+        tables = Tables(
+            keys=rows("keys", "uint64", -(-part.entries // SAMPLE)),
+            latest=rows("latest", "uint32", 2 * -(-part.entries // NEAR)).reshape(-1, 2),
+            far=rows("far", "uint32", 2 * -(-part.entries // FAR)).reshape(-1, 2),
+        )
+        order = rows("sorted", "uint32", part.entries)
+        return RangeArrays(part.first_token, part.stop_token, part.first_rank, order, tables)
 
     @cached_property
     def size_bytes(self) -> int:
@@ -107,22 +129,10 @@ class MatchIndex:
             context: (t,) tokens, the latest last. What stands before its last separator, and before
                 its last `max_length` tokens, plays no part.
         """
-        return self.lookup_window(self.window(context))
-
-    def lookup_window(self, window: NDArray[np.uint32]) -> Match:
-        """`lookup` of what `window` gives, or a later part of it."""
-        length, begin, end = self._run(window)
+        length, following, position, count, second = self._searcher.answer(context)
         if not length:
             return NO_MATCH
-        position, second = search.latest(self.tokens, self.order, begin, end)
-        return Match(
-            length=length,
-            next=int(self.tokens[position + 1]),
-            position=position,
-            count=end - begin,
-            second=second - 1 if second else None,
-            kind="index",
-        )
+        return Match(length, following, position, count, second if second >= 0 else None, "index")
 
     def lookup_batch(self, contexts: Sequence[ArrayLike]) -> MatchBatch:
         """The longest matches of several contexts in the training text.
@@ -136,29 +146,34 @@ class MatchIndex:
         return self.answers(query, np.cumsum(limits, dtype=np.int64) - 1, limits)
 
     def answers(
-        self, query: NDArray[np.uint32], ends: NDArray[np.int64], limits: NDArray[np.uint8]
+        self, query: Tokens, ends: NDArray[np.int64], limits: NDArray[np.uint8]
     ) -> MatchBatch:
-        """The longest matches of contexts that lie in one array.
+        """The longest matches of contexts that lie in one array, such as all of a text.
 
         Args:
-            query: Tokens.
-            ends: (q,) where each context ends in it.
-            limits: (q,) how many of its tokens belong to it; 0 gives no match.
+            query: (m,) tokens.
+            ends: (q,) where each context ends among them. Rising by one is fastest.
+            limits: (q,) how many of its tokens belong to it, none of them but the first a
+                separator; 0 gives no match.
+
+        Raises:
+            IndexError: A context reaches out of `query`.
         """
-        found = np.zeros((ends.size, 4), dtype=np.int64)
-        query = frozen(query)
-        search.answer_many(self.tokens, self.order, self.bounds, query, ends, limits, found)
-        matched = found[:, search.LENGTH] > 0
-        position = np.where(matched, found[:, search.POSITION], -1)
-        following = np.zeros(ends.size, dtype=np.int64)
-        following[matched] = self.tokens[position[matched] + 1]
-        return MatchBatch(
-            length=found[:, search.LENGTH],
-            next=following,
-            position=position,
-            count=found[:, search.COUNT],
-            second=found[:, search.SECOND] - 1,
-        )
+        ends = np.ascontiguousarray(ends, dtype=np.int64)
+        if ends.size and not -1 <= int(ends.min()) <= int(ends.max()) < query.size:
+            raise IndexError(f"a context ends outside of {query.size} tokens")
+        limits = np.minimum(limits, self.max_length)
+        limits = np.minimum(limits, self._known_before(query, ends)).astype(np.uint8)
+        found = self._searcher.answer_many(like(self.tokens, query), ends, limits)
+        return MatchBatch.of(found, np.zeros(ends.size, dtype=np.bool_))
+
+    def _known_before(self, query: Tokens, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many tokens up to each end lie behind the last one that the vocabulary lacks."""
+        if not query.size or int(query.max()) < self.manifest.vocab_size:
+            return ends + 1
+        places = np.where(query < self.manifest.vocab_size, -1, np.arange(query.size))
+        known: NDArray[np.int64] = ends - np.maximum.accumulate(places)[ends]
+        return known
 
     def window(self, context: ArrayLike) -> NDArray[np.uint32]:
         """The part of a context that matches can reach, at most `max_length` tokens.
@@ -166,9 +181,7 @@ class MatchIndex:
         Raises:
             ValueError: The context holds something that is no token.
         """
-        if isinstance(context, np.ndarray | list | tuple):
-            context = context[-self.max_length :]  # before it is converted: it may be long
-        tokens = as_tokens(context)[-self.max_length :].astype(np.uint32)
+        tokens = last_tokens(context, self.max_length).astype(np.uint32)
         separators = np.flatnonzero(tokens == self.separator)
         return tokens[separators[-1] :] if separators.size else tokens
 
@@ -196,8 +209,7 @@ class MatchIndex:
             (m,) positions of the matched runs' last tokens, most recent first: a match of length L
             at position p is `tokens[p - L + 1 : p + 1]`, and `tokens[p + 1]` followed it.
         """
-        _, positions = self._longest(context)
-        return np.sort(positions)[::-1][: max(limit, 0)].copy()
+        return latest_of(self.run(context)[1], limit, self.n_tokens - 2)
 
     def continuations(self, context: ArrayLike, k: int = 10) -> list[Continuation]:
         """What followed the longest match of a context most often.
@@ -209,10 +221,8 @@ class MatchIndex:
         Returns:
             The most frequent tokens first; among equals the smaller token.
         """
-        _, positions = self._longest(context)
-        tokens, counts = np.unique(self.tokens[positions + 1], return_counts=True)
-        best = np.lexsort((tokens, -counts))[: max(k, 0)]
-        return [Continuation(int(tokens[i]), int(counts[i])) for i in best]
+        best = most_frequent_next(self.tokens, self.run(context)[1], k)
+        return [Continuation(token, count) for token, count in best]
 
     def count(self, ngram: ArrayLike) -> int:
         """How often exactly these tokens stand in the training text, within one document.
@@ -220,16 +230,13 @@ class MatchIndex:
         Args:
             ngram: (t,) tokens, also more than `max_length`.
         """
-        run = as_tokens(ngram).astype(np.uint32)
-        if not run.size or np.any(run[1:] == self.separator):
+        tokens = as_tokens(ngram)
+        if not tokens.size or np.any(tokens[1:] == self.separator):
             return 0
-        length, positions = self._longest(run)
-        if length < min(run.size, self.max_length):
+        length, run = self.run(tokens)
+        if length < min(tokens.size, self.max_length):
             return 0
-        for offset in range(length, run.size):
-            positions = positions[positions >= offset]
-            positions = positions[self.tokens[positions - offset] == run[-1 - offset]]
-        return int(positions.size)
+        return int(run.size) if length == tokens.size else count_longer(self.tokens, run, tokens)
 
     def document_at(self, position: int) -> int:
         """Number of the training document that holds a position.
@@ -251,22 +258,7 @@ class MatchIndex:
             (m,) positions as they stand in the index, in no order of time; nothing is copied or
             read, however many they are.
         """
-        length, begin, end = self._run(self.window(context))
-        return length, self.order[begin:end]
-
-    def _longest(self, context: ArrayLike) -> tuple[int, NDArray[np.int64]]:
-        """Length and all positions of a context's longest match, in no order."""
-        length, run = self.run(context)
-        return length, np.minimum(run.astype(np.int64), max(self.n_tokens - 2, 0))
-
-    def _run(self, window: NDArray[np.uint32]) -> tuple[int, int, int]:
-        """Length of the longest match, and the ranks of its occurrences."""
-        if not window.size:
-            return 0, 0, 0
-        query = frozen(window)
-        return search.longest_run(
-            self.tokens, self.order, self.bounds, query, query.size - 1, query.size
-        )
+        return self._searcher.run(context)
 
 
 def _check_rising(path: Path, values: NDArray[Any], highest: int) -> None:

@@ -123,6 +123,20 @@ def load64_at(address: int, index: int) -> np.uint64:
     raise NotImplementedError
 
 
+def _store64_at(typing: Any, address: Any, index: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.inttoptr(args[0], _I64.as_pointer())
+        builder.store(args[2], builder.gep(place, [args[1]]), align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@_instruction(_store64_at)
+def store64_at(address: int, index: int, value: int) -> None:
+    """Write a 64-bit number at an index from an address; the caller answers for its bounds."""
+
+
 def _prefetch_at(typing: Any, address: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["none", "context", "index"]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, gc=False):
     """The longest match of a context.
 
     Attributes:
@@ -43,14 +43,16 @@ NO_MATCH = Match()
 
 @dataclass(frozen=True)
 class MatchBatch:
-    """The matches of several contexts; `batch[i]` is a `Match`.
+    """The matches of several contexts, or of the tokens of a stream; `batch[i]` is a `Match`.
 
     Attributes:
         length: (q,) int64, tokens matched; 0 without a match.
         next: (q,) int64, what followed; 0 without a match.
-        position: (q,) int64, the most recent occurrence's last token; -1 without a match.
+        position: (q,) int64, the most recent occurrence's last token, as in `Match`; -1 without a
+            match.
         count: (q,) int64, occurrences.
-        second: (q,) int64, another token that followed; -1 where there is none.
+        second: (q,) int64, the latest other token that followed; -1 where there is none.
+        in_context: (q,) bool, whether the match is of the kind `context`.
     """
 
     length: NDArray[np.int64]
@@ -58,6 +60,13 @@ class MatchBatch:
     position: NDArray[np.int64]
     count: NDArray[np.int64]
     second: NDArray[np.int64]
+    in_context: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, answers: NDArray[np.int64], in_context: NDArray[np.bool_]) -> MatchBatch:
+        """From (q, 5) numbers: length, next, position, count and second."""
+        length, following, position, count, second = answers.T
+        return cls(length, following, position, count, second, in_context)
 
     def __len__(self) -> int:
         return int(self.length.size)
@@ -72,7 +81,7 @@ class MatchBatch:
             position=int(self.position[number]),
             count=int(self.count[number]),
             second=None if second < 0 else second,
-            kind="index",
+            kind="context" if self.in_context[number] else "index",
         )
 
     def __iter__(self) -> Iterator[Match]:

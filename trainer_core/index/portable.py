@@ -1,20 +1,39 @@
 """Reads a Hearth index with numpy alone: the longest match of a text and what followed it.
 
-This file stands by itself, so that it can be copied beside an exported model. It needs the files
-`manifest.json`, `tokens.bin`, `sorted-000.bin` and `buckets.bin` of an index folder and answers
-like Hearth itself: the longest run of tokens that ends the text and also stands in the training
-text or earlier in the text itself; the longer match wins, a tie goes to the text itself, and among
-equals the most recent one counts.
+This file stands by itself, so that it can be copied beside an exported model. It needs some files
+of an index folder, see `needed_files`, and answers like Hearth itself: the longest run of tokens
+that ends the text and also stands in the training text or earlier in the text itself; the longer
+match wins, a tie goes to the text itself, and among equals the most recent one counts.
 """
 
 import json
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 FORMAT_VERSION = 2
-FILES = ("manifest.json", "tokens.bin", "sorted-000.bin", "buckets.bin")
-"""What of an index folder is needed here."""
+
+
+def needed_files(manifest: dict[str, Any]) -> list[str]:
+    """Names of the files of an index folder that are needed here.
+
+    Args:
+        manifest: What its `manifest.json` says.
+    """
+    ranges = [f"sorted-{number:03}.bin" for number in range(len(manifest["ranges"]))]
+    return ["manifest.json", "tokens.bin", "buckets.bin", *ranges]
+
+
+class PortableRange(NamedTuple):
+    """The sorted positions of some consecutive tokens of the vocabulary."""
+
+    stop_token: int
+    """The token behind its last one."""
+    first_rank: int
+    """Rank of its first position among all of the index."""
+    order: np.ndarray
+    """(m,) positions."""
 
 
 class PortableIndex:
@@ -23,13 +42,13 @@ class PortableIndex:
     def __init__(
         self,
         tokens: np.ndarray,
-        order: np.ndarray,
+        ranges: list[PortableRange],
         bounds: np.ndarray,
         separator: int,
         max_length: int,
     ) -> None:
         self.tokens = tokens
-        self.order = order
+        self.ranges = ranges
         self.bounds = bounds
         self.separator = separator
         self.max_length = max_length
@@ -61,38 +80,61 @@ class PortableIndex:
         """(next, length) of the longest match of a window in the training text.
 
         Args:
-            window: (t,) int64, at most `max_length` tokens, a separator in the first place only.
+            window: (t,) int64, at most `max_length` tokens, the latest last.
         """
-        token = int(window[-1])
-        if not 0 <= token < self.bounds.size - 1:
+        length, run = self.run(window)
+        if not length:
             return 0, 0
-        low, high = int(self.bounds[token]), int(self.bounds[token + 1])
-        if low == high:
-            return 0, 0
-        rank = self._first(window, low, high, after=False)
-        length = max(self._shared(window, r) for r in (rank - 1, rank) if low <= r < high)
-        run = window[window.size - length :]
-        begin = self._first(run, low, high, after=False)
-        end = self._first(run, begin, high, after=True)
-        return int(self.tokens[int(self.order[begin:end].max()) + 1]), length
+        return int(self.tokens[self._inside(int(run.max())) + 1]), length
 
-    def _shared(self, window: np.ndarray, rank: int) -> int:
-        """How many tokens the window shares with the training text at a rank, from the end."""
-        position = int(self.order[rank])
+    def run(self, window: np.ndarray) -> tuple[int, np.ndarray]:
+        """Length of a window's longest match, and the positions at which its occurrences end.
+
+        Args:
+            window: (t,) int64, at most `max_length` tokens, the latest last.
+        """
+        separators = np.flatnonzero(window == self.separator)
+        if separators.size:
+            window = window[separators[-1] :]
+        token = int(window[-1]) if window.size else -1
+        if not 0 <= token < self.bounds.size - 1:
+            return 0, np.zeros(0, dtype=np.uint32)
+        part = next(part for part in self.ranges if token < part.stop_token)
+        bounds = np.clip(self.bounds[token : token + 2] - part.first_rank, 0, part.order.size)
+        order = part.order[int(bounds[0]) : int(bounds[1])]
+        if not order.size:
+            return 0, order
+        rank = self._first(window, order, after=False)
+        neighbours = order[max(rank - 1, 0) : rank + 1]
+        length = max(self._shared(window, int(position)) for position in neighbours)
+        run = window[window.size - length :]
+        begin = min(self._first(run, order, after=False), order.size - 1)
+        end = max(self._first(run, order, after=True), begin + 1)
+        return length, order[begin:end]
+
+    def _inside(self, position: int) -> int:
+        """A position of a file, held inside the text: the file may be damaged."""
+        return min(position, self.tokens.size - 2)
+
+    def _shared(self, window: np.ndarray, position: int) -> int:
+        """How many tokens the window shares with the text up to a position, from the end."""
+        position = self._inside(position)
         size = min(window.size, position + 1)
         there = self.tokens[position + 1 - size : position + 1][::-1]
         differ = np.flatnonzero(there != window[::-1][:size])
         return int(differ[0]) if differ.size else size
 
-    def _first(self, window: np.ndarray, low: int, high: int, *, after: bool) -> int:
+    def _first(self, window: np.ndarray, order: np.ndarray, *, after: bool) -> int:
         """The first rank that does not come before the window, or the first one after it."""
+        low, high = 0, order.size
         while low < high:
             middle = (low + high) // 2
-            shared = self._shared(window, middle)
+            position = self._inside(int(order[middle]))
+            shared = self._shared(window, position)
             if shared == window.size:
                 before = after
             else:
-                place = int(self.order[middle]) - shared
+                place = position - shared
                 before = place < 0 or int(self.tokens[place]) < int(window[-1 - shared])
             if before:
                 low = middle + 1
@@ -152,17 +194,21 @@ def open_portable_index(folder: "str | Path") -> PortableIndex:
 
     Raises:
         OSError: A file is missing or cannot be read.
-        ValueError: The index has a newer format, or a file is not as long as it should be.
+        ValueError: The index has another format, or a file is not as long as it should be.
     """
     folder = Path(folder)
-    manifest = json.loads((folder / FILES[0]).read_text(encoding="utf-8"))
-    if manifest["version"] > FORMAT_VERSION:
-        raise ValueError(f"{folder} has a newer index format than this file can read.")
-    tokens = _map(folder / FILES[1], manifest["dtype"])
-    order = _map(folder / FILES[2], "uint32")
-    bounds = _map(folder / FILES[3], "int64")
-    n_tokens = manifest["n_tokens"]
-    sizes = (n_tokens, n_tokens - 1, manifest["vocab_size"] + 1)
-    if (tokens.size, order.size, bounds.size) != sizes:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    if manifest["version"] != FORMAT_VERSION:
+        raise ValueError(f"{folder} has another index format than this file can read.")
+    _, _, _, *sorted_files = needed_files(manifest)
+    tokens = _map(folder / "tokens.bin", manifest["dtype"])
+    bounds = _map(folder / "buckets.bin", "int64")
+    ranges = [
+        PortableRange(part["stop_token"], part["first_rank"], _map(folder / name, "uint32"))
+        for part, name in zip(manifest["ranges"], sorted_files, strict=True)
+    ]
+    sizes = [tokens.size, bounds.size, *(part.order.size for part in ranges)]
+    expected = [part["entries"] for part in manifest["ranges"]]
+    if sizes != [manifest["n_tokens"], manifest["vocab_size"] + 1, *expected]:
         raise ValueError(f"A file of the index {folder} is cut off; copy the folder again.")
-    return PortableIndex(tokens, order, bounds, manifest["separator"], manifest["max_length"])
+    return PortableIndex(tokens, ranges, bounds, manifest["separator"], manifest["max_length"])

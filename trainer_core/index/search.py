@@ -1,12 +1,10 @@
-"""Finds the longest match of a context in the sorted positions of the training text.
+"""Lookups by machine code: one context, many at once, a text token by token.
 
-The same functions run compiled or, slowly, as plain Python. Tokens are those of the index; `order`
-holds its usable positions, sorted by the contexts that end there read backwards; `bounds` is where
-each token's positions begin in it. A context never reaches behind its own separator, and training
-documents begin with one, so a comparison cannot leave a document: to cross its start it would have
-to match a separator that ends the context.
+Many at once means several searches on their way: while one waits for memory the others go on. Each
+takes a stretch of the queries, since a context that goes on from the one before, by one token, may
+be answered by what is known of that one.
 
-n training tokens, V vocabulary, q queries.
+q queries.
 """
 
 from __future__ import annotations
@@ -14,207 +12,316 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index.compiled import COMPILED, inlined, kernel, part, signed
-from trainer_core.index.tokens import Tokens
+from trainer_core.index.compiled import inlined, kernel, part, signed
+from trainer_core.index.desk import (
+    ANSWER_FIELDS,
+    DONE,
+    FIRST_QUERY,
+    FIRST_ROW,
+    I64,
+    LANE_SHIFT,
+    LANES,
+    LENGTH,
+    LIMIT,
+    MAX_LENGTH,
+    NOTES,
+    QUERY,
+    QUERY_END,
+    ROW_FIELDS,
+    SEPARATOR,
+    STATE,
+    STOP_QUERY,
+    STREAM_ANSWER,
+    STREAM_FIELDS,
+    TAKEN,
+    TOKEN_BYTES,
+    VOCAB_SIZE,
+    WINDOW,
+    WINDOW_USED,
+    WINDOW_WORDS,
+)
+from trainer_core.index.fetch import get, put
+from trainer_core.index.machine import load16_at, load32_at
+from trainer_core.index.own_context import CAPACITY, SIZE, add_token, clear, own_match
+from trainer_core.index.steps import begin, go_on, step
 
 U8 = NDArray[np.uint8]
-U32 = NDArray[np.uint32]
-I64 = NDArray[np.int64]
 
-LENGTH, COUNT, POSITION, SECOND = 0, 1, 2, 3
-"""Columns of an answer: tokens matched, occurrences, the most recent one's last token, another
-token that followed, + 1 (0 where all agree)."""
+_STRETCH_MAX = 256
+_TOKEN_MAX = (1 << 32) - 2
+
+
+# --- one context -------------------------------------------------------------------------------
 
 
 @inlined
-def _position(order: U32, rank: int, last: int) -> int:
-    """A position by rank, held inside the text: a damaged file must not reach outside of it."""
-    return min(signed(order[rank]), last)
+def _clear_window(desk: int, at: int) -> None:
+    """Leave room for one key before the first token, as kernels read whole keys."""
+    put(at, WINDOW_USED, get(desk, LANES))
 
 
-@part
-def _common(tokens: Tokens, position: int, query: U32, at: int, known: int, limit: int) -> int:
-    """How many tokens before and at two places are equal, from `known` up to `limit`."""
-    length = known
-    limit = min(limit, position + 1)
-    while length < limit and tokens[position - length] == query[at - length]:
-        length += 1
-    return length
+@inlined
+def _add_to_window(desk: int, at: int, token: int) -> None:
+    """Put a token behind the others, as it stands in the training text."""
+    lanes = get(desk, LANES)
+    bits = get(desk, LANE_SHIFT)
+    used = get(at, WINDOW_USED)
+    if used == WINDOW_WORDS * lanes:  # full: go on with the tokens that a context can have
+        words = 64 >> (6 - bits)
+        for i in range(words):
+            put(at, WINDOW + 1 + i, get(at, WINDOW + WINDOW_WORDS - words + i))
+        used = lanes + 64
+    word = WINDOW + (used >> (6 - bits))
+    shift = (used & (lanes - 1)) << bits
+    if shift == 0:
+        put(at, word, token)
+    else:
+        put(at, word, get(at, word) | (token << shift))
+    put(at, WINDOW_USED, used + 1)
 
 
-@part
-def _insertion(
-    tokens: Tokens, order: U32, low: int, high: int, query: U32, at: int, limit: int
-) -> tuple[int, int, int]:
-    """Where the context belongs among those of its last token.
-
-    Returns:
-        The first rank whose context does not come before it; the length of its match with the rank
-        before, and with that rank; at least 1 each, as all share the last token.
-    """
-    last = tokens.size - 1
-    before = 1
-    after = 1
-    while low < high:
-        middle = (low + high) >> 1
-        position = _position(order, middle, last)
-        common = _common(tokens, position, query, at, min(before, after), limit)
-        smaller = common < limit and (
-            position < common or tokens[position - common] < query[at - common]
-        )
-        if smaller:
-            low = middle + 1
-            before = common
-        else:
-            high = middle
-            after = common
-    return low, before, after
-
-
-@part
-def _run_begin(
-    tokens: Tokens, order: U32, low: int, rank: int, query: U32, at: int, length: int
-) -> int:
-    """The first rank from `low` on whose context has these `length` tokens; `rank` has."""
-    last = tokens.size - 1
-    step = 1
-    while rank - step >= low:
-        position = _position(order, rank - step, last)
-        if _common(tokens, position, query, at, 0, length) < length:
-            break
-        rank -= step
-        step *= 2
-    low = max(low, rank - step)
-    while low < rank:
-        middle = (low + rank) >> 1
-        if _common(tokens, _position(order, middle, last), query, at, 0, length) < length:
-            low = middle + 1
-        else:
-            rank = middle
-    return rank
-
-
-@part
-def _run_end(
-    tokens: Tokens, order: U32, rank: int, high: int, query: U32, at: int, length: int
-) -> int:
-    """The rank behind the last one below `high` with these `length` tokens; `rank - 1` has them."""
-    last = tokens.size - 1
-    step = 1
-    while rank + step <= high:
-        position = _position(order, rank + step - 1, last)
-        if _common(tokens, position, query, at, 0, length) < length:
-            break
-        rank += step
-        step *= 2
-    high = min(high, rank + step)
-    while rank < high:
-        middle = (rank + high) >> 1
-        if _common(tokens, _position(order, middle, last), query, at, 0, length) < length:
-            high = middle
-        else:
-            rank = middle + 1
-    return rank
+@inlined
+def _end_of_window(desk: int, at: int) -> int:
+    return at + 8 * WINDOW + get(at, WINDOW_USED) * get(desk, TOKEN_BYTES)
 
 
 @kernel
-def longest_run(
-    tokens: Tokens, order: U32, bounds: I64, query: U32, at: int, limit: int
-) -> tuple[int, int, int]:
-    """The longest match of a context and all its occurrences.
+def answer_one(desk: int, size: int) -> bool:
+    """Look up the context in the desk's `query`; the answer is in its first row.
 
     Args:
-        tokens: (n,) training tokens.
-        order: (n - 1,) sorted positions.
-        bounds: (V + 1,) first ranks.
-        query: Tokens of the context.
-        at: Where its last token stands in `query`.
-        limit: How many tokens of it to compare at most: not past its separator, nor past `query`.
+        desk: Address of a desk.
+        size: Tokens of the context.
 
     Returns:
-        Length in tokens, 0 without a match; the first rank of the occurrences and the one behind
-        the last.
+        False where a number is no token: then there is no answer.
     """
-    token = signed(query[at])
-    if limit < 1 or token >= bounds.size - 1 or bounds[token] == bounds[token + 1]:
-        return 0, 0, 0
-    low = signed(bounds[token])
-    high = signed(bounds[token + 1])
-    if limit == 1:
-        return 1, low, high
-    rank, before, after = _insertion(tokens, order, low, high, query, at, limit)
-    length = max(before, after)
-    if length == 1:
-        return 1, low, high
-    begin = rank
-    end = rank
-    if before == length:
-        begin = _run_begin(tokens, order, low, rank - 1, query, at, length)
-    if after == length:
-        end = _run_end(tokens, order, rank + 1, high, query, at, length)
-    return length, begin, end
+    at = get(desk, FIRST_ROW)
+    first = size
+    while first > 0:
+        token = get(desk, QUERY + first - 1)
+        if not 0 <= token <= _TOKEN_MAX:
+            return False
+        if token >= get(desk, VOCAB_SIZE):  # nothing with it can match
+            break
+        first -= 1
+        if token == get(desk, SEPARATOR):
+            break
+    _clear_window(desk, at)
+    for i in range(first, size):
+        _add_to_window(desk, at, get(desk, QUERY + i))
+    put(at, QUERY_END, _end_of_window(desk, at))
+    put(at, LIMIT, size - first)
+    begin(desk, at)
+    if get(at, STATE) != DONE:
+        while step(desk, at, True):
+            pass
+    return True
+
+
+# --- many contexts -----------------------------------------------------------------------------
+
+
+@part
+def _next_query(
+    desk: int, at: int, query: int, ends: I64, limits: U8, answers: I64, again: bool
+) -> bool:
+    """Answer a row's queries up to one that needs a search, and begin that.
+
+    Args:
+        desk: The desk.
+        at: Where the row begins.
+        query: Address of the queries' tokens.
+        ends: (q,) where contexts end.
+        limits: (q,) how many tokens they have.
+        answers: (q, 5) filled.
+        again: Whether the row holds the answer of the query before.
+
+    Returns:
+        False where the row has no more queries.
+    """
+    size = get(desk, TOKEN_BYTES)
+    i = get(at, FIRST_QUERY)
+    while i < get(at, STOP_QUERY):
+        limit = signed(limits[i])
+        end = query + (ends[i] + 1) * size
+        put(at, QUERY_END, end)
+        if again and ends[i] == ends[i - 1] + 1 and limit <= signed(limits[i - 1]) + 1:
+            token = load16_at(end - size, 0) if size == 2 else load32_at(end - size, 0)
+            go_on(desk, at, token, limit)
+        else:
+            put(at, LIMIT, limit)
+            begin(desk, at)
+        if get(at, STATE) != DONE:
+            put(at, FIRST_QUERY, i)
+            return True
+        _write_answer(desk, at, answers, i)
+        again = True
+        i += 1
+    put(at, FIRST_QUERY, i)
+    return False
+
+
+@inlined
+def _write_answer(desk: int, at: int, answers: I64, i: int) -> None:
+    for field in range(ANSWER_FIELDS):
+        answers[i, field] = get(at, field)
+
+
+@part
+def _take_stretch(desk: int, at: int, rows: int, n_queries: int) -> bool:
+    """Give a row the next queries that nobody has; False where there are none."""
+    first = get(desk, TAKEN)
+    if first >= n_queries:
+        return False
+    stop = min(first + max(1, min(_STRETCH_MAX, n_queries // (4 * rows))), n_queries)
+    put(at, FIRST_QUERY, first)
+    put(at, STOP_QUERY, stop)
+    put(desk, TAKEN, stop)
+    return True
 
 
 @kernel
-def _latest_compiled(tokens: Tokens, order: U32, begin: int, end: int) -> tuple[int, int]:
-    """The most recent of some occurrences, and another token that followed one, + 1, or 0."""
-    last = tokens.size - 2
-    latest = 0
-    for rank in range(begin, end):
-        latest = max(latest, _position(order, rank, last))
-    followed = tokens[latest + 1]
-    other = -1
-    for rank in range(begin, end):
-        position = _position(order, rank, last)
-        if position > other and tokens[position + 1] != followed:
-            other = position
-    if other < 0:
-        return latest, 0
-    return latest, signed(tokens[other + 1]) + 1
-
-
-def _latest_plain(tokens: Tokens, order: U32, begin: int, end: int) -> tuple[int, int]:
-    """`_latest_compiled` in numpy."""
-    positions = np.minimum(order[begin:end].astype(np.int64), tokens.size - 2)
-    latest = int(positions.max())
-    others = positions[tokens[positions + 1] != tokens[latest + 1]]
-    return latest, int(tokens[int(others.max()) + 1]) + 1 if others.size else 0
-
-
-latest = _latest_compiled if COMPILED else _latest_plain
-"""Takes tokens, order and the ranks of a match's occurrences, at least one; gives the position of
-the most recent one, and the latest other token that followed, + 1, or 0 where all agree."""
+def begin_many(desk: int, rows: int) -> None:
+    """Prepare for `answer_many`: no row is at work."""
+    put(desk, TAKEN, 0)
+    for row in range(rows):
+        at = get(desk, FIRST_ROW) + row * 8 * ROW_FIELDS
+        put(at, STATE, DONE)
+        put(at, FIRST_QUERY, 0)
+        put(at, STOP_QUERY, 0)
 
 
 @kernel
-def answer_many(
-    tokens: Tokens,
-    order: U32,
-    bounds: I64,
-    query: U32,
-    ends: I64,
-    limits: U8,
-    answers: I64,
-) -> None:
+def answer_many(desk: int, rows: int, query: int, ends: I64, limits: U8, answers: I64) -> bool:
     """Look up many contexts.
 
     Args:
-        tokens: As for `longest_run`.
-        order: As for `longest_run`.
-        bounds: As for `longest_run`.
-        query: As for `longest_run`.
-        ends: (q,) where each context ends in `query`.
-        limits: (q,) how many of its tokens to compare at most.
-        answers: (q, 4) filled; zeros where there is no match.
+        desk: Address of a desk, after `begin_many`.
+        rows: How many of its rows to use.
+        query: Address of the queries' tokens, which are of the training text's kind; 8 bytes in
+            front of the first one are readable.
+        ends: (q,) where each context ends among them.
+        limits: (q,) how many of its tokens to compare at most; 0 gives no match.
+        answers: (q, 5) filled: length, next, position, count, second.
+
+    Returns:
+        Whether there is more to do. Where the desk notes addresses instead of prefetching them,
+        each call makes a step of each search; else one call does all.
     """
-    for i in range(ends.size):
-        limit = signed(limits[i])
-        if i > 0 and ends[i] == ends[i - 1] + 1:
-            limit = min(limit, answers[i - 1, LENGTH] + 1)  # a match grows by one token at most
-        length, begin, end = longest_run(tokens, order, bounds, query, ends[i], limit)
-        answers[i, LENGTH] = length
-        answers[i, COUNT] = end - begin
-        if length > 0:
-            position, second = latest(tokens, order, begin, end)
-            answers[i, POSITION] = position
-            answers[i, SECOND] = second
+    busy = True
+    while busy:
+        busy = False
+        for row in range(rows):
+            at = get(desk, FIRST_ROW) + row * 8 * ROW_FIELDS
+            again = False
+            if get(at, STATE) != DONE:
+                if step(desk, at, rows == 1):
+                    busy = True
+                    continue
+                _write_answer(desk, at, answers, get(at, FIRST_QUERY))
+                put(at, FIRST_QUERY, get(at, FIRST_QUERY) + 1)
+                again = True
+            while not _next_query(desk, at, query, ends, limits, answers, again):
+                if not _take_stretch(desk, at, rows, ends.size):
+                    break
+                again = False
+            busy = busy or get(at, STATE) != DONE
+        if get(desk, NOTES) != 0:
+            return busy
+    return False
+
+
+# --- a text token by token ---------------------------------------------------------------------
+
+
+@part
+def _advance(desk: int, own: NDArray[np.int32], with_own: bool, token: int) -> None:
+    """Read a token of a stream and answer."""
+    at = get(desk, FIRST_ROW)
+    if token == get(desk, SEPARATOR) or token >= get(desk, VOCAB_SIZE):
+        _clear_window(desk, at)  # what was before plays no part
+    limit = 0
+    if token < get(desk, VOCAB_SIZE):
+        _add_to_window(desk, at, token)
+        used = get(at, WINDOW_USED) - get(desk, LANES)
+        limit = min(used, get(desk, MAX_LENGTH))
+    put(at, QUERY_END, _end_of_window(desk, at))
+    go_on(desk, at, token, limit)
+    if get(at, STATE) != DONE:
+        while step(desk, at, True):
+            pass
+    for field in range(ANSWER_FIELDS):
+        put(desk, STREAM_ANSWER + field, get(at, field))
+    put(desk, STREAM_ANSWER + ANSWER_FIELDS, 0)
+    if with_own:
+        if token == get(desk, SEPARATOR):
+            clear(own)
+        add_token(own, token)
+        _join_own(desk, own)
+
+
+@inlined
+def _join_own(desk: int, own: NDArray[np.int32]) -> None:
+    """The own match where it is no shorter; on a tie the occurrences of both count."""
+    length, following, position, count, second = own_match(own)
+    found = get(desk, STREAM_ANSWER + LENGTH)
+    if length == 0 or length < found:
+        return
+    if length == found:
+        count += get(desk, STREAM_ANSWER + 3)
+        if second < 0:
+            second = get(desk, STREAM_ANSWER + 1)
+            if second == following:
+                second = get(desk, STREAM_ANSWER + 4)
+    put(desk, STREAM_ANSWER, length)
+    put(desk, STREAM_ANSWER + 1, following)
+    put(desk, STREAM_ANSWER + 2, position)
+    put(desk, STREAM_ANSWER + 3, count)
+    put(desk, STREAM_ANSWER + 4, second)
+    put(desk, STREAM_ANSWER + ANSWER_FIELDS, 1)
+
+
+@kernel
+def begin_stream(desk: int) -> None:
+    """Prepare for a stream: nothing was read."""
+    _clear_window(desk, get(desk, FIRST_ROW))
+
+
+@kernel
+def advance_one(desk: int, own: NDArray[np.int32], with_own: bool, token: int) -> bool:
+    """Read a token of a stream; the answer is the desk's `stream_answer`.
+
+    Returns:
+        False where the own context has no room: then nothing was done.
+    """
+    if with_own and own[SIZE] >= own[CAPACITY] and token != get(desk, SEPARATOR):
+        return False
+    _advance(desk, own, with_own, token)
+    return True
+
+
+@kernel
+def advance_many(
+    desk: int, own: NDArray[np.int32], with_own: bool, tokens: I64, answers: I64, first: int
+) -> int:
+    """Read tokens of a stream, from number `first` on.
+
+    Args:
+        desk: Address of the stream's desk.
+        own: The stream's own context.
+        with_own: Whether matches are sought in it too.
+        tokens: (q,) all of them.
+        answers: (q, 6) filled as `stream_answer` is.
+        first: The first one to read.
+
+    Returns:
+        The number of the first one that was not read, as the own context has no room for it, or q.
+    """
+    for i in range(first, tokens.size):
+        if with_own and own[SIZE] >= own[CAPACITY] and tokens[i] != get(desk, SEPARATOR):
+            return i
+        _advance(desk, own, with_own, tokens[i])
+        for field in range(STREAM_FIELDS):
+            answers[i, field] = get(desk, STREAM_ANSWER + field)
+    return signed(tokens.size)

@@ -1,87 +1,43 @@
-"""Longest matches of a text that grows by one token at a time, its own earlier part included.
-
-t tokens given so far in the present document.
-"""
+"""Longest matches of a text that grows by one token at a time, its own earlier part included."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from trainer_core.index.compiled import COMPILED
+from trainer_core.index.desk import STREAM_FIELDS, Desk
 from trainer_core.index.lookup import MatchIndex
-from trainer_core.index.match import NO_MATCH, Match
+from trainer_core.index.match import NO_MATCH, Match, MatchBatch
+from trainer_core.index.own_context import (
+    CAPACITY,
+    SIZE,
+    add_token,
+    clear,
+    grown,
+    new_context,
+    own_match,
+)
+from trainer_core.index.tokens import as_tokens
 
-_FIRST_CAPACITY = 1024
+if COMPILED:
+    from trainer_core.index import search
+
+I64 = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class _OwnMatch:
-    """The longest match in the own context; `second` is -1 where all agree."""
-
-    length: int
-    next: int
-    position: int
-    count: int
-    second: int
-
-
-class OwnContext:
-    """The tokens of one document and, for each, how long a run ends both there and at its end.
-
-    A new token makes each of these runs one longer or ends it, so each step looks at all t tokens
-    once, without a search.
-
-    Args:
-        max_length: Runs are told apart up to this length.
+class Reader(Protocol):
+    """Reads tokens by whatever means; an answer is length, next, position in the training text or
+    in the own document, count, second or -1, and 1 where the own document has the match.
     """
 
-    def __init__(self, max_length: int) -> None:
-        self.size = 0
-        self._max_length = max_length
-        self._tokens = np.zeros(_FIRST_CAPACITY, dtype=np.uint32)
-        self._runs = np.zeros(_FIRST_CAPACITY, dtype=np.uint8)
+    def read(self, token: int) -> list[int]:
+        """The answer after one token more."""
 
-    def clear(self) -> None:
-        """Forget everything: a new document begins."""
-        self.size = 0
-
-    def tail(self, length: int) -> NDArray[np.uint32]:
-        """The last tokens, (min(t, length),)."""
-        return self._tokens[max(self.size - length, 0) : self.size]
-
-    def append(self, token: int) -> _OwnMatch | None:
-        """Add a token and give the longest run before it that ends like the text does now."""
-        if self.size == self._tokens.size:
-            self._tokens = np.concatenate([self._tokens, np.zeros_like(self._tokens)])
-            self._runs = np.concatenate([self._runs, np.zeros_like(self._runs)])
-        t = self.size
-        self._tokens[t] = token
-        self._runs[t] = 0
-        self.size = t + 1
-        runs = self._runs[:t]
-        runs[1:] = runs[:-1]
-        runs[:1] = 0
-        np.minimum(runs, self._max_length - 1, out=runs)
-        runs += 1
-        runs *= self._tokens[:t] == token
-        return self._longest(runs)
-
-    def _longest(self, runs: NDArray[np.uint8]) -> _OwnMatch | None:
-        length = int(runs.max(initial=0))
-        if not length:
-            return None
-        places = np.flatnonzero(runs == length)
-        follows = self._tokens[places + 1]
-        others = follows[follows != follows[-1]]
-        return _OwnMatch(
-            length=length,
-            next=int(follows[-1]),
-            position=int(places[-1]),
-            count=int(places.size),
-            second=int(others[-1]) if others.size else -1,
-        )
+    def read_many(self, tokens: I64) -> I64:
+        """(q, 6), the answers after each of some tokens."""
 
 
 class MatchStream:
@@ -93,12 +49,11 @@ class MatchStream:
     """
 
     def __init__(self, index: MatchIndex, *, own_context: bool = True) -> None:
-        self._index = index
-        self._own_context = own_context
-        self._own = OwnContext(index.max_length)
+        reader = CompiledReader if COMPILED else PlainReader
+        self._reader: Reader = reader(index, own_context)
+        self._separator = index.separator
         self._document_begin = 0
         self._given = 0
-        self._found = NO_MATCH
 
     def advance(self, token: int) -> Match:
         """Read a token and give the longest match of the text that it ends.
@@ -111,34 +66,104 @@ class MatchStream:
             occurrences of both are counted. The position of a `context` match counts the stream's
             tokens from 0.
         """
-        if token == self._index.separator:
-            self._own.clear()
+        length, following, position, count, second, own = self._reader.read(token)
+        if token == self._separator:
             self._document_begin = self._given
-            self._found = NO_MATCH
-        first = self._own.size == 0
-        own = self._own.append(token)
         self._given += 1
-        # A match grows by one token at most, so what is longer need not be looked at.
-        limit = self._index.max_length if first else self._found.length + 1
-        self._found = self._index.lookup_window(self._own.tail(min(limit, self._index.max_length)))
-        if own is None or not self._own_context or own.length < self._found.length:
-            return self._found
-        match = Match(
-            length=own.length,
-            next=own.next,
-            position=self._document_begin + own.position,
-            count=own.count,
-            second=None if own.second < 0 else own.second,
-            kind="context",
-        )
-        return match if own.length > self._found.length else _tied(match, self._found)
+        if not length:
+            return NO_MATCH
+        other = second if second >= 0 else None
+        if own:
+            position += self._document_begin
+            return Match(length, following, position, count, other, "context")
+        return Match(length, following, position, count, other, "index")
+
+    def read(self, tokens: ArrayLike) -> MatchBatch:
+        """Read some tokens and give what `advance` would after each; much faster for many.
+
+        Args:
+            tokens: (q,) token ids.
+        """
+        read = as_tokens(tokens).astype(np.int64)
+        answers = self._reader.read_many(read)
+        numbers = self._given + np.arange(read.size)
+        begins = np.where(read == self._separator, numbers, self._document_begin)
+        begins = np.maximum.accumulate(begins)
+        own = answers[:, -1] > 0
+        answers[own, 2] += begins[own]
+        if read.size:
+            self._document_begin = int(begins[-1])
+            self._given += read.size
+        return MatchBatch.of(answers[:, :-1], own)
 
 
-def _tied(own: Match, found: Match) -> Match:
-    """The own match, backed by the occurrences of the same run in the training text."""
-    older = found.next if found.next != own.next else found.second
-    return replace(
-        own,
-        count=own.count + found.count,
-        second=own.second if own.second is not None else older,
-    )
+class CompiledReader:
+    """Reads by machine code."""
+
+    def __init__(self, index: MatchIndex, own_context: bool) -> None:
+        self._desk = Desk(index.arrays)
+        self._own = new_context(index.max_length)
+        self._own_context = own_context
+        search.begin_stream(self._desk.address)
+
+    def read(self, token: int) -> list[int]:
+        """See `Reader`."""
+        while not search.advance_one(self._desk.address, self._own, self._own_context, token):
+            self._own = grown(self._own)
+        answer: list[int] = self._desk.stream_answer.tolist()
+        return answer
+
+    def read_many(self, tokens: I64) -> I64:
+        """See `Reader`."""
+        answers = np.zeros((tokens.size, STREAM_FIELDS), dtype=np.int64)
+        done = 0
+        while done < tokens.size:
+            done = search.advance_many(
+                self._desk.address, self._own, self._own_context, tokens, answers, done
+            )
+            if done < tokens.size:
+                self._own = grown(self._own)
+        return answers
+
+
+class PlainReader:
+    """Reads without machine code."""
+
+    def __init__(self, index: MatchIndex, own_context: bool) -> None:
+        self._index = index
+        self._own = new_context(index.max_length)
+        self._own_context = own_context
+        self._window: list[int] = []
+
+    def read(self, token: int) -> list[int]:
+        """See `Reader`."""
+        if token == self._index.separator:
+            self._window.clear()
+            clear(self._own)
+        self._window = [*self._window[1 - self._index.max_length :], token]
+        match = self._index.lookup(self._window[-self._index.max_length :])
+        second = -1 if match.second is None else match.second
+        found = [match.length, match.next, match.position, match.count, second, 0]
+        if not self._own_context:
+            return found
+        if self._own[SIZE] >= self._own[CAPACITY]:
+            self._own = grown(self._own)
+        add_token(self._own, token)
+        return _with_own([int(value) for value in own_match(self._own)], found)
+
+    def read_many(self, tokens: I64) -> I64:
+        """See `Reader`."""
+        answers = [self.read(token) for token in tokens.tolist()]
+        return np.array(answers, dtype=np.int64).reshape(-1, STREAM_FIELDS)
+
+
+def _with_own(own: list[int], found: list[int]) -> list[int]:
+    """The own match where it is no shorter; on a tie the occurrences of both count."""
+    length, following, position, count, second = own
+    if not length or length < found[0]:
+        return found
+    if length == found[0]:
+        count += found[3]
+        if second < 0:
+            second = found[1] if found[1] != following else found[4]
+    return [length, following, position, count, second, 1]

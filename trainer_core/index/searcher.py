@@ -1,0 +1,126 @@
+"""Looks contexts up in an opened index, by machine code where it can be had.
+
+q queries.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trainer_core.index.compiled import COMPILED
+from trainer_core.index.desk import ANSWER_FIELDS, Desk, IndexArrays
+from trainer_core.index.search_plain import PlainSearcher
+from trainer_core.index.tokens import Tokens, as_tokens, frozen
+
+if COMPILED:
+    from trainer_core.index import search
+
+I64 = NDArray[np.int64]
+
+_IN_FLIGHT = 16
+_PADDING_TOKENS = 8  # kernels read whole keys, which may begin before the first token
+
+
+class Searcher(Protocol):
+    """An index's lookups, by whatever means."""
+
+    def answer(self, context: ArrayLike) -> list[int]:
+        """Length, next, position, count and second, or -1, of a context's longest match.
+
+        Args:
+            context: (t,) tokens, the latest last.
+
+        Raises:
+            ValueError: The context holds something that is no token.
+        """
+
+    def run(self, context: ArrayLike) -> tuple[int, NDArray[np.uint32]]:
+        """Length of a context's longest match, and where all its occurrences end, (m,)."""
+
+    def answer_many(self, query: Tokens, ends: I64, limits: NDArray[np.uint8]) -> I64:
+        """(q, 5), the answers for contexts that lie in one array.
+
+        Args:
+            query: (m,) tokens of the index's kind.
+            ends: (q,) where each context ends among them.
+            limits: (q,) how many of its tokens belong to it, none of them but the first a
+                separator; 0 gives no match.
+        """
+
+
+class CompiledSearcher:
+    """Lookups by machine code; any number of threads may use it at once."""
+
+    def __init__(self, arrays: IndexArrays) -> None:
+        self._arrays = arrays
+        self._max_length = arrays.max_length
+        self._idle: list[Desk] = []
+        self._idle_large: list[Desk] = []
+
+    def answer(self, context: ArrayLike) -> list[int]:
+        """See `Searcher`."""
+        desk = self._look_up(context)
+        answer: list[int] = desk.answer.tolist()
+        self._idle.append(desk)
+        return answer
+
+    def run(self, context: ArrayLike) -> tuple[int, NDArray[np.uint32]]:
+        """See `Searcher`."""
+        desk = self._look_up(context)
+        length = int(desk.answer[0])
+        number, begin, end = desk.ranks()
+        self._idle.append(desk)
+        return length, self._arrays.ranges[number].order[begin:end]
+
+    def answer_many(self, query: Tokens, ends: I64, limits: NDArray[np.uint8]) -> I64:
+        """See `Searcher`."""
+        answers = np.empty((ends.size, ANSWER_FIELDS), dtype=np.int64)
+        padded = np.zeros(_PADDING_TOKENS + query.size, dtype=self._arrays.tokens.dtype)
+        padded[_PADDING_TOKENS:] = query
+        desk = self._idle_large.pop() if self._idle_large else Desk(self._arrays, _IN_FLIGHT)
+        search.begin_many(desk.address, desk.rows)
+        begin = int(padded.ctypes.data) + _PADDING_TOKENS * padded.itemsize
+        search.answer_many(desk.address, desk.rows, begin, frozen(ends), frozen(limits), answers)
+        self._idle_large.append(desk)
+        return answers
+
+    def _look_up(self, context: ArrayLike) -> Desk:
+        """A desk with the answer; the caller puts it back."""
+        try:
+            desk = self._idle.pop()
+        except IndexError:
+            desk = Desk(self._arrays)
+        size = self._max_length
+        if (
+            isinstance(context, np.ndarray)
+            and context.dtype.kind in "iu"
+            and context.ndim == 1
+            and len(context) >= size
+        ):
+            desk.query[:] = context[-size:]
+        else:
+            tokens = last_tokens(context, size)
+            size = tokens.size
+            desk.query[:size] = tokens
+        if not search.answer_one(desk.address, size):
+            raise ValueError("a context holds something that is no token")
+        return desk
+
+
+def last_tokens(context: ArrayLike, size: int) -> Tokens:
+    """The last tokens of a context, at most `size` of them.
+
+    Raises:
+        ValueError: One of them is no token.
+    """
+    if isinstance(context, np.ndarray | list | tuple):
+        context = context[-size:]  # before it is converted: it may be long
+    return as_tokens(context)[-size:]
+
+
+def searcher_of(arrays: IndexArrays) -> Searcher:
+    """The fastest there is."""
+    return CompiledSearcher(arrays) if COMPILED else PlainSearcher(arrays)
