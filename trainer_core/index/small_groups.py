@@ -33,6 +33,9 @@ QUEUE = 256
 QUEUE_ROOM = QUEUE * SMALL // 2
 """How many smaller ones they may become."""
 
+_LINE_TOKENS = 32
+"""Tokens of 16 bits in a cache line."""
+
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -55,7 +58,9 @@ def fetch_text(text: Text, items: Items, shift: int, begin: int, end: int, depth
     words = item_words(text)
     back = depth + lanes_of(text) - 1
     for rank in range(begin, end):
-        prefetch(text.tokens, position_of(items[(rank - shift) * words + 1]) - back)
+        position = position_of(items[(rank - shift) * words + 1])
+        prefetch(text.tokens, position - back)
+        prefetch(text.tokens, position - back - _LINE_TOKENS)  # deeper keys may be in that line
 
 
 @inlined
@@ -71,38 +76,78 @@ def fetch_records(
 
 
 @inlined
-def _split_pair(
-    text: Text, result: Result, items: Items, shift: int, begin: int, depth: int, lane: int
+def _finish_pair(
+    text: Text, result: Result, items: Items, first_word: int, begin: int, swap: bool, length: int
 ) -> None:
-    """A group of two: follow both contexts until they part or end."""
+    """Finish a group of two whose contexts share `length` tokens."""
     words = item_words(text)
-    lanes = lanes_of(text)
-    at = (begin - shift) * words
-    first = items[at + 1]
-    then = items[at + words + 1]
-    consumed = np.uint64(8 * item_bytes(text.tokens) * lane)
-    a = items[at] << consumed
-    b = items[at + words] << consumed
-    left = min(lanes - lane, text.max_length - depth)
-    length = depth
-    while True:
-        if left > 0:
-            before = ends_after(text, a)
-            shared = min(lanes_shared(text, a ^ b), left)
-            length = depth + min(shared, before + text.keeps_end)
-            depth += left
-            if shared < left or before < left or depth == text.max_length:
-                break
-        left = min(lanes, text.max_length - depth)
-        a = key_at(text, position_of(first), depth)
-        b = key_at(text, position_of(then), depth)
-    swap = b < a
+    first = items[first_word + 1]
+    then = items[first_word + words + 1]
     place(result, begin, then if swap else first)
     place(result, begin + 1, first if swap else then)
     share(result, begin + 1, length)
     if length > 0:
-        follows = following_of(text, items, at)
+        follows = following_of(text, items, first_word)
         settle(text, result, then, follows, follows, length, position_of(first), 1)
+
+
+@inlined
+def _follow_pair(
+    text: Text, result: Result, items: Items, shift: int, begin: int, depth: int
+) -> None:
+    """A group of two: follow both contexts through the text until they part or end."""
+    words = item_words(text)
+    lanes = lanes_of(text)
+    at = (begin - shift) * words
+    first = position_of(items[at + 1])
+    then = position_of(items[at + words + 1])
+    while True:
+        a = key_at(text, first, depth)
+        b = key_at(text, then, depth)
+        left = min(lanes, text.max_length - depth)
+        before = ends_after(text, a)
+        shared = min(lanes_shared(text, a ^ b), left)
+        if shared < left or before < left or depth + left == text.max_length:
+            break
+        depth += lanes
+    length = depth + min(shared, before + text.keeps_end)
+    _finish_pair(text, result, items, at, begin, b < a, length)
+
+
+@inlined
+def _split_pair(
+    text: Text,
+    work: Work,
+    result: Result,
+    items: Items,
+    shift: int,
+    group: int,
+    half: int,
+    waiting: int,
+) -> int:
+    """A group of two. If what is carried of its contexts is equal, it waits in the other half."""
+    begin = work.queue[half, group, 0]
+    depth = work.queue[half, group, 2]
+    lane = work.queue[half, group, 3]
+    words = item_words(text)
+    lanes = lanes_of(text)
+    if lane == lanes:
+        _follow_pair(text, result, items, shift, begin, depth)
+        return waiting
+    at = (begin - shift) * words
+    consumed = np.uint64(8 * item_bytes(text.tokens) * lane)
+    a = items[at] << consumed
+    b = items[at + words] << consumed
+    left = min(lanes - lane, text.max_length - depth)
+    before = ends_after(text, a)
+    if a == b and before >= left and depth + left < text.max_length:
+        fetch_text(text, items, shift, begin, begin + 2, depth + left)
+        side = work.queue[half, group, 4]
+        return wait(work, 1 - half, waiting, begin, begin + 2, depth + left, lanes, side)
+    shared = min(lanes_shared(text, a ^ b), left)
+    length = depth + min(shared, before + text.keeps_end)
+    _finish_pair(text, result, items, at, begin, b < a, length)
+    return waiting
 
 
 @inlined
@@ -326,9 +371,7 @@ def empty_queue(text: Text, work: Work, result: Result, shift: int, waiting: int
             begin = work.queue[half, group, 0]
             its_shift = 0 if gathered else shift
             if work.queue[half, group, 1] - begin == 2:
-                depth = work.queue[half, group, 2]
-                lane = work.queue[half, group, 3]
-                _split_pair(text, result, items, its_shift, begin, depth, lane)
+                further = _split_pair(text, work, result, items, its_shift, group, half, further)
             else:
                 further = _split_small(text, work, result, items, its_shift, group, half, further)
         waiting = further

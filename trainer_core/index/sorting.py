@@ -40,7 +40,7 @@ from trainer_core.index.small_groups import (
 )
 from trainer_core.index.tokens import Text
 
-_AHEAD = 16
+_AHEAD = 40
 """Items between asking for a place in the text and reading it."""
 
 _TOP_BIT = np.uint64(1 << 63)
