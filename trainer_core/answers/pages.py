@@ -222,9 +222,8 @@ def _print_worst(console: Console, worst: list[dict[str, Any]]) -> None:
     console.print("\nMost in common, with the longest run and where it stands:", style="bold")
     for text in worst[:LISTED]:
         share = f"{text['share']:.1%} of {_count(text['tokens'], 'token', 'tokens')}"
-        console.print(
-            f"  {text['name']}: {share}, longest {text['longest_tokens']:,}", markup=False
-        )
+        line = f"  {text['name']}: {share}, longest {text['longest_tokens']:,}"
+        console.print(line, markup=False, soft_wrap=True)
         _print_run(console, text["longest_text"])
         console.print(f"    {_place(text['source'])}", markup=False, soft_wrap=True)
     if len(worst) > LISTED:

@@ -156,7 +156,10 @@ def _field(line: bytes, name: str, where: str) -> str:
     fields = values.items() if isinstance(values, dict) else ()
     names = [key for key, value in fields if isinstance(value, str)]
     known = f"its texts are: {', '.join(names)}" if names else "it has no text at all"
-    raise _unusable(f"{where} has no text `{name}`; {known}", "Name the field (`--field`).")
+    raise _unusable(
+        f"{where} has no text `{name}`; {known}",
+        "Name the field that holds it (`--field` in the terminal).",
+    )
 
 
 def _unusable(what: str, do: str) -> DataError:
