@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer_core.index.compiled import inlined, part
+from trainer_core.index.compiled import inlined, part, signed
 from trainer_core.index.contexts import ends_after, key_at, lanes_of, lanes_shared
 from trainer_core.index.items import Items, following_of, item_words, position_of
 from trainer_core.index.machine import item_bytes, prefetch, prefetch_for_write
@@ -284,7 +284,7 @@ def _split_small(
     first_word = (begin - shift) * words
     keys = work.keys
     if lane == lanes:
-        lane = 0
+        lane = signed(0)
         for i in range(m):
             keys[i] = key_at(text, position_of(items[first_word + i * words + 1]), depth)
     else:
@@ -293,7 +293,7 @@ def _split_small(
             keys[i] = items[first_word + i * words] << consumed
     left = min(lanes - lane, text.max_length - depth)
     _sort_small(text, work, result, items, first_word, m, depth, left)
-    run = 0
+    run = signed(0)
     for i in range(1, m + 1):
         if i < m and keys[i] == keys[run]:
             continue
@@ -362,14 +362,14 @@ def empty_queue(text: Text, work: Work, result: Result, shift: int, waiting: int
         shift: The number of the item that lies first aside.
         waiting: How many wait in the queue's first half.
     """
-    half = 0
+    half = signed(0)
     while waiting > 0:
-        further = 0
+        further = signed(0)
         for group in range(waiting):
             gathered = work.queue[half, group, 4] == GATHERED
             items = work.items if gathered else work.aside
             begin = work.queue[half, group, 0]
-            its_shift = 0 if gathered else shift
+            its_shift = signed(0) if gathered else shift
             if work.queue[half, group, 1] - begin == 2:
                 further = _split_pair(text, work, result, items, its_shift, group, half, further)
             else:

@@ -113,7 +113,7 @@ def _line_up(work: Work, begin: int) -> int:
 
     Counts become the ranks at which each token's run begins.
     """
-    kinds = 0
+    kinds = signed(0)
     rank = begin
     for top in range(work.seen_words.size):
         tops = work.seen_words[top]
@@ -190,14 +190,14 @@ def _hand_on(
     if end - begin > SMALL:
         return _push(work, size, begin, end, depth, lane, side), waiting
     items = work.items if side == GATHERED else work.aside
-    its_shift = 0 if side == GATHERED else shift
+    its_shift = signed(0) if side == GATHERED else shift
     if lane == lanes_of(text):
         fetch_text(text, items, its_shift, begin, end, depth)
     fetch_records(text, result, items, its_shift, begin, end)
-    waiting = wait(work, 0, waiting, begin, end, depth, lane, side)
+    waiting = wait(work, signed(0), waiting, begin, end, depth, lane, side)
     if waiting == QUEUE:
         empty_queue(text, work, result, shift, waiting)
-        waiting = 0
+        waiting = signed(0)
     return size, waiting
 
 
@@ -217,7 +217,7 @@ def _split_runs(
 ) -> tuple[int, int]:
     """Finish the runs of a group or hand them on; counts are zeros again."""
     items = work.items if side == GATHERED else work.aside
-    its_shift = 0 if side == GATHERED else shift
+    its_shift = signed(0) if side == GATHERED else shift
     run = begin
     for kind in range(kinds):
         token = signed(work.kinds[kind])
@@ -252,9 +252,9 @@ def _split_large(
     side = work.stack[size, 4]
     lanes = lanes_of(text)
     items = work.items if side == GATHERED else work.aside
-    its_shift = 0 if side == GATHERED else shift
+    its_shift = signed(0) if side == GATHERED else shift
     if lane == lanes:
-        lane = 0
+        lane = signed(0)
         if _load_keys(text, items, its_shift, begin, end, depth) == 0:
             left = min(lanes, text.max_length - depth)
             before = ends_after(text, items[(begin - its_shift) * item_words(text)])
@@ -269,9 +269,9 @@ def _split_large(
         work.counts[work.kinds[0]] = end
     else:
         target = work.aside if side == GATHERED else work.items
-        target_shift = shift if side == GATHERED else 0
+        target_shift = shift if side == GATHERED else signed(0)
         _scatter(text, work, items, its_shift, target, target_shift, begin, end, lane)
-        side = ASIDE if side == GATHERED else GATHERED
+        side = ASIDE + GATHERED - side
     return _split_runs(text, work, result, shift, kinds, begin, depth, lane, side, size, waiting)
 
 
@@ -298,7 +298,8 @@ def sort_groups(
         depth: Tokens that all of a group share, 0 or 1.
         ended: The group whose contexts have no more tokens than that, or -1.
     """
-    waiting = 0
+    nothing = signed(0)  # not a literal: kernels are compiled anew for each
+    waiting = nothing
     for group in range(first_group, stop_group):
         begin = bounds[group]
         end = bounds[group + 1]
@@ -306,15 +307,17 @@ def sort_groups(
             continue
         share(result, begin, 0)
         if group == ended or depth == text.max_length:
-            settle_equal(text, result, work.items, 0, begin, end, depth)
+            settle_equal(text, result, work.items, nothing, begin, end, depth)
             continue
         if end - begin == 1:
             place(result, begin, work.items[begin * item_words(text) + 1])
             continue
-        size, waiting = _hand_on(text, work, result, 0, begin, end, depth, 0, GATHERED, 0, waiting)
+        size, waiting = _hand_on(
+            text, work, result, nothing, begin, end, depth, nothing, nothing, nothing, waiting
+        )
         if size > 0:
             while size > 0:
                 size, waiting = _split_large(text, work, result, begin, size, waiting)
             empty_queue(text, work, result, begin, waiting)  # it lies aside, as the next one will
-            waiting = 0
-    empty_queue(text, work, result, 0, waiting)
+            waiting = nothing
+    empty_queue(text, work, result, nothing, waiting)
