@@ -190,7 +190,7 @@ def index_of(folder, source, max_length=32, **settings):
     return open_index(folder)
 
 
-def grown_corpus(home, count):
+def grown_corpus(home, count, **settings):
     """A corpus of so many documents, whose training part begins with that of a smaller one."""
     from tiny_run import POEM
 
@@ -205,4 +205,4 @@ def grown_corpus(home, count):
         tokenizer=ByteTokenizer(),
         validation_fraction=0.2,
     )
-    return build_corpus(spec, home / f"corpus-{count}")
+    return build_corpus(spec, home / f"corpus-{count}", **settings)

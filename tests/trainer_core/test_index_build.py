@@ -19,9 +19,10 @@ from trainer_core.index import (
     open_index,
     store,
 )
+from trainer_core.index import source as reading
 from trainer_core.index.assembly import Settings
 from trainer_core.index.budget import Need, cut_chunks
-from trainer_core.index.build import build
+from trainer_core.index.build import build, source_of_corpus
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.draft import STEPS_FILE, Draft
 from trainer_core.index.growing import GrowingFile
@@ -324,6 +325,20 @@ def test_a_folder_that_refuses_files_is_a_known_error(tmp_path, monkeypatch):
     monkeypatch.setattr(type(tmp_path), "mkdir", refuse)
     with pytest.raises(KnownError, match="permissions"):
         build_from(some_source(), tmp_path / "locked" / "index")
+
+
+# --- a corpus on disk --------------------------------------------------------------------------
+
+
+def test_a_corpus_in_many_shards_is_read_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "_BLOCK_TOKENS", 500)
+    corpus = grown_corpus(tmp_path, 12, shard_tokens=700)
+    assert len(corpus.manifest.train.shards) > 5
+    of_corpus = source_of_corpus(corpus.folder)
+    assert not isinstance(of_corpus.tokens, np.ndarray)
+    build(of_corpus, tmp_path / "parts", Settings())
+    build_from(dataclasses.replace(of_corpus, tokens=corpus.train.tokens()), tmp_path / "joined")
+    assert contents(tmp_path / "parts") == contents(tmp_path / "joined")
 
 
 # --- adding documents --------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def test_a_build_that_is_ended_leaves_nothing(tmp_path):
     class EndedError(Exception):
         pass
 
-    for phase in ("reading", "sorting", "writing", "matching"):
+    for phase in ("reading", "sorting", "writing", "making", "matching"):
 
         def end(said, done, total, unit, phase=phase):
             if said.startswith(phase):
@@ -365,6 +365,7 @@ def test_a_corpus_folder_gives_the_index_of_its_tokens(tmp_path):
         "reading the training text",
         "sorting the training text",
         "writing the index",
+        "making the tables for lookups",
         "matching the held-out text",
     ]
     position = int(index.occurrences(corpus.tokenizer.encode("pussy"))[0])

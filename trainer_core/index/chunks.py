@@ -29,6 +29,7 @@ from trainer_core.index.stages import (
     work_prefix,
 )
 from trainer_core.index.tables import make_tables
+from trainer_core.index_plan import FAR
 
 if COMPILED:
     from trainer_core.index.merging import merge_range
@@ -36,8 +37,11 @@ if COMPILED:
 SORTING = "sorting the training text"
 MERGING = "merging the chunks"
 WRITING = "writing the index"
+TABLES = "making the tables for lookups"
 
 _BLOCK_TOKENS = 1 << 20
+_TABLE_ENTRIES = FAR << 10
+"""Entries whose tables a thread makes at a time; rows of tables begin where such pieces begin."""
 
 
 @dataclass(frozen=True)
@@ -268,21 +272,36 @@ def _write_tables(work: Work) -> None:
         step = f"tables {number}"
         if work.draft.has(step):
             continue
-        tables = make_tables(
+        kinds = _write_range_tables(work, number)
+        work.draft.finish(step, [store.range_file(kind, number) for kind in kinds])
+
+
+def _write_range_tables(work: Work, number: int) -> list[store.RangeKind]:
+    """Append the tables of one key range, piece by piece; which ones they are."""
+    key_range = work.key_ranges[number]
+    stage = open_stage(work, "", work.bounds)
+    done, total = key_range.first_rank, int(work.bounds[-1])
+    piece = _TABLE_ENTRIES * work.threads
+    while True:
+        order = stage.entries(done, min(done + piece, key_range.first_rank + key_range.entries))
+        made = make_tables(
             work.text.tokens,
-            work.draft.map(store.range_file("sorted", number), "uint32"),
+            order,
             separator=work.text.end,
             max_length=work.text.max_length,
             threads=work.threads,
         )
-        values: dict[store.RangeKind, NDArray[Any]] = {
-            "keys": tables.keys,
-            "latest": tables.latest,
-            "far": tables.far,
+        tables: dict[store.RangeKind, NDArray[Any]] = {
+            "keys": made.keys,
+            "latest": made.latest,
+            "far": made.far,
         }
-        for kind, table in values.items():
+        for kind, table in tables.items():
             work.draft.append(store.range_file(kind, number), table)
-        work.draft.finish(step, [store.range_file(kind, number) for kind in values])
+        done += order.size
+        work.report(TABLES, done, total, "tokens")
+        if done == key_range.first_rank + key_range.entries:
+            return list(tables)
 
 
 def _drop_work(work: Work, step: str, *, keep: str) -> None:

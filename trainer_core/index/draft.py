@@ -40,7 +40,7 @@ STEPS_FILE = "steps.jsonl"
 WORK_PREFIX = "work-"
 """Begins the names of files that are gone when the index is finished."""
 
-_WAITING_BYTES = 1 << 26
+_WAITING_BYTES = 1 << 25
 """Arrays that may wait to be written, together, before the work waits for the disk."""
 
 
@@ -104,6 +104,15 @@ class Draft:
             self._waiting.popleft()[0].result()
         for file in self._files.values():
             file.flush()
+
+    def path(self, name: str) -> Path:
+        """Where a file is, with all that was appended to it.
+
+        Raises:
+            OSError: The disk is full or gone.
+        """
+        self.wait()
+        return self._files[name].path
 
     def map(self, name: str, dtype: str) -> NDArray[Any]:
         """What a file holds by now, mapped read-only.

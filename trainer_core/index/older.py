@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer_core.errors import IndexFileError
 from trainer_core.index import store
@@ -74,20 +72,23 @@ class OlderIndex:
         store.check_files(self.folder, self.manifest, verify=True, advance=advance)
 
     def stage(self) -> Stage:
-        """Its sorted positions, mapped.
+        """Its sorted positions.
 
         Raises:
-            IndexFileError: A file cannot be mapped.
+            IndexFileError: The files do not fit together.
         """
-        names = [store.range_file("sorted", number) for number in range(len(self.manifest.ranges))]
-
-        def mapped(name: str, dtype: str) -> NDArray[Any]:
-            return store.map_array(self.folder, self.manifest, name, dtype)
-
+        ranges = self.manifest.ranges
+        bounds = store.map_array(self.folder, self.manifest, store.BUCKETS_FILE, "int64")
+        names = [store.range_file("sorted", number) for number in range(len(ranges))]
+        sizes = {entry.name: entry.size_bytes for entry in self.manifest.files}
+        for key_range, name in zip(ranges, names, strict=True):
+            begin, stop = bounds[[key_range.first_token, key_range.stop_token]]
+            if (begin, 4 * (stop - begin)) != (key_range.first_rank, sizes.get(name)):
+                raise store.damaged(self.folder / name, "it does not fit the manifest")
         return Stage(
-            bounds=mapped(store.BUCKETS_FILE, "int64"),
-            first_ranks=[key_range.first_rank for key_range in self.manifest.ranges],
-            orders=[mapped(name, "uint32") for name in names],
+            bounds=bounds,
+            first_ranks=[key_range.first_rank for key_range in ranges],
+            orders=[self.folder / name for name in names],
             shared=None,
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,19 +63,19 @@ class Work:
 
 @dataclass(frozen=True)
 class Stage:
-    """A sorted text.
+    """A sorted text. Its files are mapped part by part, so that few of their pages are held.
 
     Attributes:
         bounds: (V + 1,) the rank at which each token's entries begin.
         first_ranks: Rank of the first entry of each file.
-        orders: Sorted positions, an array for each file.
-        shared: How many tokens neighbours share, an array for each file; None if it is not known.
+        orders: Files of sorted positions, uint32.
+        shared: Files of how many tokens neighbours share, uint8; None if that is not known.
     """
 
     bounds: I64
     first_ranks: Sequence[int]
-    orders: Sequence[U32]
-    shared: Sequence[U8] | None
+    orders: Sequence[Path]
+    shared: Sequence[Path] | None
 
     def part(self, low: int, high: int) -> tuple[U32, U8 | None, I64]:
         """The entries of the tokens from `low` to before `high`.
@@ -83,17 +84,25 @@ class Stage:
             Positions; what neighbours share; the rank among them at which each token begins.
         """
         begin, end = int(self.bounds[low]), int(self.bounds[high])
-        shared = None if self.shared is None else self._cut(self.shared, begin, end)
-        return self._cut(self.orders, begin, end), shared, self.bounds[low : high + 1] - begin
+        shared = None if self.shared is None else self._cut(self.shared, "uint8", begin, end)
+        return self.entries(begin, end), shared, self.bounds[low : high + 1] - begin
 
-    def _cut(self, arrays: Sequence[NDArray[Any]], begin: int, end: int) -> NDArray[Any]:
-        parts = [
-            array[max(begin - first, 0) : end - first]
-            for array, first in zip(arrays, self.first_ranks, strict=True)
-            if begin < first + array.size and end > first
-        ]
+    def entries(self, begin: int, end: int) -> U32:
+        """The positions of some consecutive ranks."""
+        return self._cut(self.orders, "uint32", begin, end)
+
+    def _cut(self, files: Sequence[Path], dtype: str, begin: int, end: int) -> NDArray[Any]:
+        kind = np.dtype(dtype).newbyteorder("<")
+        parts = []
+        stop_ranks = [*self.first_ranks[1:], int(self.bounds[-1])]
+        for path, first, stop in zip(files, self.first_ranks, stop_ranks, strict=True):
+            inside = max(begin, first), min(end, stop)
+            if inside[0] < inside[1]:
+                offset, size = (inside[0] - first) * kind.itemsize, inside[1] - inside[0]
+                mapped = np.memmap(path, dtype=kind, mode="r", offset=offset, shape=(size,))
+                parts.append(np.asarray(mapped))
         if not parts:
-            return arrays[0][:0]
+            return np.zeros(0, dtype=dtype)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -119,7 +128,7 @@ def work_prefix(kind: str, chunk: int) -> str:
 
 
 def open_stage(work: Work, prefix: str, bounds: I64) -> Stage:
-    """A stage that is finished, mapped.
+    """A stage that is finished.
 
     Args:
         work: The build.
@@ -128,12 +137,12 @@ def open_stage(work: Work, prefix: str, bounds: I64) -> Stage:
     """
     numbers = range(len(work.key_ranges))
 
-    def mapped(kind: str, dtype: str) -> list[NDArray[Any]]:
-        return [work.draft.map(stage_file(prefix, kind, number), dtype) for number in numbers]
+    def files(kind: str) -> list[Path]:
+        return [work.draft.path(stage_file(prefix, kind, number)) for number in numbers]
 
     return Stage(
         bounds=bounds,
         first_ranks=[int(bounds[key_range.first_token]) for key_range in work.key_ranges],
-        orders=mapped("sorted", "uint32"),
-        shared=mapped("shared", "uint8") if prefix else None,
+        orders=files("sorted"),
+        shared=files("shared") if prefix else None,
     )
