@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import tomli_w
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from trainer_core.errors import SpecError
 
@@ -37,15 +37,25 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class PythonLibrary(Section, frozen=True, kw_only=True, tag="python_library", tag_field="kind"):
     """The running interpreter's standard library and installed packages."""
 
+    name: str = ""
+    """What the source is called in reports; empty makes a name of what it is."""
     max_bytes: Annotated[int, Meta(ge=0, description="Stop after this much text; 0 reads all.")] = 0
 
 
 class TextFiles(Section, frozen=True, kw_only=True, tag="text_files", tag_field="kind"):
-    """UTF-8 text files, and folders that are searched for them."""
+    """Files with text, and folders that are searched for them.
+
+    Plain UTF-8 text of any kind, JSON lines and `.json` arrays, `.csv` and `.tsv`, Parquet, HTML
+    and EPUB; each also packed by gzip, bzip2, xz or Zstandard, or in a `.zip` or `.tar`.
+    """
 
     paths: Annotated[tuple[str, ...], Meta(min_length=1)]
     suffixes: tuple[str, ...] = ()
-    """Only files with these endings, such as `.txt`; empty takes every text file."""
+    """Only files with these endings, such as `.txt`; empty takes every file with text."""
+    field: str = ""
+    """The field of a record or the column of a table that holds the text; empty finds it."""
+    name: str = ""
+    """What the source is called in reports; empty makes a name of what it is."""
 
 
 Source = PythonLibrary | TextFiles
@@ -76,11 +86,33 @@ Tokenizer = ByteTokenizer | BpeTokenizer | Gpt2Tokenizer
 class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="verb"):
     """Read text, split it by document, tokenise it, and write a corpus."""
 
-    source: Source
+    source: Source | UnsetType = UNSET
+    """The one source; several are `sources`."""
+    sources: tuple[Source, ...] = ()
+    """Sources that are read one after another. One that is added at the end leaves the training
+    text before it as it was."""
     tokenizer: Tokenizer = BpeTokenizer()
     name: str = "corpus"
     validation_fraction: Annotated[float, Meta(gt=0.0, le=0.5)] = 0.05
     seed: Seed = 1337
+
+    def __post_init__(self) -> None:
+        """Hold the relations between the fields.
+
+        Raises:
+            ValueError: There is no source, or two have one name; the message names the field.
+        """
+        if (self.source is UNSET) == (not self.sources):
+            raise ValueError("sources needs at least one source, or `source` the only one")
+        names = [source.name for source in self.all_sources if source.name]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"sources has two of the name {name!r}")
+
+    @property
+    def all_sources(self) -> tuple[Source, ...]:
+        """Every source, in order, however many there are."""
+        return self.sources if isinstance(self.source, UnsetType) else (self.source,)
 
 
 # --- index -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from trainer_core.data import reading, sources
 from trainer_core.data.reading import NoText, read_text
 from trainer_core.data.skipped import EXAMPLES_KEPT, Skipped, printable
-from trainer_core.data.survey import survey
+from trainer_core.data.survey import NamedSource, survey
 from trainer_core.errors import DataError
 from trainer_core.spec import PythonLibrary, TextFiles
 
@@ -27,10 +27,21 @@ def no_report(phase, done, total, unit):
 
 def read(*paths, suffixes=()):
     """Titles of the documents, and what was left out: {reason: count}."""
-    skipped = Skipped()
     source = TextFiles(paths=tuple(str(path) for path in paths), suffixes=suffixes)
-    documents = survey(source, 1, skipped, no_report)
-    return [document.file.title for document in documents], dict(skipped.counts)
+    documents = survey_of(source)
+    return titles_of(documents), dict(documents.sources[0].skipped.counts)
+
+
+def survey_of(source):
+    skipped = Skipped()
+    opened = sources.open_source(source, 1, skipped, no_tick)
+    return survey(
+        [NamedSource("it", sources.describe(source), "source", opened, skipped)], no_report
+    )
+
+
+def titles_of(documents):
+    return [document.title for document in documents.again()]
 
 
 @pytest.fixture
@@ -260,12 +271,10 @@ def library(tmp_path, monkeypatch):
 
 
 def test_the_python_library_is_its_own_modules_and_its_packages(library):
-    skipped = Skipped()
-    documents = survey(PythonLibrary(), 1, skipped, no_report)
-    titles = {document.file.title for document in documents}
-    assert titles == {"json/decoder.py", "os.py", "pkg/core.py"}
-    assert dict(skipped.counts) == {"not_utf8": 1}
-    assert all(Path(document.file.path).is_absolute() for document in documents)
+    documents = survey_of(PythonLibrary())
+    assert set(titles_of(documents)) == {"json/decoder.py", "os.py", "pkg/core.py"}
+    assert dict(documents.sources[0].skipped.counts) == {"not_utf8": 1}
+    assert all(Path(document.path).is_absolute() for document in documents.again())
 
 
 def test_the_order_of_the_python_library_follows_from_the_seed(library):
@@ -279,8 +288,7 @@ def test_the_order_of_the_python_library_follows_from_the_seed(library):
 
 
 def test_reading_stops_after_the_wanted_amount_of_text(library):
-    documents = survey(PythonLibrary(max_bytes=1), 1, Skipped(), no_report)
-    assert len(documents) == 1
+    assert len(survey_of(PythonLibrary(max_bytes=1))) == 1
 
 
 def test_this_interpreters_library_is_found():
@@ -288,5 +296,4 @@ def test_this_interpreters_library_is_found():
     assert os.path.realpath(sysconfig.get_path("stdlib")) in roots
     assert os.path.realpath(sysconfig.get_path("purelib")) in roots
     assert len(set(roots)) == len(roots)
-    documents = survey(PythonLibrary(max_bytes=200_000), 1, Skipped(), no_report)
-    assert sum(document.key.n_bytes for document in documents) >= 200_000
+    assert survey_of(PythonLibrary(max_bytes=200_000)).n_bytes >= 200_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,12 +12,18 @@ import msgspec
 from trainer_core.data import gpt2
 from trainer_core.data.corpus import TOKENIZER_FOLDER, Corpus, open_corpus
 from trainer_core.data.learn import learn_bpe, sample
-from trainer_core.data.manifest import CORPUS_VERSION, MANIFEST_NAME, Manifest, SourceReport
-from trainer_core.data.skipped import Skipped, printable
-from trainer_core.data.sources import describe
+from trainer_core.data.manifest import (
+    CORPUS_VERSION,
+    MANIFEST_NAME,
+    Manifest,
+    NamedSourceReport,
+    SourceReport,
+)
+from trainer_core.data.skipped import Skipped
+from trainer_core.data.sources import describe, open_source
 from trainer_core.data.split import Side, Split, cut_parts, split_documents
 from trainer_core.data.statistics import write_statistics
-from trainer_core.data.survey import Changed, Document, Report, read_again, survey, total_bytes
+from trainer_core.data.survey import Changed, NamedSource, Report, Survey, survey
 from trainer_core.data.tokenise import write_tokens
 from trainer_core.data.tokenizers import ByteTokenizer, RankTokenizer, TextTokenizer
 from trainer_core.data.writer import SHARD_TOKENS, SplitWriter
@@ -69,26 +75,26 @@ def build_corpus(
 
 
 def _write(spec: PrepareSpec, partial: Path, report: Report, shard_tokens: int) -> None:
-    skipped = Skipped()
-    documents = survey(spec.source, spec.seed, skipped, report)
-    split = split_documents(
-        [document.key for document in documents], spec.validation_fraction, spec.seed
-    )
+    sources = open_sources(spec, report)
+    documents = survey(sources, report)
+    split = split_documents(documents, spec.validation_fraction, spec.seed)
     tokenizer = make_tokenizer(spec, documents, split, report)
     tokenizer.save(partial / TOKENIZER_FOLDER)
     dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 2**16 else "uint32"
+    names = [source.name for source in sources]
     writers = {
-        side: SplitWriter(partial, side, dtype, tokenizer.separator, shard_tokens) for side in SIDES
+        side: SplitWriter(partial, side, dtype, tokenizer.separator, names, shard_tokens)
+        for side in SIDES
     }
     try:
-        write_tokens(documents, split, tokenizer, writers, skipped, report)
+        cut_path = write_tokens(documents, split, tokenizer, writers, report)
         _check_both_sides(writers)
         report("saving", 0, 1, "")
         train, validation = (writers[side].finish() for side in SIDES)
     finally:
         for writer in writers.values():
             writer.close()
-    cut = documents[split.cut_document].file.path if split.cut_document >= 0 else ""
+    reports = tuple(_source_report(documents, number, writers) for number in range(len(sources)))
     manifest = Manifest(
         version=CORPUS_VERSION,
         name=spec.name,
@@ -101,13 +107,8 @@ def _write(spec: PrepareSpec, partial: Path, report: Report, shard_tokens: int) 
         validation_fraction=spec.validation_fraction,
         train=train,
         validation=validation,
-        source=SourceReport(
-            description=describe(spec.source),
-            documents_read=len(documents),
-            bytes_read=total_bytes(documents),
-            skipped=skipped.groups(),
-            cut_document=printable(cut),
-        ),
+        source=_all_together(documents, cut_path),
+        sources=reports,
     )
     manifest = msgspec.structs.replace(manifest, fingerprint=manifest.computed_fingerprint())
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
@@ -117,8 +118,55 @@ def _write(spec: PrepareSpec, partial: Path, report: Report, shard_tokens: int) 
     report("saving", 1, 1, "")
 
 
+def open_sources(spec: PrepareSpec, report: Report) -> list[NamedSource]:
+    """The sources of a spec, their files listed.
+
+    Raises:
+        DataError: Something that the user named does not exist.
+    """
+    sources = []
+    for number, source in enumerate(spec.all_sources):
+        field = f"sources[{number}]" if spec.sources else "source"
+        skipped = Skipped()
+        opened = open_source(
+            source, spec.seed, skipped, lambda: report("looking for files", 0, 1, ""), field
+        )
+        name = source.name or f"source {number + 1}"
+        sources.append(NamedSource(name, describe(source), field, opened, skipped))
+    return sources
+
+
+def _source_report(
+    documents: Survey, number: int, writers: dict[Side, SplitWriter]
+) -> NamedSourceReport:
+    source = documents.sources[number]
+    n_documents, n_bytes = documents.counts(number)
+    return NamedSourceReport(
+        name=source.name,
+        description=source.description,
+        documents_read=n_documents,
+        bytes_read=n_bytes,
+        skipped=source.skipped.groups(),
+        train=writers["train"].amount(number),
+        validation=writers["validation"].amount(number),
+    )
+
+
+def _all_together(documents: Survey, cut_path: str) -> SourceReport:
+    skipped = Skipped()
+    for source in documents.sources:
+        skipped.add_all(source.skipped)
+    return SourceReport(
+        description="; ".join(source.description for source in documents.sources),
+        documents_read=len(documents),
+        bytes_read=documents.n_bytes,
+        skipped=skipped.groups(),
+        cut_document=cut_path,
+    )
+
+
 def make_tokenizer(
-    spec: PrepareSpec, documents: Sequence[Document], split: Split, report: Report
+    spec: PrepareSpec, documents: Survey, split: Split, report: Report
 ) -> TextTokenizer:
     """The tokenizer that a spec asks for; an own one is learned from the training text alone.
 
@@ -136,10 +184,10 @@ def make_tokenizer(
 
 
 def _learned(
-    wanted: BpeTokenizer, documents: Sequence[Document], split: Split, seed: int, report: Report
+    wanted: BpeTokenizer, documents: Survey, split: Split, seed: int, report: Report
 ) -> RankTokenizer:
     n_bytes = sum(
-        document.key.n_bytes
+        document.n_bytes
         for document, side in zip(documents, split.sides, strict=True)
         if side == "train"
     )
@@ -162,22 +210,18 @@ def _learned(
     return RankTokenizer("bpe", vocabulary)
 
 
-def _training_texts(
-    documents: Sequence[Document], split: Split
-) -> Iterator[tuple[bytes, Iterator[str]]]:
-    for number, (document, side) in enumerate(zip(documents, split.sides, strict=True)):
-        if side != "train":
-            continue
-        texts = _unless_changed(document)
-        if number == split.cut_document:
+def _training_texts(documents: Survey, split: Split) -> Iterator[tuple[bytes, Iterator[str]]]:
+    for document in documents.again(lambda number: split.sides[number] == "train"):
+        texts = _unless_changed(document.texts)
+        if document.number == split.cut_document:
             texts, _ = cut_parts(texts, split.cut_byte)
-        yield document.key.digest, texts
+        yield documents[document.number].digest, texts
 
 
-def _unless_changed(document: Document) -> Iterator[str]:
-    """The document's text; a change ends it, and the last reading is the one that reports it."""
+def _unless_changed(texts: Iterator[str]) -> Iterator[str]:
+    """A document's text; a change ends it, and the last reading is the one that reports it."""
     try:
-        yield from read_again(document, Skipped())
+        yield from texts
     except Changed:
         return
 

@@ -35,6 +35,7 @@ class DocumentInfo:
         start: Position of its separator, in tokens of the split.
         n_tokens: Tokens, its separator among them.
         n_bytes: Bytes of its text as UTF-8.
+        source: Name of its source; empty where there is only one.
     """
 
     title: str
@@ -42,6 +43,7 @@ class DocumentInfo:
     start: int
     n_tokens: int
     n_bytes: int
+    source: str = ""
 
 
 def _map_positions(path: Path) -> NDArray[np.int64]:
@@ -145,13 +147,14 @@ class CorpusSplit:
             with path.open("rb") as file:
                 file.seek(int(self._line_offsets[number]))
                 line = json.loads(file.readline())
-            title, source, n_bytes = str(line["title"]), str(line["path"]), int(line["bytes"])
-        except (ValueError, KeyError, TypeError, OSError) as error:
+            title, path_read, n_bytes = str(line["title"]), str(line["path"]), int(line["bytes"])
+            source = str(line.get("source", ""))
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise damaged(path, f"document {number} cannot be read ({error})") from None
         start = int(self.document_start[number])
         last = number + 1 == self.n_documents
         stop = self.n_tokens if last else int(self.document_start[number + 1])
-        return DocumentInfo(title, source, start, stop - start, n_bytes)
+        return DocumentInfo(title, path_read, start, stop - start, n_bytes, source)
 
 
 class Corpus:

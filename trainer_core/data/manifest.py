@@ -68,6 +68,22 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     """The one document whose end became validation text, when whole documents were too few."""
 
 
+class Amount(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a source is on one side; each document's separator is one of its tokens."""
+
+    documents: int
+    tokens: int
+    bytes: int
+
+
+class NamedSourceReport(SourceReport, frozen=True, kw_only=True):
+    """What was read from one of the sources, and where it went."""
+
+    name: str
+    train: Amount
+    validation: Amount
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """Everything about a corpus but its tokens."""
 
@@ -83,6 +99,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     train: SplitManifest
     validation: SplitManifest
     source: SourceReport
+    """All sources together."""
+    sources: tuple[NamedSourceReport, ...] = ()
+    """Each of them, in the order of the settings, which is that of their documents; none in a
+    corpus that was prepared before there could be several."""
     fingerprint: str = ""
 
     def computed_fingerprint(self) -> str:

@@ -1,13 +1,17 @@
-"""Reading one file as text, part by part, with a plain reason when it is no text."""
+"""Reading text part by part, with a plain reason when it is no text.
+
+Source: files, members of archives and fields of records all end up here, as parts that are cut
+where no token is.
+"""
 
 from __future__ import annotations
 
 import codecs
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from trainer_core.data.pretokens import last_cut
 from trainer_core.data.skipped import Reason
@@ -21,8 +25,15 @@ UNCUT_PARTS = 16
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
+class Readable(Protocol):
+    """A stream of bytes that is read from its beginning to its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end."""
+
+
 class NoText(Exception):  # noqa: N818 - an outcome: the file is reported, the work goes on
-    """A file holds no usable text, for this reason."""
+    """A file or record holds no usable text, for this reason."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -30,7 +41,12 @@ class NoText(Exception):  # noqa: N818 - an outcome: the file is reported, the w
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
+def opened(path: str) -> Iterator[BinaryIO]:
+    """A regular file, opened for reading.
+
+    Raises:
+        NoText: It is no regular file, gone or unreadable.
+    """
     try:
         descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
@@ -43,13 +59,17 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _decoded(file: BinaryIO) -> Iterator[str]:
-    """The file's text in parts, without the byte-order mark that some editors put in front."""
+def decoded(stream: Readable) -> Iterator[str]:
+    """The text of a stream, without the byte-order mark that some editors put in front.
+
+    Raises:
+        NoText: It is not UTF-8, has NUL bytes, or cannot be read.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     first = True
     while True:
         try:
-            chunk = file.read(PART_BYTES)
+            chunk = stream.read(PART_BYTES)
         except OSError:
             raise NoText("unreadable") from None
         if first and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -68,6 +88,44 @@ def _decoded(file: BinaryIO) -> Iterator[str]:
         yield text
 
 
+def in_parts(texts: Iterable[str]) -> Iterator[str]:
+    """A text that comes in any pieces, in parts that are cut where no token is (see `pretokens`).
+
+    Raises:
+        NoText: It is empty or white space only.
+    """
+    blank = True
+    held = ""
+    for text in texts:
+        blank = blank and (not text or text.isspace())
+        held += text
+        if len(held) < PART_BYTES // 4:  # characters have up to four bytes
+            continue
+        cut = last_cut(held, 0, len(held))
+        if cut < 0 and len(held) > UNCUT_PARTS * PART_BYTES:
+            cut = len(held)
+        if cut > 0:
+            yield held[:cut]
+            held = held[cut:]
+    if blank:
+        raise NoText("empty")
+    if held:
+        yield held
+
+
+def record_parts(text: str) -> Iterator[str]:
+    """The text of a record, in parts. Lone surrogates, which JSON can spell, become U+FFFD.
+
+    Raises:
+        NoText: It is empty, or has NUL characters.
+    """
+    if "\0" in text:
+        raise NoText("binary")
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return in_parts(text[at : at + PART_BYTES] for at in range(0, len(text), PART_BYTES))
+
+
 def read_text(path: str) -> Iterator[str]:
     """The text of a file, in parts that are cut where no token is (see `pretokens`).
 
@@ -77,21 +135,5 @@ def read_text(path: str) -> Iterator[str]:
         NoText: The file is empty, no text, no regular file, gone or unreadable. It may be raised
             after parts were given.
     """
-    blank = True
-    held = ""
-    with _opened(path) as file:
-        for text in _decoded(file):
-            blank = blank and text.isspace()
-            held += text
-            if len(held) < PART_BYTES // 4:  # characters have up to four bytes: this is the end
-                continue
-            cut = last_cut(held, 0, len(held))
-            if cut < 0 and len(held) > UNCUT_PARTS * PART_BYTES:
-                cut = len(held)
-            if cut > 0:
-                yield held[:cut]
-                held = held[cut:]
-    if blank:
-        raise NoText("empty")
-    if held:
-        yield held
+    with opened(path) as file:
+        yield from in_parts(decoded(file))

@@ -17,7 +17,16 @@ Reason = Literal[
     "changed",
     "special",
     "broken_link",
+    "broken",
+    "bomb",
+    "locked",
+    "nested",
+    "too_long",
+    "no_record",
+    "no_field",
+    "no_string",
     "reached_twice",
+    "archive_link",
     "empty",
     "duplicate",
     "hidden",
@@ -32,7 +41,16 @@ _MEANINGS: dict[Reason, tuple[Level, str]] = {
     "changed": ("warning", "changed while it was read"),
     "special": ("warning", "no file: a pipe, a socket or a device"),
     "broken_link": ("warning", "a link that leads nowhere"),
+    "broken": ("warning", "damaged or cut off"),
+    "bomb": ("warning", "unpacks to hundreds of times its size, which no honest text does"),
+    "locked": ("warning", "locked with a password"),
+    "nested": ("warning", "an archive inside an archive"),
+    "too_long": ("warning", "a single line or record of more than 64 MiB"),
+    "no_record": ("warning", "no JSON where a record was expected"),
+    "no_field": ("warning", "without the field or column that holds the text"),
+    "no_string": ("warning", "the field is there, but it is no text"),
     "reached_twice": ("info", "a link to a folder that is read anyway"),
+    "archive_link": ("info", "a link inside an archive"),
     "empty": ("info", "empty, or white space only"),
     "duplicate": ("info", "the same text as an earlier document"),
     "hidden": ("info", "hidden: the name starts with a dot"),
@@ -58,12 +76,19 @@ class Skipped:
         self.counts: Counter[Reason] = Counter()
         self._examples: dict[Reason, list[str]] = {}
 
-    def add(self, reason: Reason, path: str) -> None:
-        """Count one file or document."""
-        self.counts[reason] += 1
+    def add(self, reason: Reason, path: str, count: int = 1) -> None:
+        """Count one file or document, or several of one file."""
+        self.counts[reason] += count
         examples = self._examples.setdefault(reason, [])
         if len(examples) < EXAMPLES_KEPT:
             examples.append(printable(path))
+
+    def add_all(self, others: Skipped) -> None:
+        """Count what another source left out."""
+        for reason, count in others.counts.items():
+            self.counts[reason] += count
+            examples = self._examples.setdefault(reason, [])
+            examples += others._examples[reason][: EXAMPLES_KEPT - len(examples)]
 
     def groups(self) -> tuple[SkippedGroup, ...]:
         """The report, in the order of how much a person should care."""

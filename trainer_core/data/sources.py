@@ -8,46 +8,104 @@ import platform
 import site
 import stat
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer_core.data.documents import FoundDocument, LeaveOut
+from trainer_core.data.formats import ARCHIVES, Wanted, documents_in, has_suffix
+from trainer_core.data.packed import name_inside
+from trainer_core.data.reading import opened
 from trainer_core.data.skipped import Reason, Skipped, printable
 from trainer_core.errors import DataError
 from trainer_core.spec import PythonLibrary, Source, TextFiles
 
 Tick = Callable[[], None]
 """Called for every folder that is searched; may raise to end the search."""
+Place = Callable[[], int]
+"""How far a file is read, in bytes of it as it lies there."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file that may hold a document.
+    """A file that may hold documents.
 
     Attributes:
         path: Absolute path as the operating system takes it.
         title: Short name for people; the same on every computer with the same files.
+        size_bytes: As it lies there, or a guess; progress is counted in it.
     """
 
     path: str
     title: str
+    size_bytes: int = 0
 
 
-def list_files(source: Source, seed: int, skipped: Skipped, tick: Tick) -> list[SourceFile]:
-    """The files of a source, in a fixed order.
+class FileSource:
+    """The documents of files on this computer.
+
+    Args:
+        files: In the order in which they are read.
+        wanted: What is wanted of them.
+        max_bytes: Read no further after this much text; 0 reads all.
+    """
+
+    def __init__(self, files: Sequence[SourceFile], wanted: Wanted, max_bytes: int = 0) -> None:
+        self.files = files
+        self.max_bytes = max_bytes
+        self._wanted = wanted
+
+    def documents(
+        self, file: SourceFile, leave_out: LeaveOut, watch: Callable[[Place], None]
+    ) -> Iterator[FoundDocument]:
+        """The documents of one of the files, in its order.
+
+        Args:
+            file: One of `files`.
+            leave_out: Told of everything inside that gives no document.
+            watch: Handed a function that tells how far the file is read, once it is open.
+
+        Raises:
+            NoText: The file as a whole, or the rest of it, cannot be used.
+        """
+        with opened(file.path) as opened_file:
+            watch(opened_file.tell)
+            yield from documents_in(opened_file, file.title, file.path, self._wanted, leave_out)
+
+
+def open_source(
+    source: Source, seed: int, skipped: Skipped, tick: Tick, field: str = "source"
+) -> FileSource:
+    """The files of a source, in a fixed order, and how they are read.
 
     Args:
         source: Which source.
         seed: Orders the files of the Python library.
         skipped: Takes what is left out.
         tick: Called often.
+        field: Path of the source in the settings, for messages.
+
+    Raises:
+        DataError: A path that the user named does not exist.
+    """
+    files = list_files(source, seed, skipped, tick, field)
+    if isinstance(source, PythonLibrary):
+        return FileSource(files, Wanted(), source.max_bytes)
+    within = tuple(ending for ending in _endings(source) if not _is_archive(ending))
+    return FileSource(files, Wanted(source.field, within))
+
+
+def list_files(
+    source: Source, seed: int, skipped: Skipped, tick: Tick, field: str = "source"
+) -> list[SourceFile]:
+    """The files of a source, in a fixed order; the arguments are those of `open_source`.
 
     Raises:
         DataError: A path that the user named does not exist.
     """
     if isinstance(source, PythonLibrary):
         return _python_files(seed, skipped, tick)
-    return _text_files(source, skipped, tick)
+    return _text_files(source, skipped, tick, field)
 
 
 def describe(source: Source) -> str:
@@ -57,6 +115,14 @@ def describe(source: Source) -> str:
         version = platform.python_version()
         return f"Python {version}: standard library and installed packages{limit}"
     return "Text files: " + ", ".join(printable(path) for path in source.paths)
+
+
+def _endings(source: TextFiles) -> tuple[str, ...]:
+    return tuple("." + suffix.lower().lstrip("*").lstrip(".") for suffix in source.suffixes)
+
+
+def _is_archive(ending: str) -> bool:
+    return name_inside("x" + ending).endswith(ARCHIVES)
 
 
 # --- the Python library ------------------------------------------------------------------------
@@ -95,17 +161,16 @@ def _python_files(seed: int, skipped: Skipped, tick: Tick) -> list[SourceFile]:
 # --- text files and folders --------------------------------------------------------------------
 
 
-def _text_files(source: TextFiles, skipped: Skipped, tick: Tick) -> list[SourceFile]:
+def _text_files(source: TextFiles, skipped: Skipped, tick: Tick, field: str) -> list[SourceFile]:
     """The named files, and those in the named folders, in the order of the spec and by name."""
-    suffixes = tuple("." + suffix.lower().lstrip("*").lstrip(".") for suffix in source.suffixes)
-    walk = _Walk(skipped, tick, suffixes=suffixes, report=True)
+    walk = _Walk(skipped, tick, suffixes=_endings(source), report=True)
     files: list[SourceFile] = []
     for number, named in enumerate(source.paths):
-        path = _named_path(named, f"source.paths[{number}]")
+        path = _named_path(named, f"{field}.paths[{number}]")
         if path.is_dir():
             files += walk.files(path, path.name)
         elif path.is_file():
-            files.append(SourceFile(str(path), path.name))
+            files.append(SourceFile(str(path), path.name, path.stat().st_size))
         else:
             skipped.add("special", str(path))
     return files
@@ -166,7 +231,7 @@ class _Walk:
                     stack.append(iter(self._entries(entry.path, title)))
                     break
                 if entry.is_file():
-                    yield SourceFile(entry.path, title)
+                    yield SourceFile(entry.path, title, _size_bytes(entry))
             else:
                 stack.pop()
 
@@ -195,7 +260,7 @@ class _Walk:
         try:
             if entry.is_dir():
                 return None
-            if self._suffixes and not entry.name.lower().endswith(self._suffixes):
+            if not has_suffix(entry.name, self._suffixes):
                 return "other_suffix"
             if entry.is_file():
                 return None
@@ -216,6 +281,13 @@ class _Walk:
             return False
         self._seen.add(identity)
         return True
+
+
+def _size_bytes(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # it will be reported when it is read
+        return 0
 
 
 def _odd_kind(entry: os.DirEntry[str]) -> Reason:

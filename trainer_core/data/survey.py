@@ -1,127 +1,340 @@
-"""The first reading of a source: which files hold usable text, and the hash of each text."""
+"""The first reading of the sources: which documents hold usable text, and the hash of each text.
+
+A document is remembered as a few numbers, so that tens of millions of them fit into memory; its
+name and its text come from the next reading.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, overload
 
-from trainer_core.data import sources
-from trainer_core.data.reading import NoText, read_text
-from trainer_core.data.skipped import Skipped
-from trainer_core.data.sources import SourceFile
+from trainer_core.data.documents import FoundDocument, LeaveOut
+from trainer_core.data.reading import NoText
+from trainer_core.data.skipped import Reason, Skipped
+from trainer_core.data.sources import Place, SourceFile
 from trainer_core.data.split import DIGEST_BYTES, DocumentKey
 from trainer_core.errors import DataError
-from trainer_core.spec import PythonLibrary, Source
 
 Report = Callable[[str, float, float, str], None]
 """Told the phase, how much is done, of how much, and the unit; may raise to end the work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A file whose text is in the corpus."""
+class OpenSource(Protocol):
+    """A source whose files, or what stands for them, are listed."""
 
-    file: SourceFile
-    key: DocumentKey
+    @property
+    def files(self) -> Sequence[SourceFile]:
+        """What is read, in order."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Read no further after this much text; 0 reads all."""
+
+    def documents(
+        self, file: SourceFile, leave_out: LeaveOut, watch: Callable[[Place], None]
+    ) -> Iterator[FoundDocument]:
+        """The documents of one of the files, in its order, the same at every reading."""
+
+
+@dataclass
+class NamedSource:
+    """A source under way.
+
+    Attributes:
+        name: What it is called in reports.
+        description: What it is, in a few words.
+        field: Path of its settings, for messages.
+        opened: Its files.
+        skipped: What was left out of it.
+    """
+
+    name: str
+    description: str
+    field: str
+    opened: OpenSource
+    skipped: Skipped = dataclasses.field(default_factory=Skipped)
 
 
 class Changed(Exception):  # noqa: N818 - an outcome: the file is reported, the work goes on
-    """A file's text is another than when it was first read."""
+    """A document's text is another than when it was first read."""
 
 
-def survey(source: Source, seed: int, skipped: Skipped, report: Report) -> list[Document]:
-    """Read every file of a source once.
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """A document that is read once more.
+
+    Attributes:
+        number: Of the document in the survey.
+        source: Number of its source.
+        title: Short name for people.
+        path: Where it was read from.
+        texts: Its text in parts; raises `Changed` if it is another one now, which may be known only
+            after the last part.
+    """
+
+    number: int
+    source: int
+    title: str
+    path: str
+    texts: Iterator[str]
+
+
+class Survey(Sequence[DocumentKey]):
+    """Every document with usable text, in the order of the sources.
+
+    Args:
+        sources: In the order of the settings.
+    """
+
+    def __init__(self, sources: Sequence[NamedSource]) -> None:
+        self.sources = sources
+        self._digests = bytearray()
+        self._sizes = array("Q")
+        self._places = array("Q")
+        """Which of its file's documents each one is, those counted that are left out."""
+        self._files: list[tuple[int, SourceFile, int]] = []
+        """Source, file and number of its last document + 1, of files with any."""
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    @overload
+    def __getitem__(self, number: int) -> DocumentKey: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[DocumentKey]: ...
+    def __getitem__(self, number: int | slice) -> DocumentKey | Sequence[DocumentKey]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        at = range(len(self))[number] * DIGEST_BYTES
+        return DocumentKey(bytes(self._digests[at : at + DIGEST_BYTES]), self._sizes[number])
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all texts."""
+        return sum(self._sizes)
+
+    def counts(self, source: int) -> tuple[int, int]:
+        """Documents of one source, and the bytes of their texts."""
+        ends = [end for number, _, end in self._files if number <= source]
+        begins = [end for number, _, end in self._files if number < source]
+        begin, end = (max(part, default=0) for part in (begins, ends))
+        return end - begin, sum(self._sizes[begin:end])
+
+    def add(self, source: int, file: SourceFile, place: int, key: DocumentKey) -> None:
+        """Remember one document more, the `place`th of its file."""
+        if not self._files or self._files[-1][1] is not file:
+            self._files.append((source, file, len(self)))
+        self._digests += key.digest
+        self._sizes.append(key.n_bytes)
+        self._places.append(place)
+        self._files[-1] = (source, file, len(self))
+
+    def again(
+        self, wanted: Callable[[int], bool] = lambda _: True, *, tell: bool = False
+    ) -> Iterator[ReadAgain]:
+        """Every document once more, in order. Read each before asking for the next one, or never.
+
+        Args:
+            wanted: Whether the document of a number is wanted.
+            tell: Add those that have changed to what their sources left out.
+        """
+        begin = 0
+        for source, file, end in self._files:
+            numbers = [number for number in range(begin, end) if wanted(number)]
+            begin = end
+            if numbers:
+                yield from self._again_in(source, file, numbers, tell)
+
+    def _again_in(
+        self, source: int, file: SourceFile, numbers: list[int], tell: bool
+    ) -> Iterator[ReadAgain]:
+        """The documents of one file; those that are not in it any more are given as changed."""
+        skipped = self.sources[source].skipped if tell else Skipped()
+        left = iter(numbers)
+        number = next(left, None)
+        reason: Reason = "changed"
+        try:
+            found = self.sources[source].opened.documents(file, _nothing, _nothing)
+            for place, document in enumerate(found):
+                if number is not None and place == self._places[number]:
+                    texts = self._checked(number, document, skipped)
+                    yield ReadAgain(number, source, document.title, document.path, texts)
+                    number = next(left, None)
+                if number is None:
+                    return
+        except NoText as error:
+            reason = "vanished" if error.reason == "vanished" else "changed"
+        while number is not None:
+            skipped.add(reason, file.path)
+            yield ReadAgain(number, source, file.title, file.path, _changed())
+            number = next(left, None)
+
+    def _checked(self, number: int, document: FoundDocument, skipped: Skipped) -> Iterator[str]:
+        """The text of a document, as it was read before."""
+        hashed = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        try:
+            held: str | None = None
+            for part in document.parts:
+                hashed.update(part.encode())
+                # One part is held back, so that a text in one part is checked before it is used.
+                if held is not None:
+                    yield held
+                held = part
+        except NoText:
+            skipped.add("changed", document.path)
+            raise Changed from None
+        if hashed.digest() != self[number].digest:
+            skipped.add("changed", document.path)
+            raise Changed
+        if held is not None:
+            yield held
+
+
+def _nothing(*_: object) -> None:
+    """Told before, and no news now."""
+
+
+def _changed() -> Iterator[str]:
+    yield from ()
+    raise Changed
+
+
+def survey(sources: Sequence[NamedSource], report: Report) -> Survey:
+    """Read every document of the sources once.
 
     Texts that are equal to an earlier one are left out, so that no validation document is also a
     training document.
 
     Raises:
-        DataError: A named path does not exist, or nothing in the source is usable text.
+        DataError: Nothing in one of the sources is usable text.
     """
-    files = sources.list_files(source, seed, skipped, lambda: report("looking for files", 0, 1, ""))
-    most = source.max_bytes if isinstance(source, PythonLibrary) else 0
-    documents: list[Document] = []
+    found = Survey(sources)
     seen: set[bytes] = set()
-    n_bytes = 0
-    for number, file in enumerate(files):
-
-        def tick(number: int = number, n_bytes: int = n_bytes) -> None:
-            if most:
-                report("reading", n_bytes, most, "bytes")
-            else:
-                report("reading", number, len(files), "files")
-
-        key = _key_of(file, skipped, tick)
-        if key is None:
-            continue
-        if key.digest in seen:
-            skipped.add("duplicate", file.path)
-            continue
-        seen.add(key.digest)
-        documents.append(Document(file, key))
-        n_bytes += key.n_bytes
-        if most and n_bytes >= most:
-            break
-    if not documents:
-        raise _nothing_usable(source, skipped)
-    total, unit = (most, "bytes") if most else (len(files), "files")
-    report("reading", total, total, unit)
-    return documents
+    progress = _Progress(sources, report)
+    for number, source in enumerate(sources):
+        before = len(found)
+        progress.begin_source(number)
+        for file in source.opened.files:
+            progress.begin_file(file)
+            _survey_file(found, number, file, seen, progress)
+            progress.end_file()
+            if progress.enough:
+                break
+        if len(found) == before and not source.skipped.counts["duplicate"]:
+            raise _nothing_usable(source)
+    progress.finish()
+    return found
 
 
-def _key_of(file: SourceFile, skipped: Skipped, tick: Callable[[], None]) -> DocumentKey | None:
+def _survey_file(
+    found: Survey, number: int, file: SourceFile, seen: set[bytes], progress: _Progress
+) -> None:
+    source = found.sources[number]
+
+    def leave_out(reason: Reason, path: str) -> None:
+        source.skipped.add(reason, path)
+        progress.tick()
+
+    try:
+        documents = source.opened.documents(file, leave_out, progress.watch)
+        for place, document in enumerate(documents):
+            key = _key_of(document, leave_out, progress.tick)
+            if key is None:
+                continue
+            if key.digest in seen:
+                leave_out("duplicate", document.path)
+                continue
+            seen.add(key.digest)
+            found.add(number, file, place, key)
+            progress.n_bytes += key.n_bytes
+            if progress.enough:
+                return
+    except NoText as error:
+        source.skipped.add(error.reason, file.path)
+
+
+def _key_of(
+    document: FoundDocument, leave_out: LeaveOut, tick: Callable[[], None]
+) -> DocumentKey | None:
     hashed = hashlib.blake2b(digest_size=DIGEST_BYTES)
     n_bytes = 0
     try:
-        for part in read_text(file.path):
+        for part in document.parts:
             tick()
             data = part.encode()
             hashed.update(data)
             n_bytes += len(data)
     except NoText as error:
-        skipped.add(error.reason, file.path)
+        leave_out(error.reason, document.path)
         return None
     return DocumentKey(hashed.digest(), n_bytes)
 
 
-def _nothing_usable(source: Source, skipped: Skipped) -> DataError:
-    groups = [f"{group.count:,} {group.meaning}" for group in skipped.groups()]
+def _nothing_usable(source: NamedSource) -> DataError:
+    groups = [f"{group.count:,} {group.meaning}" for group in source.skipped.groups()]
     found = "; ".join(groups[:4]) or "there are no files"
+    asked = bool(source.skipped.counts["no_field"] or source.skipped.counts["no_string"])
     return DataError(
-        f"There is no usable text in the source ({sources.describe(source)}): {found}.",
+        f"There is no usable text in the source ({source.description}): {found}.",
         safe="Nothing was written.",
-        do="Choose files with UTF-8 text.",
-        field="source",
+        do="Name the field or column that holds the text, or choose other files."
+        if asked
+        else "Choose files with UTF-8 text.",
+        field=f"{source.field}.field" if asked else source.field,
     )
 
 
-def read_again(document: Document, skipped: Skipped) -> Iterator[str]:
-    """The text of a document, in parts, as the survey read it.
+class _Progress:
+    """How far the reading is: in bytes of text where a source has a limit, else of its files."""
 
-    Raises:
-        Changed: It is another text now; this is known only after the last part. Files that grew
-            are no exception.
-    """
-    hashed = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    try:
-        held: str | None = None
-        for part in read_text(document.file.path):
-            hashed.update(part.encode())
-            # One part is held back, so that a text in one part is checked before it is used.
-            if held is not None:
-                yield held
-            held = part
-    except NoText as error:
-        skipped.add("vanished" if error.reason == "vanished" else "changed", document.file.path)
-        raise Changed from None
-    if hashed.digest() != document.key.digest:
-        skipped.add("changed", document.file.path)
-        raise Changed
-    if held is not None:
-        yield held
+    def __init__(self, sources: Sequence[NamedSource], report: Report) -> None:
+        self.n_bytes = 0
+        """Of text, in this source."""
+        self._report = report
+        self._sources = sources
+        self._sizes = [
+            source.opened.max_bytes or sum(file.size_bytes for file in source.opened.files)
+            for source in sources
+        ]
+        self._total = max(sum(self._sizes), 1)
+        self._number = 0
+        self._files_done = 0
+        self._file_bytes = 0
+        self._place: Place = int
 
+    @property
+    def enough(self) -> bool:
+        """Whether the source's limit is reached."""
+        limit = self._sources[self._number].opened.max_bytes
+        return 0 < limit <= self.n_bytes
 
-def total_bytes(documents: Sequence[Document]) -> int:
-    """Bytes of all texts."""
-    return sum(document.key.n_bytes for document in documents)
+    def begin_source(self, number: int) -> None:
+        self._number, self._files_done, self.n_bytes = number, 0, 0
+
+    def begin_file(self, file: SourceFile) -> None:
+        self._file_bytes = file.size_bytes
+
+    def end_file(self) -> None:
+        self._files_done += self._file_bytes
+        self._place = int
+
+    def watch(self, place: Place) -> None:
+        """Take the function that tells how far the file is read."""
+        self._place = place
+
+    def tick(self) -> None:
+        done = self._files_done + min(self._place(), self._file_bytes)
+        if self._sources[self._number].opened.max_bytes:
+            done = self.n_bytes
+        before, size = sum(self._sizes[: self._number]), self._sizes[self._number]
+        self._report(
+            "reading", min(before + min(done, size), self._total - 1), self._total, "bytes"
+        )
+
+    def finish(self) -> None:
+        self._report("reading", self._total, self._total, "bytes")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from trainer_core.data.skipped import Skipped, printable
+from trainer_core.data.skipped import printable
 from trainer_core.data.split import Side, Split, cut_parts
-from trainer_core.data.survey import Changed, Document, Report, read_again, total_bytes
+from trainer_core.data.survey import Changed, Report, Survey
 from trainer_core.data.tokenizers import Ids, TextTokenizer, worker_count
 from trainer_core.data.writer import SplitWriter
 from trainer_core.errors import DataError
@@ -30,46 +30,55 @@ class Part:
         side: Where it goes.
         text: The stretch; empty in a part that only ends or gives up a document.
         n_bytes: Bytes of the stretch.
+        source: Number of the document's source.
         begins: It is the document's first.
         ends: The document's title, if this is its last part, else "".
+        path: Where the document was read from, in its last part.
+        cut: The document is the one that is cut in two.
         given_up: The document turned out to be another than expected.
     """
 
     side: Side
     text: str = ""
     n_bytes: int = 0
+    source: int = 0
     begins: bool = False
     ends: str = ""
     path: str = ""
+    cut: bool = False
     given_up: bool = False
 
 
 def write_tokens(
-    documents: Sequence[Document],
+    documents: Survey,
     split: Split,
     tokenizer: TextTokenizer,
     writers: dict[Side, SplitWriter],
-    skipped: Skipped,
     report: Report,
-) -> None:
+) -> str:
     """Tokenise every document into its side of the corpus, in the order of the documents.
 
     A document that has changed since the survey is left out and reported.
 
+    Returns:
+        The path of the document that was cut in two, or "".
+
     Raises:
         DataError: The one document that is cut in two has changed.
     """
-    total = total_bytes(documents)
+    total = documents.n_bytes
     done = 0
+    cut_path = ""
     n_bytes: dict[Side, int] = {}
 
     def encode(batch: list[Part]) -> list[tuple[Part, Ids]]:
         return [(part, tokenizer.encode(part.text)) for part in batch]
 
-    batches = _batches(_parts(documents, split, skipped))
+    batches = _batches(_parts(documents, split))
     for encoded in ordered_map(encode, batches, worker_count()):
         for part, ids in encoded:
             writer = writers[part.side]
+            cut_path = part.path if part.cut else cut_path
             if part.begins:
                 writer.begin()
                 n_bytes[part.side] = 0
@@ -79,10 +88,11 @@ def write_tokens(
             writer.add(ids)
             n_bytes[part.side] += part.n_bytes
             if part.ends:
-                writer.end(part.ends, part.path, n_bytes[part.side])
+                writer.end(part.ends, part.path, n_bytes[part.side], part.source)
             done += part.n_bytes
         report("tokenising", min(done, total - 1), total, "bytes")
     report("tokenising", total, total, "bytes")
+    return cut_path
 
 
 def ordered_map(work: Callable[[T], U], items: Iterator[T], workers: int) -> Iterator[U]:
@@ -116,33 +126,41 @@ def _batches(parts: Iterator[Part]) -> Iterator[list[Part]]:
         yield batch
 
 
-def _parts(documents: Sequence[Document], split: Split, skipped: Skipped) -> Iterator[Part]:
-    for number, (document, side) in enumerate(zip(documents, split.sides, strict=True)):
-        texts = read_again(document, skipped)
-        title, path = printable(document.file.title), printable(document.file.path)
-        if number != split.cut_document:
-            yield from _document_parts(side, texts, title, path)
+def _parts(documents: Survey, split: Split) -> Iterator[Part]:
+    for document in documents.again(tell=True):
+        title, path = printable(document.title), printable(document.path)
+        side = split.sides[document.number]
+        last = Part(side, source=document.source, ends=title, path=path)
+        if document.number != split.cut_document:
+            yield from _document_parts(last, document.texts)
             continue
-        beginning, end = cut_parts(_unchanged(texts, path), split.cut_byte)
-        yield from _document_parts(side, beginning, f"{title} (beginning)", path)
-        yield from _document_parts("validation", end, f"{title} (end)", path)
+        beginning, end = cut_parts(_unchanged(document.texts, path), split.cut_byte)
+        yield from _document_parts(replace(last, ends=f"{title} (beginning)", cut=True), beginning)
+        last = replace(last, side="validation", ends=f"{title} (end)", cut=True)
+        yield from _document_parts(last, end)
 
 
-def _document_parts(side: Side, texts: Iterator[str], title: str, path: str) -> Iterator[Part]:
-    """The parts of one document, the last of them marked; nothing for a document without text."""
-    held: Part | None = None
+def _document_parts(last: Part, texts: Iterator[str]) -> Iterator[Part]:
+    """The parts of one document; nothing for a document without text.
+
+    Args:
+        last: The document's last part, but for the text.
+        texts: Its text in parts.
+    """
+    held = ""
+    begins = True
     try:
         for text in texts:
-            if held is not None:
-                yield held
-            held = Part(side, text, len(text.encode()), begins=held is None)
+            if held:
+                yield Part(last.side, held, len(held.encode()), last.source, begins)
+                begins = False
+            held = text
     except Changed:
-        if held is not None and not held.begins:
-            yield Part(side, given_up=True)
+        if not begins:
+            yield Part(last.side, given_up=True)
         return
-    if held is not None:
-        held.ends, held.path = title, path
-        yield held
+    if held:
+        yield replace(last, text=held, n_bytes=len(held.encode()), begins=begins)
 
 
 def _unchanged(texts: Iterator[str], path: str) -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,10 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.data.corpus import file_sha256
-from trainer_core.data.manifest import FileEntry, SplitManifest
+from trainer_core.data.manifest import Amount, FileEntry, SplitManifest
 from trainer_core.data.split import Side
 
 SHARD_TOKENS = 2**27
+
+
+@dataclass
+class _Counted:
+    """What one source gave to this side."""
+
+    documents: int = 0
+    tokens: int = 0
+    bytes: int = 0
 
 
 class SplitWriter:
@@ -25,11 +36,18 @@ class SplitWriter:
         side: `train` or `validation`; the name of the folder inside.
         dtype: `uint16` or `uint32`.
         separator: Id that opens each document.
+        sources: Names of the sources; each document's is written where there are several.
         shard_tokens: Tokens in a shard file.
     """
 
     def __init__(
-        self, corpus: Path, side: Side, dtype: str, separator: int, shard_tokens: int
+        self,
+        corpus: Path,
+        side: Side,
+        dtype: str,
+        separator: int,
+        sources: Sequence[str],
+        shard_tokens: int,
     ) -> None:
         self.n_tokens = 0
         self.n_bytes = 0
@@ -37,6 +55,8 @@ class SplitWriter:
         self._side = side
         self._dtype = np.dtype(dtype)
         self._separator = np.array([separator], dtype=self._dtype)
+        self._sources = sources
+        self._counted = [_Counted() for _ in sources]
         self._shard_tokens = shard_tokens
         self._starts = array("q")
         self._offsets = array("q")
@@ -58,12 +78,23 @@ class SplitWriter:
         """Append tokens, (n,), to the open document."""
         self._append(ids.astype(self._dtype))
 
-    def end(self, title: str, path: str, n_bytes: int) -> None:
-        """Close the open document."""
+    def end(self, title: str, path: str, n_bytes: int, source: int) -> None:
+        """Close the open document, which is of the source of this number."""
         self._offsets.append(self._documents.tell())
-        line = {"title": title, "path": path, "bytes": n_bytes}
+        line: dict[str, str | int] = {"title": title, "path": path, "bytes": n_bytes}
+        if len(self._sources) > 1:
+            line["source"] = self._sources[source]
         self._documents.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         self.n_bytes += n_bytes
+        counted = self._counted[source]
+        counted.documents += 1
+        counted.tokens += self.n_tokens - self._starts[-1]
+        counted.bytes += n_bytes
+
+    def amount(self, source: int) -> Amount:
+        """What the source of this number gave to this side."""
+        counted = self._counted[source]
+        return Amount(documents=counted.documents, tokens=counted.tokens, bytes=counted.bytes)
 
     def give_up(self) -> None:
         """Take back the open document, as if it had never been begun."""

@@ -169,10 +169,14 @@ def reads_code(prepare_folder: Path) -> bool:
         return False
     if not isinstance(spec, specs.PrepareSpec):
         return False
-    if isinstance(spec.source, specs.PythonLibrary):
+    return all(_is_code(source) for source in spec.all_sources)
+
+
+def _is_code(source: specs.Source) -> bool:
+    if isinstance(source, specs.PythonLibrary):
         return True
-    endings = {suffix.lower().lstrip("*.") for suffix in spec.source.suffixes}
-    endings |= {Path(path).suffix.lower().lstrip(".") for path in spec.source.paths} - {""}
+    endings = {suffix.lower().lstrip("*.") for suffix in source.suffixes}
+    endings |= {Path(path).suffix.lower().lstrip(".") for path in source.paths} - {""}
     return bool(endings) and endings <= _CODE_ENDINGS
 
 

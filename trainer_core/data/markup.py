@@ -1,0 +1,144 @@
+"""HTML pages and EPUB books to plain text."""
+
+from __future__ import annotations
+
+import codecs
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import IO
+from urllib.parse import unquote
+
+from trainer_core.data.documents import RECORD_BYTES
+from trainer_core.data.packed import Budget, Unpacked, all_bytes
+from trainer_core.data.reading import NoText, Readable
+
+_CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{1,40})""")
+_CHARSET_WITHIN = 2048
+_CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
+_PAGE_TYPES = ("application/xhtml+xml", "text/html")
+ZIP_ERRORS = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError)
+
+
+def html_text(data: bytes) -> str:
+    """What a browser would show of a page, as text; tables and lists keep their shape.
+
+    Raises:
+        NoText: Its encoding is not what it says, or there is nothing to show.
+    """
+    import lxml.etree
+    import lxml.html
+    from inscriptis import Inscriptis, ParserConfig
+
+    utf8 = _as_utf8(data)
+    if not utf8.strip():
+        raise NoText("empty")
+    parser = lxml.html.HTMLParser(encoding="utf-8")
+    try:
+        tree = lxml.html.document_fromstring(utf8, parser=parser)
+        return str(Inscriptis(tree, ParserConfig()).get_text()).strip("\n") + "\n"
+    except lxml.etree.ParserError:
+        raise NoText("empty") from None
+    except (lxml.etree.LxmlError, RecursionError):
+        raise NoText("broken") from None
+
+
+def _as_utf8(data: bytes) -> bytes:
+    if b"\0" in data and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise NoText("binary")
+    named = _CHARSET.search(data[:_CHARSET_WITHIN])
+    encodings = ["utf-8-sig", *([named[1].decode("ascii")] if named else [])]
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    for encoding in encodings:
+        try:
+            return data.decode(encoding).encode()
+        except (UnicodeError, LookupError):
+            continue
+    raise NoText("not_utf8")
+
+
+def html_parts(stream: Readable) -> Iterator[str]:
+    """The text of an HTML file.
+
+    Raises:
+        NoText: It is too long to be held, or `html_text` cannot use it.
+    """
+    yield html_text(all_bytes(stream, RECORD_BYTES))
+
+
+def epub_parts(file: IO[bytes], budget: Budget) -> Iterator[str]:
+    """The text of an EPUB book, chapter by chapter in reading order.
+
+    Args:
+        file: Can be read in any order.
+        budget: Of the file that it comes from.
+
+    Raises:
+        NoText: It is no book, damaged, or locked.
+    """
+    try:
+        with zipfile.ZipFile(file) as book:
+            locked = _locked(book, budget)
+            for name in _reading_order(book, budget):
+                if name in locked:
+                    raise NoText("locked")
+                text = _chapter(book, name, budget)
+                if text:
+                    yield text + "\n"
+    except (*ZIP_ERRORS, KeyError, OSError):
+        raise NoText("broken") from None
+    except RuntimeError:  # how `zipfile` says that a password is needed
+        raise NoText("locked") from None
+
+
+def _chapter(book: zipfile.ZipFile, name: str, budget: Budget) -> str:
+    try:
+        return html_text(_member(book, name, budget))
+    except NoText as error:
+        if error.reason == "empty":  # a page with a picture
+            return ""
+        raise
+
+
+def _member(book: zipfile.ZipFile, name: str, budget: Budget) -> bytes:
+    with book.open(name) as member:
+        return all_bytes(Unpacked(member, budget), RECORD_BYTES)
+
+
+def _locked(book: zipfile.ZipFile, budget: Budget) -> set[str]:
+    """The members that only the shop's own reader can read; many books lock nothing but fonts."""
+    if _ENCRYPTION not in book.NameToInfo:
+        return set()
+    found = _elements(_member(book, _ENCRYPTION, budget), "CipherReference")
+    return {unquote(attributes.get("URI", "")) for attributes in found}
+
+
+def _reading_order(book: zipfile.ZipFile, budget: Budget) -> list[str]:
+    """The members with the book's pages, in the order of its spine."""
+    roots = _elements(_member(book, _CONTAINER, budget), "rootfile")
+    package = roots[0]["full-path"] if roots else ""
+    content = _member(book, package, budget)
+    folder = posixpath.dirname(package)
+    pages = {
+        item["id"]: posixpath.normpath(posixpath.join(folder, unquote(item["href"])))
+        for item in _elements(content, "item")
+        if item.get("media-type") in _PAGE_TYPES and "id" in item and "href" in item
+    }
+    spine = [item.get("idref", "") for item in _elements(content, "itemref")]
+    return [pages[name] for name in dict.fromkeys(spine) if name in pages]
+
+
+def _elements(xml: bytes, name: str) -> list[dict[str, str]]:
+    """The attributes of every element of this name, whatever its namespace."""
+    import lxml.etree
+
+    # Entities stay as they are: they could name files, or grow beyond all bounds.
+    parser = lxml.etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = lxml.etree.fromstring(xml, parser)
+    except lxml.etree.LxmlError:
+        raise NoText("broken") from None
+    return [dict(found.attrib) for found in root.iter(f"{{*}}{name}")]  # type: ignore[arg-type]
