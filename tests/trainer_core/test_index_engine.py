@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trainer_core.errors import IndexFileError
 from trainer_core.index import engine
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.engine import bytes_per_entry, check_size, sort_range
+from trainer_core.index.engine import check_size, sort_range, working_bytes
 from trainer_core.index.packing import Fields, fields_of, records_of
 from trainer_core.index.records import COUNT_MAX, empty_records
 from trainer_core.index.tokens import Text
@@ -163,7 +163,7 @@ def test_any_number_of_threads_gives_the_same_bytes():
             assert expected.tobytes() == found.tobytes()
 
 
-class HereError(Exception):
+class StopHereError(Exception):
     pass
 
 
@@ -176,9 +176,9 @@ def test_what_progress_raises_ends_the_work_and_its_threads(threads):
 
     def advance(done, total):
         told.append((done, total))
-        raise HereError
+        raise StopHereError
 
-    with pytest.raises(HereError):
+    with pytest.raises(StopHereError):
         sort_range(
             text,
             low=0,
@@ -219,9 +219,11 @@ def test_more_tokens_than_positions_can_count_are_refused():
         check_size((1 << 32) - 1)
 
 
-def test_working_memory_grows_with_threads_and_the_largest_token():
-    assert bytes_per_entry(1, 0.0) <= 24
-    assert bytes_per_entry(2, 0.1) > bytes_per_entry(1, 0.1) > bytes_per_entry(1, 0.0)
+def test_working_memory_is_that_of_the_entries_or_of_the_spans_of_all_threads():
+    assert working_bytes(1000, 100, 1, 2) == 21 * 1000 + 16 * 100
+    assert working_bytes(1000, 100, 2, 4) == 29 * 1000 + 2 * 24 * 100
+    many = 100 * engine.SPAN_ENTRIES
+    assert working_bytes(many, 0, 2, 2) == 5 * many + 2 * 16 * engine.SPAN_ENTRIES
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.uint32])

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from trainer_core.index.engine import bytes_per_entry
+from trainer_core.index.engine import working_bytes
 from trainer_core.index.records import words_of
 from trainer_core.index.store import KeyRange, cut_ranges
 
@@ -69,8 +69,8 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
         records = chunk_tokens * 8 * words_of(dtype)
         bounds = 8 * 8 * (self.vocab_size + 1)
         entries = min(max(work_entries, self.largest_token(chunk_tokens)), chunk_tokens)
-        share = min(self.largest_token(chunk_tokens) / max(entries, 1), 1.0)
-        work = entries * bytes_per_entry(self.threads, share, dtype.itemsize)
+        largest = min(self.largest_token(chunk_tokens), entries)
+        work = working_bytes(entries, largest, self.threads, dtype.itemsize)
         return self.text_bytes + records + bounds + work
 
     def largest_token(self, chunk_tokens: int) -> int:

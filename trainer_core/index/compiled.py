@@ -50,7 +50,6 @@ _SHARED_SOURCES = (
     "items.py",
     "settling.py",
     "small_groups.py",
-    "keys.py",
     "tables.py",
     "desk.py",
     "fetch.py",

@@ -20,8 +20,6 @@ from trainer_core.errors import IndexFileError
 from trainer_core.index import plain
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.records import Records
-from trainer_core.index.settled import Settled as Settled
-from trainer_core.index.settled import settle as settle
 from trainer_core.index.tokens import Text, frozen
 
 if COMPILED:
@@ -37,6 +35,9 @@ TOKENS_MAX = (1 << 32) - 2
 
 SPAN_ENTRIES = 1 << 24
 """Entries that a thread sorts at a time, where no token alone has more."""
+
+_RETURNED_BYTES = 5
+"""Of each entry: its position and what it shares."""
 
 _STEP_ENTRIES = 1 << 19
 """Entries between two looks at whether to go on."""
@@ -76,19 +77,20 @@ def check_size(n_tokens: int) -> None:
         )
 
 
-def bytes_per_entry(threads: int, largest_share: float, token_bytes: int = 2) -> float:
-    """Working memory of `sort_range` per entry of a range, what it returns included.
+def working_bytes(entries: int, largest: int, threads: int, token_bytes: int) -> int:
+    """Memory that `sort_range` takes, what it returns included, without text and records.
 
     Each thread keeps the items of a span, and as much again as the largest token in it needs.
 
     Args:
+        entries: Of the range.
+        largest: Entries of its most frequent token.
         threads: How many are used.
-        largest_share: Share of the range's entries that its most frequent token has.
         token_bytes: 2 or 4.
     """
-    item_bytes = 8 * (2 + token_bytes // 4)
-    returned = 5
-    return returned + item_bytes * (1 + threads * largest_share)
+    item_bytes = 16 if token_bytes == 2 else 24
+    in_spans = min(threads * max(SPAN_ENTRIES, largest), entries)
+    return _RETURNED_BYTES * entries + item_bytes * (in_spans + threads * largest)
 
 
 def sort_range(

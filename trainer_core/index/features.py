@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.engine import Settled, check_size, sort_range
+from trainer_core.index.engine import check_size, sort_range
 from trainer_core.index.framing import frame
 from trainer_core.index.packing import fields_of
 from trainer_core.index.records import Records, empty_records
@@ -168,37 +168,6 @@ def features_from(records: Records, dtype: np.dtype[Any]) -> MatchFeatures:
         length[block], marks[block] = features.length, features.marks
         following[block], second[block] = features.next, features.second
     return MatchFeatures(length, following, second, marks)
-
-
-def _begins(document_start: NDArray[np.int64], first: int, stop: int) -> NDArray[np.int64]:
-    """Where the document of each position from `first` to `stop` begins."""
-    begins = np.zeros(stop - first, dtype=np.int64)
-    low, high = np.searchsorted(document_start, [first, stop])
-    inside = document_start[low:high]
-    begins[inside - first] = inside
-    if low > 0 and begins.size and begins[0] == 0:
-        begins[0] = document_start[low - 1]
-    return np.maximum.accumulate(begins)
-
-
-def features_of(
-    settled: Settled, tokens: Tokens, document_start: NDArray[np.int64]
-) -> MatchFeatures:
-    """The features that the engine's matches amount to."""
-    parts = []
-    for first in range(0, tokens.size, _BLOCK_TOKENS):
-        block = slice(first, min(first + _BLOCK_TOKENS, tokens.size))
-        match = settled.match[block].astype(np.int64)
-        parts.append(
-            pack(
-                length=settled.length[block],
-                following=tokens[np.minimum(match + 1, tokens.size - 1)],
-                second=settled.second[block],
-                count=settled.count[block],
-                same_document=match >= _begins(document_start, block.start, block.stop),
-            )
-        )
-    return join(parts, tokens.dtype)
 
 
 def match_features(

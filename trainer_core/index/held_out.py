@@ -11,12 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index.engine import Advance, own_matches
+from trainer_core.index.engine import Advance
 from trainer_core.index.features import MatchFeatures, join, pack
-from trainer_core.index.framing import frame
 from trainer_core.index.match import MatchBatch
-from trainer_core.index.packing import Fields, fields_of
-from trainer_core.index.records import empty_records
+from trainer_core.index.own_documents import matches_in_own_documents
+from trainer_core.index.packing import Fields
 from trainer_core.index.tokens import Tokens, document_begin
 
 _BLOCK_TOKENS = 1 << 18
@@ -49,7 +48,7 @@ def features_against(
         advance: Called now and then with the tokens done and all of them.
     """
     tokens = tokens.astype(np.result_type(tokens, index.tokens), copy=False)
-    own = _own_fields(tokens, document_start, index.max_length)
+    own = matches_in_own_documents(tokens, document_start, index.max_length)
     room = np.arange(tokens.size) - document_begin(document_start, tokens.size) + 1
     limits = np.minimum(room, index.max_length).astype(np.uint8)
     parts = []
@@ -62,24 +61,6 @@ def features_against(
         if advance is not None:
             advance(block.stop, tokens.size)
     return join(parts, tokens.dtype)
-
-
-def _own_fields(tokens: Tokens, document_start: NDArray[np.int64], max_length: int) -> Fields:
-    """Each token's longest match in its own document so far."""
-    framed = frame(tokens, document_start, max_length)
-    text = framed.text
-    records = empty_records(text.tokens.size, text.tokens.dtype)
-    if tokens.size:
-        own_matches(text, records=records)
-    found = fields_of(records, text.tokens.dtype)
-    known = found.length > 0
-    return Fields(
-        length=framed.rows_of(found.length),
-        next=framed.tokens_of(found.next, known),
-        second=framed.tokens_of(found.second, known),
-        count=framed.rows_of(found.count),
-        same_document=framed.rows_of(found.same_document),
-    )
 
 
 def _joined(found: MatchBatch, own: Fields, block: slice) -> MatchFeatures:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trainer_core.index.packing import Fields, records_of
 from trainer_core.index.records import COUNT_MAX, Records
-from trainer_core.index.tokens import Text, Tokens, document_begin, like
+from trainer_core.index.tokens import Text, Tokens, like
 
 U32 = NDArray[np.uint32]
 I64 = NDArray[np.int64]
@@ -228,24 +228,3 @@ def own_matches(text: Text, *, records: Records, advance: Advance | None) -> Non
     common = _common_lengths(part.tokens, part.room, groups, order, text.max_length)
     found = _find(order, common, part.following + 1, part.tokens.size, advance)
     records[:] = _records(part, found)
-
-
-def settle(
-    tokens: Tokens,
-    document_start: I64,
-    max_length: int,
-    groups: U32 | None,
-    advance: Callable[[int, int], None] | None,
-) -> tuple[U32, U32, U32, NDArray[np.uint8], U32]:
-    """The fields of `engine.Settled`; `groups` are numbers within which matches are sought."""
-    n = tokens.size
-    room = np.arange(n) - document_begin(document_start, n) + 1
-    ranks = _context_ranks(tokens, room, groups, max_length)
-    order = np.argsort(ranks, kind="stable").astype(np.uint32)
-    common = _common_lengths(tokens, room, groups, order, max_length)
-    following = np.append(tokens[1:].astype(np.int64) + 1, 0)  # nothing follows the last token
-    found = _find(order, common, following, n, advance)
-    match, second, count = (
-        values.astype(np.uint32) for values in (found.match, found.second, found.count)
-    )
-    return order, match, second, found.length, count

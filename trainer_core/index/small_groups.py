@@ -77,7 +77,13 @@ def fetch_records(
 
 @inlined
 def _finish_pair(
-    text: Text, result: Result, items: Items, first_word: int, begin: int, swap: bool, length: int
+    text: Text,
+    result: Result,
+    items: Items,
+    first_word: int,
+    begin: int,
+    swap: np.bool_,
+    length: int,
 ) -> None:
     """Finish a group of two whose contexts share `length` tokens."""
     words = item_words(text)

@@ -98,13 +98,6 @@ def document_begin(document_start: NDArray[np.int64], n_tokens: int) -> NDArray[
     return np.maximum.accumulate(begins)
 
 
-def document_numbers(document_start: NDArray[np.int64], n_tokens: int) -> NDArray[np.int64]:
-    """(n,) int64, a number for each position, rising by document."""
-    marks = np.zeros(n_tokens, dtype=np.int64)
-    marks[document_start] = 1
-    return np.cumsum(marks)
-
-
 def frozen(values: ArrayT) -> ArrayT:
     """A read-only view, as mapped files are: kernels are compiled for such arrays alone."""
     view = values.view()
