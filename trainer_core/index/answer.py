@@ -30,6 +30,7 @@ from trainer_core.index.desk import (
     MANY_ORDER,
     MANY_TEXT,
     NEXT,
+    NOTES,
     POSITION,
     RANGE,
     SECOND,
@@ -52,6 +53,9 @@ def take_run(desk: int, at: int, length: int, begin: int, end: int) -> None:
     put(at, BEGIN, begin)
     put(at, END, end)
     put(at, COUNT, end - begin)
+    if end - begin <= KEEP_MAX and length > 1:  # its entries were just looked at
+        keep_positions(desk, at)
+        return
     if end - begin <= KEEP_MAX:
         put(at, STATE, FEW_ORDER)
         _want_numbers(desk, get(get(at, RANGE), SORTED), begin, end)
@@ -174,42 +178,56 @@ def _level(desk: int, at: int, level: int) -> tuple[int, int, int, int, int, int
 
 
 @inlined
-def _highest(address: int, begin: int, end: int, width: int) -> int:
-    """The highest number in a column of some rows, or -1."""
+def _highest(address: int, begin: int, end: int) -> int:
+    """The highest of some 32-bit numbers, or -1."""
     highest = -1
     for row in range(begin, end):
-        highest = max(highest, load32_at(address, row * width))
+        highest = max(highest, load32_at(address, row))
     return highest
 
 
 @part
 def find_latest(desk: int, at: int) -> None:
-    """The most recent position of a long run; and have the text fetched that may differ from it."""
-    latest = -1
+    """The most recent position of a long run, and one that another token certainly followed."""
+    address, left, middle, after, right, _ = _level(desk, at, 0)
+    latest = max(_highest(address, left, middle), _highest(address, after, right))
     other = 0
-    for level in range(3):
-        address, left, middle, after, right, width = _level(desk, at, level)
-        latest = max(latest, _highest(address, left, middle, width))
-        latest = max(latest, _highest(address, after, right, width))
-        if level > 0:  # of its two positions one was not followed by what followed the latest
-            other = max(other, _highest(address + 4, left, middle, width))
-            other = max(other, _highest(address + 4, after, right, width))
+    for level in range(1, 3):
+        address, left, middle, after, right, _ = _level(desk, at, level)
+        latest, other = _highest_of_rows(address, left, middle, latest, other)
+        latest, other = _highest_of_rows(address, after, right, latest, other)
     put(at, POSITION, min(latest, get(desk, LAST_USABLE)))
     put(at, LATEST_OTHER, min(other, get(desk, LAST_USABLE) + 1))
-    for level in range(3):
-        address, left, middle, after, right, width = _level(desk, at, level)
-        _want_differing(desk, at, address, left, middle, width)
-        _want_differing(desk, at, address, after, right, width)
     want_text(desk, get(at, POSITION))
+    if get(desk, NOTES) != 0:
+        _want_differing(desk, at)
     put(at, STATE, MANY_TEXT)
 
 
 @inlined
-def _want_differing(desk: int, at: int, address: int, begin: int, end: int, width: int) -> None:
+def _highest_of_rows(
+    address: int, begin: int, end: int, latest: int, other: int
+) -> tuple[int, int]:
+    """The highest number of each column of some rows, and of those that were found before.
+
+    Of the two positions in a row at least one was not followed by what followed the latest of all,
+    so that the latest other position is not before either column's highest number.
+    """
     for row in range(begin, end):
-        place = load32_at(address, row * width)
-        if place >= get(at, LATEST_OTHER):
-            want_text(desk, min(place, get(desk, LAST_USABLE)))
+        latest = max(latest, load32_at(address, 2 * row))
+        other = max(other, load32_at(address, 2 * row + 1))
+    return latest, other
+
+
+@part
+def _want_differing(desk: int, at: int) -> None:
+    """Have all text fetched that `find_second` may read."""
+    for level in range(3):
+        address, left, middle, after, right, width = _level(desk, at, level)
+        for row in range(left, right):
+            place = load32_at(address, row * width)
+            if not middle <= row < after and place >= get(at, LATEST_OTHER):
+                want_text(desk, min(place, get(desk, LAST_USABLE)))
 
 
 @part
@@ -233,7 +251,23 @@ def _latest_differing(
 ) -> int:
     """The latest position that another token followed, + 1, of some rows and of `other`."""
     for row in range(begin, end):
-        place = min(load32_at(address, row * width), get(desk, LAST_USABLE))
-        if place >= other and token_at(desk, place + 1) != following:
-            other = place + 1
+        place = load32_at(address, row * width)
+        if place >= other:
+            place = min(place, get(desk, LAST_USABLE))
+            if token_at(desk, place + 1) != following:
+                other = place + 1
     return other
+
+
+@part
+def go_on_with_run(desk: int, at: int) -> None:
+    """Take the next step to the answer from a run."""
+    state = get(at, STATE)
+    if state == FEW_ORDER:
+        keep_positions(desk, at)
+    elif state == FEW_TEXT:
+        answer_from_kept(desk, at)
+    elif state == MANY_ORDER:
+        find_latest(desk, at)
+    else:
+        find_second(desk, at)

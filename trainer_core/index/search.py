@@ -41,7 +41,7 @@ from trainer_core.index.desk import (
     WINDOW_WORDS,
 )
 from trainer_core.index.fetch import get, put
-from trainer_core.index.machine import load16_at, load32_at
+from trainer_core.index.machine import prefetch_at
 from trainer_core.index.own_context import CAPACITY, SIZE, add_token, clear, own_match
 from trainer_core.index.steps import begin, go_on, step
 
@@ -147,13 +147,14 @@ def _next_query(
         end = query + (ends[i] + 1) * size
         put(at, QUERY_END, end)
         if again and ends[i] == ends[i - 1] + 1 and limit <= signed(limits[i - 1]) + 1:
-            token = load16_at(end - size, 0) if size == 2 else load32_at(end - size, 0)
-            go_on(desk, at, token, limit)
+            go_on(desk, at, limit)
         else:
             put(at, LIMIT, limit)
             begin(desk, at)
         if get(at, STATE) != DONE:
             put(at, FIRST_QUERY, i)
+            if i + 1 < ends.size:
+                prefetch_at(query + ends[i + 1] * size - 16)
             return True
         _write_answer(desk, at, answers, i)
         again = True
@@ -247,7 +248,7 @@ def _advance(desk: int, own: NDArray[np.int32], with_own: bool, token: int) -> N
         used = get(at, WINDOW_USED) - get(desk, LANES)
         limit = min(used, get(desk, MAX_LENGTH))
     put(at, QUERY_END, _end_of_window(desk, at))
-    go_on(desk, at, token, limit)
+    go_on(desk, at, limit)
     if get(at, STATE) != DONE:
         while step(desk, at, True):
             pass

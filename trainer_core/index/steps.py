@@ -20,11 +20,8 @@ from __future__ import annotations
 import numpy as np
 
 from trainer_core.index.answer import (
-    answer_from_kept,
     extend,
-    find_latest,
-    find_second,
-    keep_positions,
+    go_on_with_run,
     take_run,
 )
 from trainer_core.index.compiled import inlined, part, signed
@@ -32,24 +29,24 @@ from trainer_core.index.desk import (
     AFTER,
     BEFORE,
     BEGIN,
+    BORDERS_ORDER,
+    BORDERS_TEXT,
+    BUCKET,
     BUCKETS,
+    CLOSE,
     COUNT,
     DONE,
     END,
     ENTRIES,
-    FEW_ORDER,
-    FEW_TEXT,
-    FIRST_ORDER,
+    FIRST,
     FIRST_RANGE,
     FIRST_RANK,
-    FIRST_TEXT,
     HIGH,
     INSIDE,
     KEPT,
     KEYS,
     LANES,
-    LAST_ORDER,
-    LAST_TEXT,
+    LAST,
     LEFT,
     LEFT_BORDER,
     LEFT_SAMPLE,
@@ -57,14 +54,11 @@ from trainer_core.index.desk import (
     LENGTH,
     LIMIT,
     LOW,
-    MANY_ORDER,
-    MANY_TEXT,
     NEXT,
     OUTSIDE,
     PLACE_ORDER,
     PLACE_TEXT,
     POSITION,
-    PROBE,
     QUERY_END,
     RANGE,
     RANGE_FIELDS,
@@ -77,7 +71,6 @@ from trainer_core.index.desk import (
     SORTED,
     STATE,
     STOP_TOKEN,
-    STRIDE,
     TOKEN_BYTES,
     VOCAB_SIZE,
 )
@@ -96,6 +89,7 @@ from trainer_core.index.fetch import (
 from trainer_core.index.machine import load16_at, load32_at, load64_at, prefetch_at
 
 _LINE_KEYS = 8
+_LINE_ENTRIES = 16
 
 
 @part
@@ -110,32 +104,32 @@ def begin(desk: int, at: int) -> None:
     put(at, BEGIN, 0)
     put(at, END, 0)
     put(at, RANGE, desk + 8 * FIRST_RANGE)
-    put(at, PROBE, -1)
     put(at, STATE, DONE)
-    limit = get(at, LIMIT)
-    if limit < 1 or not _find_bucket(desk, at):
-        return
-    if limit == 1:
-        take_run(desk, at, 1, get(at, LOW), get(at, HIGH))
-        return
-    put(at, LEFT, (get(at, LOW) + 15) >> 4)
-    put(at, RIGHT, (get(at, HIGH) + 15) >> 4)
-    put(at, STATE, SAMPLES)
+    token = _last_token(desk, at)
+    if get(at, LIMIT) > 0 and token < get(desk, VOCAB_SIZE):
+        want(desk, get(desk, BUCKETS) + 8 * token)
+        put(at, STATE, BUCKET)
+
+
+@inlined
+def _last_token(desk: int, at: int) -> int:
+    size = get(desk, TOKEN_BYTES)
+    last = get(at, QUERY_END) - size
+    return load16_at(last, 0) if size == 2 else load32_at(last, 0)
 
 
 @part
-def go_on(desk: int, at: int, token: int, limit: int) -> None:
-    """Begin the search for a context that goes on from the one that was just answered.
+def go_on(desk: int, at: int, limit: int) -> None:
+    """Begin the search for a context with one token more than the one that was just answered.
 
     Args:
         desk: The desk.
         at: Where its row begins; `QUERY_END` is that of the longer context already.
-        token: The token that the context has more.
         limit: How many tokens of the context to compare at most.
     """
     length = get(at, LENGTH)
     if get(at, KEPT) > 0 and length < limit:
-        if extend(desk, at, token):
+        if extend(desk, at, _last_token(desk, at)):
             return
         limit = length
     put(at, LIMIT, min(limit, length + 1))
@@ -143,13 +137,9 @@ def go_on(desk: int, at: int, token: int, limit: int) -> None:
 
 
 @inlined
-def _find_bucket(desk: int, at: int) -> bool:
-    """The key range of the context's last token and its ranks there; False where it has none."""
-    size = get(desk, TOKEN_BYTES)
-    last = get(at, QUERY_END) - size
-    token = load16_at(last, 0) if size == 2 else load32_at(last, 0)
-    if token >= get(desk, VOCAB_SIZE):
-        return False
+def _find_bucket(desk: int, at: int) -> None:
+    """The key range of the context's last token and its ranks there."""
+    token = _last_token(desk, at)
     place = desk + 8 * FIRST_RANGE
     while token >= get(place, STOP_TOKEN):
         place += 8 * RANGE_FIELDS
@@ -158,13 +148,37 @@ def _find_bucket(desk: int, at: int) -> bool:
     high = signed(load64_at(get(desk, BUCKETS), token + 1)) - get(place, FIRST_RANK)
     low = min(max(low, 0), entries)
     high = min(max(high, low), entries)
+    put(at, STATE, DONE)
+    if low == high:
+        return
     put(at, RANGE, place)
     put(at, LOW, low)
     put(at, HIGH, high)
-    return low < high
+    if get(at, LIMIT) == 1:
+        take_run(desk, at, 1, low, high)
+        return
+    put(at, LEFT, (low + 15) >> 4)
+    put(at, RIGHT, (high + 15) >> 4)
+    put(at, STATE, SAMPLES)
+    _want_samples(at)
 
 
 # --- 1. by the sampled keys --------------------------------------------------------------------
+
+
+@inlined
+def _want_samples(at: int) -> None:
+    """Have those samples fetched that the next step compares."""
+    keys = get(get(at, RANGE), KEYS)
+    left = keys + 8 * get(at, LEFT)
+    size = get(at, RIGHT) - get(at, LEFT)
+    if size > _LINE_KEYS:
+        prefetch_at(left + 8 * (size >> 2))
+        prefetch_at(left + 8 * (size >> 1))
+        prefetch_at(left + 8 * (3 * size >> 2))
+    else:
+        prefetch_at(left - 8)
+        prefetch_at(left + 8 * size)
 
 
 @inlined
@@ -196,27 +210,39 @@ def _first_above(desk: int, at: int, left: int, right: int, key: np.uint64) -> i
     return left
 
 
-@part
-def _search_samples(desk: int, at: int, alone: bool) -> None:
+@inlined
+def _search_samples(desk: int, at: int) -> None:
     left = get(at, LEFT)
-    right = get(at, RIGHT)
+    size = get(at, RIGHT) - left
     key = first_key(desk, at)
-    keys = get(get(at, RANGE), KEYS)
-    while right - left > _LINE_KEYS:
-        middle = (left + right) >> 1
-        if alone:
-            prefetch_at(keys + 8 * ((left + middle) >> 1))
-            prefetch_at(keys + 8 * ((middle + right) >> 1))
-        if load64_at(keys, middle) < key:
-            left = middle + 1
-        else:
-            right = middle
-        if not alone:
-            put(at, LEFT, left)
-            put(at, RIGHT, right)
-            prefetch_at(keys + 8 * ((left + right) >> 1))
-            return
-    _leave_samples(desk, at, _first_from(desk, at, left, right, key), key)
+    if size <= _LINE_KEYS:
+        _leave_samples(desk, at, _first_from(desk, at, left, left + size, key), key)
+        return
+    middle = left + (size >> 1)
+    if sample_at(desk, at, middle) < key:
+        left = middle + 1
+        right = get(at, RIGHT)
+        middle = get(at, LEFT) + (3 * size >> 2)
+    else:
+        right = middle
+        middle = left + (size >> 2)
+    if sample_at(desk, at, middle) < key:
+        left = middle + 1
+    else:
+        right = middle
+    put(at, LEFT, left)
+    put(at, RIGHT, right)
+    _want_samples(at)
+
+
+@inlined
+def _first_like(desk: int, at: int, left: int, right: int, key: np.uint64) -> int:
+    """`_first_from` where it is probably close to the right."""
+    stride = 1
+    while right - stride >= left and sample_at(desk, at, right - stride) >= key:
+        right -= stride
+        stride *= 2
+    return _first_from(desk, at, max(left, right - stride), right, key)
 
 
 @part
@@ -254,59 +280,70 @@ def _leave_samples(desk: int, at: int, left: int, key: np.uint64) -> None:
     put(at, RIGHT_BORDER, high)
     put(at, LEFT_SAMPLE, left)
     put(at, RIGHT_SAMPLE, right)
-    _next_place(desk, at)
+    _next_place(desk, at, True)
 
 
 # --- 2. by the text ----------------------------------------------------------------------------
 
 
 @inlined
-def _request(desk: int, at: int, probe: int, state: int) -> None:
-    """Have an entry and then its text fetched; the entry may be there since the last probe."""
-    known = get(at, PROBE) >> 4 == probe >> 4
-    put(at, PROBE, probe)
-    if known:
-        put(at, STATE, state + 1)
-        want_text(desk, position_at(desk, at, probe))
-    else:
-        put(at, STATE, state)
-        want(desk, get(get(at, RANGE), SORTED) + 4 * probe)
+def _pivot(size: int, number: int) -> int:
+    """One of up to three entries that divide `size` of them; all, where they are so few."""
+    return number if size <= 3 else (number + 1) * size >> 2
 
 
-@part
-def _found_order(desk: int, at: int, alone: bool) -> None:
-    """The entry is there: have its text fetched; while nobody else waits, its neighbours' too."""
-    put(at, STATE, get(at, STATE) + 1)
-    probe = get(at, PROBE)
-    if not alone:
-        want_text(desk, position_at(desk, at, probe))
-        return
-    first = probe & ~15
-    for rank in range(max(first, get(at, LOW)), min(first + 16, get(at, HIGH))):
-        want_text(desk, position_at(desk, at, rank))
-
-
-@part
-def _next_place(desk: int, at: int) -> None:
+@inlined
+def _want_place(desk: int, at: int, state: int) -> None:
     left = get(at, LEFT)
-    right = get(at, RIGHT)
-    if left < right:
-        _request(desk, at, (left + right) >> 1, PLACE_ORDER)
+    size = get(at, RIGHT) - left
+    order = get(get(at, RANGE), SORTED)
+    for number in range(min(size, 3)):
+        rank = left + _pivot(size, number)
+        if state == PLACE_ORDER:
+            want(desk, order + 4 * rank)
+        else:
+            want_text(desk, position_at(desk, at, rank))
+    put(at, STATE, state)
+
+
+@inlined
+def _found_place_order(desk: int, at: int, alone: bool) -> None:
+    """Entries are there: have their text fetched; if nobody else waits, their neighbours' too."""
+    left = get(at, LEFT)
+    if alone and get(at, RIGHT) - left <= _LINE_ENTRIES:
+        first = max((left - 1) & ~15, get(at, LOW))
+        for rank in range(first, min(get(at, RIGHT), get(at, HIGH))):
+            want_text(desk, position_at(desk, at, rank))
+        put(at, STATE, PLACE_TEXT)
     else:
+        _want_place(desk, at, PLACE_TEXT)
+
+
+@inlined
+def _next_place(desk: int, at: int, is_new: bool) -> None:
+    size = get(at, RIGHT) - get(at, LEFT)
+    if size == 0:
         _leave_place(desk, at)
+    elif is_new or size > _LINE_ENTRIES:
+        _want_place(desk, at, PLACE_ORDER)
+    else:
+        _want_place(desk, at, PLACE_TEXT)
 
 
-@part
+@inlined
 def _compare_place(desk: int, at: int) -> None:
-    probe = get(at, PROBE)
-    common, smaller = common_tokens(desk, at, position_at(desk, at, probe), get(at, LIMIT))
-    if smaller:
+    left = get(at, LEFT)
+    size = get(at, RIGHT) - left
+    for number in range(min(size, 3)):
+        probe = left + _pivot(size, number)
+        common, smaller = common_tokens(desk, at, position_at(desk, at, probe), get(at, LIMIT))
+        if not smaller:
+            put(at, RIGHT, probe)
+            put(at, AFTER, common)
+            break
         put(at, LEFT, probe + 1)
         put(at, BEFORE, common)
-    else:
-        put(at, RIGHT, probe)
-        put(at, AFTER, common)
-    _next_place(desk, at)
+    _next_place(desk, at, False)
 
 
 @part
@@ -318,96 +355,131 @@ def _leave_place(desk: int, at: int) -> None:
         take_run(desk, at, 1, get(at, LOW), get(at, HIGH))
         return
     put(at, LENGTH, length)
-    put(at, BEGIN, place)
-    put(at, END, place)
-    if get(at, BEFORE) == length:
-        _begin_first(desk, at)
-    else:
-        _begin_last(desk, at)
+    needs_order = _begin_first(desk, at, place)
+    needs_order |= _begin_last(desk, at, place)
+    _next_borders(desk, at, needs_order)
 
 
 # --- 3. the first and the last entry with the match --------------------------------------------
 
 
-@part
-def _begin_first(desk: int, at: int) -> None:
-    inside = get(at, BEGIN) - 1
-    outside = get(at, LEFT_BORDER) - 1
-    stride = 1
-    if get(at, LEFT_SHARES) >= get(at, LENGTH):
-        key = first_key(desk, at) & lanes_mask(desk, get(at, LENGTH) - 1)
-        first = (get(at, LOW) + 15) >> 4
-        number = _first_from(desk, at, first, get(at, LEFT_SAMPLE), key)
-        inside = min(inside, 16 * number)
-        outside = max(16 * number - 16, get(at, LOW) - 1)
-        stride = 0
-    put(at, INSIDE, inside)
-    put(at, OUTSIDE, outside)
-    put(at, STRIDE, stride)
-    _next_first(desk, at)
-
-
-@part
-def _begin_last(desk: int, at: int) -> None:
-    if get(at, AFTER) < get(at, LENGTH):
-        take_run(desk, at, get(at, LENGTH), get(at, BEGIN), get(at, END))
-        return
-    inside = get(at, END)
-    outside = get(at, RIGHT_BORDER)
-    stride = 1
-    if get(at, RIGHT_SHARES) >= get(at, LENGTH):
-        mask = lanes_mask(desk, get(at, LENGTH) - 1)
-        key = (first_key(desk, at) & mask) | ~mask
-        stop = (get(at, HIGH) + 15) >> 4
-        number = _first_above(desk, at, get(at, RIGHT_SAMPLE), stop, key)
-        inside = max(inside, 16 * number - 16)
-        outside = min(16 * number, get(at, HIGH))
-        stride = 0
-    put(at, INSIDE, inside)
-    put(at, OUTSIDE, outside)
-    put(at, STRIDE, stride)
-    _next_last(desk, at)
+@inlined
+def _set_border(at: int, side: int, inside: int, outside: int, close: int) -> None:
+    put(at, side + INSIDE, inside)
+    put(at, side + OUTSIDE, outside)
+    put(at, side + CLOSE, close)
 
 
 @inlined
-def _probe_between(desk: int, at: int, state: int, sign: int) -> bool:
-    """Choose the next entry to look at, between one with the match and one without; False where
-    they are neighbours.
-    """
-    distance = (get(at, OUTSIDE) - get(at, INSIDE)) * sign
-    if distance <= 1:
+def _begin_first(desk: int, at: int, place: int) -> bool:
+    """Between which entries the run begins; whether they must be fetched."""
+    length = get(at, LENGTH)
+    if get(at, BEFORE) < length:
+        _set_border(at, FIRST, place, place - 1, 0)
         return False
-    stride = get(at, STRIDE)
-    if stride == 0 or stride >= distance:
-        stride = distance >> 1
-    _request(desk, at, get(at, INSIDE) + sign * stride, state)
+    if get(at, LEFT_SHARES) < length:
+        _set_border(at, FIRST, place - 1, get(at, LEFT_BORDER) - 1, 1)
+        return False
+    key = first_key(desk, at) & lanes_mask(desk, length - 1)
+    low = get(at, LOW)
+    number = _first_like(desk, at, (low + 15) >> 4, get(at, LEFT_SAMPLE), key)
+    inside = min(16 * number, place - 1)
+    _set_border(at, FIRST, inside, max(16 * number - 16, low - 1), 0)
     return True
 
 
 @inlined
-def _compare_probe(desk: int, at: int) -> None:
-    probe = get(at, PROBE)
+def _begin_last(desk: int, at: int, place: int) -> bool:
+    """Between which entries the run ends; whether they must be fetched."""
     length = get(at, LENGTH)
-    common, _ = common_tokens(desk, at, position_at(desk, at, probe), length)
-    if common == length:
-        put(at, INSIDE, probe)
-        put(at, STRIDE, get(at, STRIDE) * 2)
+    if get(at, AFTER) < length:
+        _set_border(at, LAST, place - 1, place, 0)
+        return False
+    if get(at, RIGHT_SHARES) < length:
+        _set_border(at, LAST, place, get(at, RIGHT_BORDER), 1)
+        return False
+    mask = lanes_mask(desk, length - 1)
+    key = (first_key(desk, at) & mask) | ~mask
+    high = get(at, HIGH)
+    number = _first_above(desk, at, get(at, RIGHT_SAMPLE), (high + 15) >> 4, key)
+    inside = max(16 * number - 16, place)
+    _set_border(at, LAST, inside, min(16 * number, high), 0)
+    return True
+
+
+@inlined
+def _border_probe(size: int, close: int, number: int) -> int:
+    """How far from the entry inside to look, out of up to three looks; more than `size`: do not."""
+    return 1 << number if close != 0 else 1 + _pivot(size, number)
+
+
+@inlined
+def _want_border(desk: int, at: int, side: int, sign: int, has_order: bool) -> int:
+    """Have entries at one end of the run fetched, or their text; how many may be its border."""
+    inside = get(at, side + INSIDE)
+    size = (get(at, side + OUTSIDE) - inside) * sign - 1
+    close = get(at, side + CLOSE)
+    order = get(get(at, RANGE), SORTED)
+    for number in range(min(size, 3)):
+        distance = _border_probe(size, close, number)
+        if distance <= size:
+            rank = inside + sign * distance
+            if has_order:
+                want_text(desk, position_at(desk, at, rank))
+            else:
+                want(desk, order + 4 * rank)
+    return size
+
+
+@part
+def _next_borders(desk: int, at: int, needs_order: bool) -> None:
+    first = _want_border(desk, at, FIRST, -1, not needs_order)
+    last = _want_border(desk, at, LAST, 1, not needs_order)
+    if first <= 0 and last <= 0:
+        begin = get(at, FIRST + INSIDE)
+        take_run(desk, at, get(at, LENGTH), begin, get(at, LAST + INSIDE) + 1)
+    elif needs_order:
+        put(at, STATE, BORDERS_ORDER)
     else:
-        put(at, OUTSIDE, probe)
-        put(at, STRIDE, 0)
+        put(at, STATE, BORDERS_TEXT)
 
 
-@part
-def _next_first(desk: int, at: int) -> None:
-    if not _probe_between(desk, at, FIRST_ORDER, -1):
-        put(at, BEGIN, get(at, INSIDE))
-        _begin_last(desk, at)
+@inlined
+def _found_borders_order(desk: int, at: int) -> None:
+    _want_border(desk, at, FIRST, -1, True)
+    _want_border(desk, at, LAST, 1, True)
+    put(at, STATE, BORDERS_TEXT)
 
 
-@part
-def _next_last(desk: int, at: int) -> None:
-    if not _probe_between(desk, at, LAST_ORDER, 1):
-        take_run(desk, at, get(at, LENGTH), get(at, BEGIN), get(at, INSIDE) + 1)
+@inlined
+def _compare_border(desk: int, at: int, side: int, sign: int) -> None:
+    start = get(at, side + INSIDE)
+    size = (get(at, side + OUTSIDE) - start) * sign - 1
+    close = get(at, side + CLOSE)
+    length = get(at, LENGTH)
+    for number in range(min(size, 3)):
+        distance = _border_probe(size, close, number)
+        if distance > size:
+            break
+        probe = start + sign * distance
+        common, _ = common_tokens(desk, at, position_at(desk, at, probe), length)
+        if common < length:
+            put(at, side + OUTSIDE, probe)
+            break
+        put(at, side + INSIDE, probe)
+    put(at, side + CLOSE, 0)
+
+
+@inlined
+def _is_wide(at: int, side: int, sign: int) -> bool:
+    return bool((get(at, side + OUTSIDE) - get(at, side + INSIDE)) * sign > _LINE_ENTRIES)
+
+
+@inlined
+def _compare_borders(desk: int, at: int) -> None:
+    _compare_border(desk, at, FIRST, -1)
+    _compare_border(desk, at, LAST, 1)
+    _next_borders(desk, at, _is_wide(at, FIRST, -1) or _is_wide(at, LAST, 1))
 
 
 # --- the next step -----------------------------------------------------------------------------
@@ -424,23 +496,17 @@ def step(desk: int, at: int, alone: bool) -> bool:
     """
     state = get(at, STATE)
     if state == SAMPLES:
-        _search_samples(desk, at, alone)
-    elif state in (PLACE_ORDER, FIRST_ORDER, LAST_ORDER):
-        _found_order(desk, at, alone)
+        _search_samples(desk, at)
     elif state == PLACE_TEXT:
         _compare_place(desk, at)
-    elif state == FIRST_TEXT:
-        _compare_probe(desk, at)
-        _next_first(desk, at)
-    elif state == LAST_TEXT:
-        _compare_probe(desk, at)
-        _next_last(desk, at)
-    elif state == FEW_ORDER:
-        keep_positions(desk, at)
-    elif state == FEW_TEXT:
-        answer_from_kept(desk, at)
-    elif state == MANY_ORDER:
-        find_latest(desk, at)
-    elif state == MANY_TEXT:
-        find_second(desk, at)
+    elif state == BORDERS_TEXT:
+        _compare_borders(desk, at)
+    elif state == PLACE_ORDER:
+        _found_place_order(desk, at, alone)
+    elif state == BORDERS_ORDER:
+        _found_borders_order(desk, at)
+    elif state == BUCKET:
+        _find_bucket(desk, at)
+    else:
+        go_on_with_run(desk, at)
     return bool(get(at, STATE) != DONE)
