@@ -114,6 +114,16 @@ def test_chunks_of_one_long_document_meet_in_it(tmp_path, max_length):
     assert contents(tmp_path / "many") == contents(tmp_path / "one")
 
 
+@pytest.mark.parametrize("largest_share", [0.0001, 0.05, 0.2, 0.9, 1.0])
+@pytest.mark.parametrize("n_tokens", [1, 1_000, 50_000_000, 2_000_000_000])
+def test_a_text_that_fits_is_one_chunk(n_tokens, largest_share):
+    need = Need(
+        dtype="uint16", text_bytes=0, vocab_size=300, largest_share=largest_share, threads=1
+    )
+    chunks, _ = cut_chunks(0, n_tokens, need, 1 << 40)
+    assert chunks == ((0, n_tokens),)
+
+
 def test_less_memory_makes_more_chunks_that_keep_to_it():
     need = Need(dtype="uint16", text_bytes=0, vocab_size=50_257, largest_share=0.05, threads=2)
     counts = []

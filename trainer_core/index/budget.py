@@ -75,7 +75,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 
     def largest_token(self, chunk_tokens: int) -> int:
         """Entries of the most frequent token in a chunk, which may have more than its share."""
-        return int(min(2 * self.largest_share, 1.0) * chunk_tokens) + 1
+        return min(int(2 * self.largest_share * chunk_tokens) + 1, chunk_tokens)
 
 
 def automatic_limit() -> int:
@@ -112,7 +112,8 @@ def cut_chunks(
 
 def _largest_work(need: Need, chunk_tokens: int, limit_bytes: int) -> int:
     """Entries of the largest work range that fits, by halving; 0 if none does."""
-    entries = min(max(_WORK_ENTRIES, chunk_tokens // 8), chunk_tokens)
+    wanted = max(_WORK_ENTRIES, chunk_tokens // 8, need.largest_token(chunk_tokens))
+    entries = min(wanted, chunk_tokens)
     while entries and need.bytes_for(chunk_tokens, entries) > limit_bytes:
         entries //= 2
     return entries
