@@ -30,7 +30,8 @@ def html_text(data: bytes) -> str:
     """
     import lxml.etree
     import lxml.html
-    from inscriptis import Inscriptis, ParserConfig
+    from inscriptis.html_engine import Inscriptis
+    from inscriptis.model.config import ParserConfig
 
     utf8 = _as_utf8(data)
     if not utf8.strip():
@@ -86,7 +87,7 @@ def epub_parts(file: IO[bytes], budget: Budget) -> Iterator[str]:
                 if name in locked:
                     raise NoText("locked")
                 text = _chapter(book, name, budget)
-                if text:
+                if not text.isspace():
                     yield text + "\n"
     except (*ZIP_ERRORS, KeyError, OSError):
         raise NoText("broken") from None
@@ -99,7 +100,7 @@ def _chapter(book: zipfile.ZipFile, name: str, budget: Budget) -> str:
         return html_text(_member(book, name, budget))
     except NoText as error:
         if error.reason == "empty":  # a page with a picture
-            return ""
+            return "\n"
         raise
 
 

@@ -24,6 +24,7 @@ RATIO_MAX = 200
 IN_MEMORY_BYTES = 32 << 20
 """Formats that are not read from front to back are kept in a nameless file from this size on."""
 
+UNPACKED_BYTES = 1 << 16
 HEAD_BYTES = 8
 _ENDINGS = {".tgz": ".tar", ".tbz2": ".tar", ".txz": ".tar", ".tzst": ".tar"}
 PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zstd")
@@ -63,13 +64,13 @@ class Unpacked:
         self._budget = budget
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes, at most `size`, and at most a part's worth.
+        """The next bytes, at most `size`, and few at a time: where a stream breaks, they are lost.
 
         Raises:
             NoText: The stream is damaged or cut off, or gives too much.
         """
         try:
-            data = self._stream.read(min(size, PART_BYTES))
+            data = self._stream.read(min(size, UNPACKED_BYTES))
         except (EOFError, zlib.error, lzma.LZMAError, OSError):
             raise NoText("broken") from None
         self._budget.take(len(data))

@@ -96,17 +96,20 @@ def in_parts(texts: Iterable[str]) -> Iterator[str]:
     """
     blank = True
     held = ""
+    searched = 0
     for text in texts:
         blank = blank and (not text or text.isspace())
         held += text
-        if len(held) < PART_BYTES // 4:  # characters have up to four bytes
+        if len(held) - searched < PART_BYTES // 4:  # characters have up to four bytes
             continue
-        cut = last_cut(held, 0, len(held))
+        cut = last_cut(held, max(searched - 2, 0), len(held))
+        searched = len(held)
         if cut < 0 and len(held) > UNCUT_PARTS * PART_BYTES:
             cut = len(held)
         if cut > 0:
             yield held[:cut]
             held = held[cut:]
+            searched = 0
     if blank:
         raise NoText("empty")
     if held:
