@@ -26,6 +26,7 @@ from studio.pages.data.index_words import (
     stopped_words,
 )
 from studio.pages.data.rows import RowFacts, table_row
+from studio.pages.wizard.draft import field_message
 from studio.runs.model import Problem
 from studio.storage.rows import DatasetRow
 from studio.widgets.figures import NARROW, rough_duration, size
@@ -90,6 +91,7 @@ def test_what_a_build_takes_is_the_formula_times_what_this_computer_showed() -> 
     assert slowness([{"tokens": 500, "seconds": 9.0, "built": True}]) == 1.0
     assert slowness([measured[0] | {"built": False}, {"tokens": "many"}, {}]) == 1.0
     assert slowness([measured[0] | {"appended": True}]) == 1.0
+    assert slowness([measured[0] | {"resumed": True}]) == 1.0
     assert slowness([measured[0] | {"seconds": 1e9}]) == 20.0
 
 
@@ -137,6 +139,11 @@ def test_untouched_settings_are_the_defaults_and_wrong_ones_are_named() -> None:
         with pytest.raises(SpecError) as caught:
             make_index_spec(corpus, BuildForm(max_length=typed))
         assert caught.value.field == "max_length"
+    roomy = make_index_spec(corpus, BuildForm(memory_limit_bytes="4 GB", threads="2"))
+    assert (roomy.memory_limit_bytes, roomy.threads) == (4_000_000_000, 2)
+    with pytest.raises(SpecError) as caught:
+        make_index_spec(corpus, BuildForm(memory_limit_bytes="1 MB"))
+    assert field_message(caught.value) == f"at least {size(64 * 2**20)}"
 
 
 # --- while it runs ----------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def slowness(results: Iterable[dict[str, Any]]) -> float:
     for result in results:
         tokens, seconds = result.get("tokens"), result.get("seconds")
         held_out = result.get("validation_tokens")
-        fresh = result.get("built") and not result.get("appended")
+        fresh = result.get("built") and not (result.get("appended") or result.get("resumed"))
         if not (isinstance(tokens, int) and isinstance(seconds, float) and fresh):
             continue
         if tokens > largest:

@@ -12,10 +12,11 @@ import msgspec
 
 from studio.pages.data.build_form import BuildForm
 from studio.pages.typed import Typed, parse
+from studio.widgets.figures import size
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
 from trainer_core.presets import PRESETS, Preset
-from trainer_core.spec import OptimizerConfig, TrainSpec
+from trainer_core.spec import INDEX_MEMORY_MIN, OptimizerConfig, TrainSpec
 
 FIELDS: dict[str, str] = {
     "n_layer": "model.n_layer",
@@ -251,6 +252,8 @@ def field_message(error: SpecError) -> str:
         return f"at most {float(high['high']):,.10g}"
     if re.search(r"Expected `\w+` > 0", why):
         return "must be more than 0"
+    if error.field == "memory_limit_bytes" and "is below" in why:
+        return f"at least {size(INDEX_MEMORY_MIN)}"
     if "Expected `int`, got `float`" in why:
         return "a whole number"
     if "Expected `int`" in why or "Expected `float`" in why:
