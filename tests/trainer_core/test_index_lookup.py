@@ -1,5 +1,6 @@
 """Lookups in an index folder: single, batch, stream and portable ones agree with brute force."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,7 @@ from index_for_tests import (
 from trainer_core.index import Match, held_out_features, open_index
 from trainer_core.index.portable import open_portable_index
 from trainer_core.index.search_plain import PlainSearcher
+from trainer_core.index.searcher import searcher_of
 from trainer_core.index.stream import PlainReader
 
 CONTEXTS = st.lists(st.integers(0, 4), min_size=1, max_size=14)
@@ -273,3 +275,47 @@ def test_lookups_on_a_larger_text_agree_with_its_features(tmp_path):
 
 def test_an_index_can_be_opened_twice_at_once(index, home):
     assert open_index(home / "small").lookup([1, 2, 3]) == index.lookup([1, 2, 3])
+
+
+# --- damaged files -----------------------------------------------------------------------------
+
+
+def spoiled(values, seed, highest):
+    """Numbers that nobody wrote, in an array of the same shape."""
+    random = np.random.default_rng(seed)
+    return random.integers(0, highest, values.shape, dtype=np.uint64).astype(values.dtype)
+
+
+def spoil(arrays, name, seed):
+    """An opened index one kind of whose files holds anything."""
+    if name == "buckets":
+        return replace(arrays, bounds=spoiled(arrays.bounds, seed, 1 << 62))
+    ranges = []
+    for part in arrays.ranges:
+        if name == "sorted":
+            part = replace(part, order=spoiled(part.order, seed, 1 << 32))
+        else:
+            table = spoiled(getattr(part.tables, name), seed, 1 << 32)
+            part = replace(part, tables=replace(part.tables, **{name: table}))
+        ranges.append(part)
+    return replace(arrays, ranges=ranges)
+
+
+@pytest.mark.parametrize("name", ["sorted", "keys", "latest", "far", "buckets"])
+def test_a_damaged_file_leads_to_no_place_outside_of_the_text(name, tmp_path):
+    random = np.random.default_rng(7)
+    text = random.integers(0, 7, 30_000)
+    text[0] = SEPARATOR
+    index = index_of(
+        tmp_path / "index", source_of(text, np.flatnonzero(text == SEPARATOR)), range_entries=9000
+    )
+    query = random.integers(0, 7, 2000).astype(np.uint16)
+    limits = np.minimum(np.arange(query.size) + 1, 32).astype(np.uint8)
+    for seed in range(8):
+        searcher = searcher_of(spoil(index.arrays, name, seed))
+        found = searcher.answer_many(query, np.arange(query.size), limits)
+        alone = [searcher.answer(query[max(t - 31, 0) : t + 1]) for t in range(200)]
+        for answers in (found, np.array(alone)):
+            matched = answers[answers[:, 0] > 0]
+            assert np.all((matched[:, 2] >= 0) & (matched[:, 2] < text.size - 1))
+            assert np.all(matched[:, 1] == text[matched[:, 2] + 1])

@@ -103,8 +103,12 @@ class Generation:
         self._next: list[int] = []
         self._length: list[int] = []
         self._match: Match | None = None
-        for token in self.tokens:
-            self._advance(token)
+        if self._stream is not None:
+            found = self._stream.read(self.tokens)
+            self._next = found.next.tolist()
+            limit = self._model.config.match_length_max
+            self._length = np.minimum(found.length, limit).tolist()
+            self._match = found[-1]
         weight = self._model.embed.weight
         self._cache = KVCache(self._model.config, device=weight.device, dtype=weight.dtype)
         self._logits: NDArray[np.float32] | None = None
@@ -143,7 +147,7 @@ class Generation:
         if self._stream is not None:
             self._match = self._stream.advance(token)
             limit = self._model.config.match_length_max
-            self._next.append(int(self._match.next) if self._match.length else 0)
+            self._next.append(self._match.next)
             self._length.append(min(self._match.length, limit))
 
     def _write(self) -> GeneratedToken | None:

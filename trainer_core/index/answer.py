@@ -67,7 +67,7 @@ def take_run(desk: int, at: int, length: int, begin: int, end: int) -> None:
         _want_numbers(desk, address, other * width, right * width)
 
 
-@inlined
+@part
 def _want_numbers(desk: int, address: int, begin: int, end: int) -> None:
     """Have 32-bit numbers fetched."""
     place = address + 4 * begin
@@ -146,7 +146,7 @@ def extend(desk: int, at: int, token: int) -> bool:
 # --- many occurrences --------------------------------------------------------------------------
 
 
-@inlined
+@part
 def _level(desk: int, at: int, level: int) -> tuple[int, int, int, int, int, int]:
     """The rows of a table that a run needs: single entries, then 64 and 4096 in one row.
 
@@ -204,7 +204,7 @@ def find_latest(desk: int, at: int) -> None:
     put(at, STATE, MANY_TEXT)
 
 
-@inlined
+@part
 def _highest_of_rows(
     address: int, begin: int, end: int, latest: int, other: int
 ) -> tuple[int, int]:
@@ -245,7 +245,7 @@ def find_second(desk: int, at: int) -> None:
     put(at, STATE, DONE)
 
 
-@inlined
+@part
 def _latest_differing(
     desk: int, address: int, begin: int, end: int, width: int, following: int, other: int
 ) -> int:

@@ -137,7 +137,7 @@ def lanes_shared(desk: int, difference: np.uint64) -> int:
     return leading_zeros(difference) >> get(desk, LANE_SHIFT)
 
 
-@inlined
+@part
 def common_tokens(desk: int, at: int, position: int, limit: int) -> tuple[int, bool]:
     """How many tokens the context shares with one in the text, and whether that sorts before it."""
     lanes = get(desk, LANES)

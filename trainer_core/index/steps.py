@@ -136,7 +136,7 @@ def go_on(desk: int, at: int, limit: int) -> None:
     begin(desk, at)
 
 
-@inlined
+@part
 def _find_bucket(desk: int, at: int) -> None:
     """The key range of the context's last token and its ranks there."""
     token = _last_token(desk, at)
@@ -181,7 +181,7 @@ def _want_samples(at: int) -> None:
         prefetch_at(left + 8 * size)
 
 
-@inlined
+@part
 def _first_from(desk: int, at: int, left: int, right: int, key: np.uint64) -> int:
     """The first of some samples that is not below a key."""
     while left < right:
@@ -193,7 +193,7 @@ def _first_from(desk: int, at: int, left: int, right: int, key: np.uint64) -> in
     return left
 
 
-@inlined
+@part
 def _first_above(desk: int, at: int, left: int, right: int, key: np.uint64) -> int:
     """The first of some samples that is above a key; it is probably close to the left."""
     stride = 1
@@ -210,7 +210,7 @@ def _first_above(desk: int, at: int, left: int, right: int, key: np.uint64) -> i
     return left
 
 
-@inlined
+@part
 def _search_samples(desk: int, at: int) -> None:
     left = get(at, LEFT)
     size = get(at, RIGHT) - left
@@ -292,7 +292,7 @@ def _pivot(size: int, number: int) -> int:
     return number if size <= 3 else (number + 1) * size >> 2
 
 
-@inlined
+@part
 def _want_place(desk: int, at: int, state: int) -> None:
     left = get(at, LEFT)
     size = get(at, RIGHT) - left
@@ -370,7 +370,7 @@ def _set_border(at: int, side: int, inside: int, outside: int, close: int) -> No
     put(at, side + CLOSE, close)
 
 
-@inlined
+@part
 def _begin_first(desk: int, at: int, place: int) -> bool:
     """Between which entries the run begins; whether they must be fetched."""
     length = get(at, LENGTH)
@@ -388,7 +388,7 @@ def _begin_first(desk: int, at: int, place: int) -> bool:
     return True
 
 
-@inlined
+@part
 def _begin_last(desk: int, at: int, place: int) -> bool:
     """Between which entries the run ends; whether they must be fetched."""
     length = get(at, LENGTH)
@@ -413,7 +413,7 @@ def _border_probe(size: int, close: int, number: int) -> int:
     return 1 << number if close != 0 else 1 + _pivot(size, number)
 
 
-@inlined
+@part
 def _want_border(desk: int, at: int, side: int, sign: int, has_order: bool) -> int:
     """Have entries at one end of the run fetched, or their text; how many may be its border."""
     inside = get(at, side + INSIDE)
@@ -451,7 +451,7 @@ def _found_borders_order(desk: int, at: int) -> None:
     put(at, STATE, BORDERS_TEXT)
 
 
-@inlined
+@part
 def _compare_border(desk: int, at: int, side: int, sign: int) -> None:
     start = get(at, side + INSIDE)
     size = (get(at, side + OUTSIDE) - start) * sign - 1
