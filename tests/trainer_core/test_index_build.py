@@ -311,7 +311,7 @@ def test_a_disk_that_is_full_at_any_write_leaves_what_was_there(tmp_path, monkey
             writes_of(source, tmp_path / "index", settings, monkeypatch, fail_at=number)
         assert contents(tmp_path / "index") == before
         assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "other"]
-    assert total > 20
+    assert total > (20 if COMPILED else 10)
 
 
 def test_a_disk_without_enough_room_is_refused_before_the_work(tmp_path, monkeypatch):
