@@ -80,7 +80,17 @@ class Gpt2Tokenizer(Section, frozen=True, kw_only=True, tag="gpt2", tag_field="k
     """Folder with `vocab.bpe` and `encoder.json`; empty lets tiktoken fetch or find them."""
 
 
-Tokenizer = ByteTokenizer | BpeTokenizer | Gpt2Tokenizer
+class CorpusTokenizer(Section, frozen=True, kw_only=True, tag="corpus", tag_field="kind"):
+    """The tokenizer of another corpus, so that both have the same tokens.
+
+    A corpus that grows needs it: an own tokenizer learned anew would be another one.
+    """
+
+    corpus: str
+    """The corpus folder, or the job folder that holds it."""
+
+
+Tokenizer = ByteTokenizer | BpeTokenizer | Gpt2Tokenizer | CorpusTokenizer
 
 
 class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="verb"):

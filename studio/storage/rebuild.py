@@ -42,6 +42,8 @@ def tokenizer_label(tokenizer: spec.Tokenizer) -> str:
     """A tokenizer as tables show it, such as `own, 4,096`."""
     if isinstance(tokenizer, spec.BpeTokenizer):
         return f"own, {tokenizer.vocab_size:,}"
+    if isinstance(tokenizer, spec.CorpusTokenizer):
+        return "of another dataset"
     return "bytes" if isinstance(tokenizer, spec.ByteTokenizer) else "GPT-2, 50,257"
 
 

@@ -29,8 +29,9 @@ from trainer_core.data.tokenizers import ByteTokenizer, RankTokenizer, TextToken
 from trainer_core.data.writer import SHARD_TOKENS, SplitWriter
 from trainer_core.errors import DataError
 from trainer_core.files import sync, sync_tree
-from trainer_core.spec import BpeTokenizer, Gpt2Tokenizer, PrepareSpec
+from trainer_core.spec import BpeTokenizer, CorpusTokenizer, Gpt2Tokenizer, PrepareSpec
 
+CORPUS_FOLDER = "corpus"
 SIDES: tuple[Side, Side] = ("train", "validation")
 LEARNING = "learning the tokenizer"
 
@@ -171,7 +172,7 @@ def make_tokenizer(
     """The tokenizer that a spec asks for; an own one is learned from the training text alone.
 
     Raises:
-        DataError: GPT-2's vocabulary is not to be had.
+        DataError: GPT-2's vocabulary, or the other corpus, is not to be had.
     """
     wanted = spec.tokenizer
     if isinstance(wanted, Gpt2Tokenizer):
@@ -180,7 +181,27 @@ def make_tokenizer(
         return RankTokenizer("gpt2", vocabulary)
     if isinstance(wanted, BpeTokenizer):
         return _learned(wanted, documents, split, spec.seed, report)
+    if isinstance(wanted, CorpusTokenizer):
+        return _tokenizer_of(Path(wanted.corpus).expanduser())
     return ByteTokenizer()
+
+
+def _tokenizer_of(folder: Path) -> TextTokenizer:
+    """The tokenizer of a corpus.
+
+    Raises:
+        DataError: There is none that can be used.
+    """
+    inside = folder / CORPUS_FOLDER
+    try:
+        return open_corpus(inside if inside.is_dir() else folder).tokenizer
+    except DataError as error:
+        raise DataError(
+            error.what,
+            safe="Nothing was written.",
+            do="Choose another corpus, or another tokenizer.",
+            field="tokenizer.corpus",
+        ) from None
 
 
 def _learned(

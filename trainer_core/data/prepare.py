@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer_core.data.build import build_corpus
+from trainer_core.data.build import CORPUS_FOLDER, build_corpus
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.errors import from_os_error
 from trainer_core.spec import PrepareSpec
@@ -25,7 +25,6 @@ from trainer_core.spec import PrepareSpec
 if TYPE_CHECKING:
     from trainer_core.job import Job
 
-CORPUS_FOLDER = "corpus"
 _PATHS_NOTED = 5
 
 

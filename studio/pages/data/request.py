@@ -12,6 +12,7 @@ from trainer_core.errors import SpecError
 from trainer_core.spec import (
     BpeTokenizer,
     ByteTokenizer,
+    CorpusTokenizer,
     Gpt2Tokenizer,
     PrepareSpec,
     PythonLibrary,
@@ -122,6 +123,8 @@ def tokenizer_label(spec: PrepareSpec) -> str:
         return f"own, {tokenizer.vocab_size:,}"
     if isinstance(tokenizer, Gpt2Tokenizer):
         return f"GPT-2, {GPT2_VOCAB_SIZE:,}"
+    if isinstance(tokenizer, CorpusTokenizer):
+        return "of another dataset"
     return "bytes, 257"
 
 
