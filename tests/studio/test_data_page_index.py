@@ -159,7 +159,7 @@ def test_a_build_at_work_says_how_far_it_is() -> None:
 
 def test_progress_of_an_earlier_session_is_not_told_as_this_ones() -> None:
     resumed = replace(at_work(0.4, time_s=20.0), state="compiling")
-    assert phase_words(index_now(resumed)) == "Getting its machine code ready"
+    assert phase_words(index_now(resumed)) == "Preparing its machine code, only the first time"
 
 
 def test_time_left_follows_the_rate_of_the_last_half_minute() -> None:

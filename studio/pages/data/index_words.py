@@ -10,7 +10,7 @@ WHAT_FOR = (
     "Not built yet. The index finds what followed the longest earlier match of every token, and"
     " where it stands."
 )
-_STARTING = {"starting": "starting", "compiling": "getting its machine code ready"}
+_STARTING = {"starting": "starting", "compiling": "preparing its machine code, only the first time"}
 
 
 def outdated_words(index: IndexNow) -> str:

@@ -176,7 +176,7 @@ class _BuildProgress(QWidget):
         self._line = ProgressLine(colour="info")
         self._note = Label("You may close the window; it goes on.", "label", "muted")
         self._stop = SecondaryButton("Stop", "square", size="small")
-        self._stop.clicked.connect(self.stop_requested)
+        self._stop.clicked.connect(self._on_stop_clicked)
         head = QHBoxLayout()
         head.setSpacing(12)
         head.addWidget(self.phase, 1)
@@ -200,8 +200,16 @@ class _BuildProgress(QWidget):
         self.left.setVisible(building)
         self._note.setVisible(building)
         self._stop.setVisible(building)
+        if not building:
+            self._stop.set_text("Stop")
+            self._stop.setEnabled(True)
         self._line.set_share(index.share)
         self._line.set_colour("info" if building else "muted")
+
+    def _on_stop_clicked(self) -> None:
+        self._stop.set_text("Stopping")  # it may take a moment: the job ends at its next report
+        self._stop.setEnabled(False)
+        self.stop_requested.emit()
 
 
 class _Warning(QWidget):

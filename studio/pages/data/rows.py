@@ -138,7 +138,8 @@ def _working_cell(status: JobStatus, pill: PillLook, seconds_left: float | None)
     phase = status.progress.phase if status.progress else ""
     share = share_done(status)
     if share is None:
-        return Cell(phase, pill=pill)
+        words = "getting ready" if status.state == "compiling" else phase or "starting"
+        return Cell(words, pill=pill)
     text = percent(share, 0)
     if seconds_left is not None:
         text = f"{text}, {rough_duration(seconds_left)} left"
