@@ -144,15 +144,19 @@ def sort_range(
     order = np.empty(watch.total, dtype=np.uint32)
     shared = np.empty(watch.total if with_shared else 0, dtype=np.uint8)
 
+    spans = _spans(bounds, threads)
+    rooms = _Rooms(chunk.text, spans, bounds)
+
     def sort_span(span: Span) -> None:
+        work = rooms.own()
         ranks = slice(int(bounds[span[0]]), int(bounds[span[1]]))
         groups = bounds[span[0] : span[1] + 1] - ranks.start
         result = chunk.result(order[ranks], shared[ranks])
-        found = chunk.gather(low + span[0], groups, result.landmarks, watch)
+        chunk.gather(low + span[0], groups, work.items, result.landmarks, watch)
         ended = text.end - low - span[0]
-        _sort_in_steps(chunk.text, found, result, groups, 1, ended, watch)
+        _sort_in_steps(chunk.text, work, result, groups, 1, ended, watch)
 
-    _work_through(_spans(bounds, threads), sort_span, threads, watch)
+    _work_through(spans, sort_span, threads, watch)
     return SortedRange(order, shared if with_shared else None)
 
 
@@ -174,14 +178,17 @@ def own_matches(text: Text, *, records: Records, advance: Advance | None = None)
     text = text._replace(tokens=frozen(text.tokens))
     watch = _Watch(advance, total=text.tokens.size)
     starts = np.append(np.flatnonzero(text.tokens == text.end), text.tokens.size)
-    for begin, end in _spans(starts, 1):
+    spans = _spans(starts, 1)
+    work = _Rooms(text, spans, starts).own()
+    for begin, end in spans:
         chunk = _Chunk(text, int(starts[begin]), int(starts[end]), int(starts[begin]), records)
         size = chunk.stop - chunk.first
         result = chunk.result(np.empty(size, dtype=np.uint32), np.empty(0, dtype=np.uint8))
-        found = np.empty(size * items.words_of_item(text.tokens.itemsize), dtype=np.uint64)
         groups = np.zeros(end - begin + 1, dtype=np.int64)
-        gathering.gather_documents(text, chunk.first, chunk.stop, found, result.landmarks, groups)
-        _sort_in_steps(text, found, result, groups, 0, -1, watch)
+        gathering.gather_documents(
+            text, chunk.first, chunk.stop, work.items, result.landmarks, groups
+        )
+        _sort_in_steps(text, work, result, groups, 0, -1, watch)
 
 
 class _StoppedError(Exception):
@@ -239,10 +246,10 @@ class _Chunk:
         begins = range(self.first, self.stop, _PIECE_TOKENS)
         return [(begin, min(begin + _PIECE_TOKENS, self.stop)) for begin in begins]
 
-    def gather(self, low: int, groups: I64, landmarks: I64, watch: _Watch) -> items.Items:
-        """The items of a span by token, in time order."""
-        words = items.words_of_item(self.text.tokens.itemsize)
-        found = np.empty(int(groups[-1]) * words, dtype=np.uint64)
+    def gather(
+        self, low: int, groups: I64, room: items.Items, landmarks: I64, watch: _Watch
+    ) -> None:
+        """Collect the items of a span by token, in time order."""
         cursors = groups[:-1].copy()
         members, begins = np.empty((2, gathering.SCAN), dtype=np.int64)
         begin = self.document_begin
@@ -256,13 +263,12 @@ class _Chunk:
                 begin,
                 block,
                 cursors,
-                found,
+                room,
                 landmarks,
                 members,
                 begins,
             )
             watch.step(0)
-        return found
 
 
 def _group_bounds(chunk: _Chunk, low: int, high: int, watch: _Watch) -> I64:
@@ -311,27 +317,42 @@ def _work_through(
             raise
 
 
-def _room_for(text: Text, found: items.Items, largest: int) -> settling.Work:
-    """Room to sort items in."""
-    words = items.words_of_item(text.tokens.itemsize)
-    narrow = text.tokens.dtype == np.uint16
-    alphabet = 1 << 16 if narrow else int(text.tokens.max(initial=0)) + 1
-    return settling.Work(
-        items=found,
-        aside=np.empty(words * largest, dtype=np.uint64),
-        counts=np.zeros(alphabet, dtype=np.uint32),
-        seen=np.zeros((alphabet >> 6) + 1, dtype=np.uint64),
-        seen_words=np.zeros((alphabet >> 12) + 1, dtype=np.uint64),
-        stack=np.empty((largest // small_groups.SMALL + 2, 5), dtype=np.int64),
-        queue=np.empty((2, small_groups.QUEUE_ROOM, 5), dtype=np.int64),
-        kinds=np.empty(alphabet, dtype=np.uint32),
-        keys=np.empty(small_groups.SMALL, dtype=np.uint64),
-    )
+class _Rooms:
+    """Each thread's room to work in, which serves for one span after the other."""
+
+    def __init__(self, text: Text, spans: list[Span], bounds: I64) -> None:
+        self._text = text
+        self._entries = max((int(bounds[end] - bounds[begin]) for begin, end in spans), default=0)
+        self._largest = int(np.diff(bounds).max(initial=0))
+        self._threads = threading.local()
+
+    def own(self) -> settling.Work:
+        """The calling thread's."""
+        work: settling.Work | None = getattr(self._threads, "work", None)
+        if work is None:
+            work = self._threads.work = self._new()
+        return work
+
+    def _new(self) -> settling.Work:
+        words = items.words_of_item(self._text.tokens.itemsize)
+        narrow = self._text.tokens.dtype == np.uint16
+        alphabet = 1 << 16 if narrow else int(self._text.tokens.max(initial=0)) + 1
+        return settling.Work(
+            items=np.empty(words * self._entries, dtype=np.uint64),
+            aside=np.empty(words * self._largest, dtype=np.uint64),
+            counts=np.zeros(alphabet, dtype=np.uint32),
+            seen=np.zeros((alphabet >> 6) + 1, dtype=np.uint64),
+            seen_words=np.zeros((alphabet >> 12) + 1, dtype=np.uint64),
+            kinds=np.empty(alphabet, dtype=np.uint32),
+            stack=np.empty((self._largest // small_groups.SMALL + 2, 5), dtype=np.int64),
+            queue=np.empty((2, small_groups.QUEUE_ROOM, 5), dtype=np.int64),
+            keys=np.empty(small_groups.SMALL, dtype=np.uint64),
+        )
 
 
 def _sort_in_steps(
     text: Text,
-    found: items.Items,
+    work: settling.Work,
     result: settling.Result,
     groups: I64,
     depth: int,
@@ -339,12 +360,11 @@ def _sort_in_steps(
     watch: _Watch,
 ) -> None:
     """Call the kernel for a few groups at a time, so that somebody can watch and stop it."""
-    room = _room_for(text, found, int(np.diff(groups).max(initial=0)))
     first = 0
     while first < groups.size - 1:
         reach = int(groups[first]) + _STEP_ENTRIES
         stop = max(first + 1, int(np.searchsorted(groups, reach, side="right")) - 1)
         stop = min(stop, groups.size - 1)
-        sorting.sort_groups(text, room, result, groups, first, stop, depth, ended)
+        sorting.sort_groups(text, work, result, groups, first, stop, depth, ended)
         watch.step(int(groups[stop] - groups[first]))
         first = stop
