@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,13 @@ from pytestqt.qtbot import QtBot
 
 from studio.context import Context
 from studio.pages.wizard.page import WizardPage
-from studio.pages.wizard.start import WAITING, read_shelf, start_run
+from studio.pages.wizard.start import (
+    WAITING,
+    launch_waiting,
+    read_shelf,
+    read_waiting,
+    start_run,
+)
 from studio.pages.wizard.target import WizardTarget
 from studio.pages.wizard.waiting import WaitingRuns
 from studio.storage.library import DatasetRow, Library
@@ -232,6 +239,31 @@ def test_a_waiting_run_starts_after_the_studio_was_closed_in_between(
         )
         assert context.library.setting(WAITING, []) == []
         assert not seen.errors
+
+
+def test_a_run_waits_until_its_outdated_index_is_built_again(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow
+) -> None:
+    context = studio[0]
+    build_index(context.library, dataset)
+    row = context.library.dataset(dataset.id)
+    assert row.index_path is not None
+    manifest = row.index_path / "manifest.json"
+    fitting = manifest.read_text()
+    other = json.loads(fitting) | {"corpus_fingerprint": "of another text"}
+    manifest.write_text(json.dumps(other))
+    page = open_page(qtbot, studio, WizardTarget(dataset_id=dataset.id))
+    assert page._draft.data is not None and page._draft.data.index_state == "outdated"
+    begun: list[Path] = []
+    context.supervisor.resume = lambda folder: begun.append(folder) or 0  # type: ignore[method-assign,func-returns-value]
+    draft = replace(page._draft, **TINY, use_index=True)  # type: ignore[arg-type]
+    started = start_run(context.library, context.supervisor, draft)
+    assert started.waits and begun == [row.index_folder]
+    [waiting] = read_waiting(context.library)
+    assert launch_waiting(context.library, context.supervisor, waiting) is None
+    manifest.write_text(fitting)
+    assert launch_waiting(context.library, context.supervisor, waiting) == started.run
+    assert begun[-1] == started.run.folder
 
 
 def test_a_finished_run_can_be_repeated_with_changes(

@@ -144,13 +144,13 @@ class IndexStep(StepView):
         super().__init__(parent)
         self.on = ChoiceCard(
             "With the index",
-            ("The model reads what followed the longest match.", "secondary"),
-            ("Sees at each token where its words come from.", "secondary"),
+            ("Reads what followed the longest match.", "secondary"),
+            ("Shows where each word comes from.", "secondary"),
             icon="database",
         )
         self.off = ChoiceCard(
             "Without",
-            ("A plain transformer: everything is in its parameters.", "secondary"),
+            ("A plain transformer, nothing looked up.", "secondary"),
             ("Exports as a native Hugging Face model.", "secondary"),
             icon="square",
         )
