@@ -113,7 +113,7 @@ def _sort(work: Work, chunk: _Chunk, prefix: str) -> None:
 
     def sort_some(low: int, high: int) -> SortedRange:
         begun = chunk.first + int(chunk.bounds[low])
-        found = sort_range(
+        return sort_range(
             work.text,
             low=low,
             high=high,
@@ -125,7 +125,6 @@ def _sort(work: Work, chunk: _Chunk, prefix: str) -> None:
             threads=work.threads,
             advance=_advance(work, SORTING, begun, work.text.tokens.size),
         )
-        return found if prefix else _without_last(work, found.order, low, high)
 
     _go_through(work, chunk, chunk.bounds, prefix, "sort", sort_some)
 
@@ -158,7 +157,7 @@ def _merge(work: Work, chunk: _Chunk, older: Stage, newer: Stage, prefix: str) -
             threads=work.threads,
             advance=_advance(work, MERGING, int(bounds[low]), int(bounds[-1])),
         )
-        return SortedRange(order, shared) if prefix else _without_last(work, order, low, high)
+        return SortedRange(order, shared)
 
     _go_through(work, chunk, bounds, prefix, "merge", merge_some)
 
@@ -191,7 +190,8 @@ def _go_through(
             continue
         made = make(low, high)
         names = [stage_file(prefix, "sorted", number)]
-        work.draft.append(names[0], made.order)
+        for usable in _usable(work, made.order) if not prefix else [made.order]:
+            work.draft.append(names[0], usable)
         if made.shared is not None:
             names.append(stage_file(prefix, "shared", number))
             work.draft.append(names[1], made.shared)
@@ -202,14 +202,13 @@ def _advance(work: Work, phase: str, begun: int, total: int) -> Callable[[int, i
     return lambda done, _: work.report(phase, begun + done, total, "tokens")
 
 
-def _without_last(work: Work, order: U32, low: int, high: int) -> SortedRange:
-    """The order but for the text's last position: nothing is known to follow it."""
-    last = work.text.tokens.size - 1
-    if not low <= int(work.text.tokens[last]) < high:
-        return SortedRange(order, None)
-    rank = int(np.flatnonzero(order == last)[0])
-    order[rank:-1] = order[rank + 1 :]
-    return SortedRange(order[:-1], None)
+def _usable(work: Work, order: U32) -> list[U32]:
+    """An order without the text's last position: nothing is known to follow it."""
+    ranks = np.flatnonzero(order == work.text.tokens.size - 1)
+    if not ranks.size:
+        return [order]
+    rank = int(ranks[0])
+    return [order[:rank], order[rank + 1 :]]
 
 
 class _KeptRecords:
