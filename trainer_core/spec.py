@@ -58,7 +58,40 @@ class TextFiles(Section, frozen=True, kw_only=True, tag="text_files", tag_field=
     """What the source is called in reports; empty makes a name of what it is."""
 
 
-Source = PythonLibrary | TextFiles
+class HubDataset(Section, frozen=True, kw_only=True, tag="hub_dataset", tag_field="kind"):
+    """A dataset of the Hugging Face Hub, or a folder with data files that is laid out like one."""
+
+    repo: Annotated[str, Meta(min_length=1)]
+    """Its name, such as `HuggingFaceFW/fineweb`, or the path of the folder."""
+    subset: str = ""
+    """Which of its subsets (configurations), such as `sample-10BT`; empty takes the usual one."""
+    split: Annotated[str, Meta(min_length=1)] = "train"
+    field: str = ""
+    """The column that holds the text; empty finds it."""
+    revision: str = ""
+    """Branch, tag or commit; empty takes the newest."""
+    streaming: bool = True
+    """Read over the network, each time; off downloads everything once, and goes on where an earlier
+    download ended."""
+    max_bytes: Annotated[int, Meta(ge=0, description="Stop after this much text; 0 reads all.")] = 0
+    name: str = ""
+    """What the source is called in reports; empty makes a name of what it is."""
+
+
+class SavedDataset(Section, frozen=True, kw_only=True, tag="saved_dataset", tag_field="kind"):
+    """A folder that the library `datasets` wrote with `save_to_disk`."""
+
+    path: Annotated[str, Meta(min_length=1)]
+    split: str = ""
+    """Which split, where the folder has several; empty takes `train`, or the first."""
+    field: str = ""
+    """The column that holds the text; empty finds it."""
+    max_bytes: Annotated[int, Meta(ge=0, description="Stop after this much text; 0 reads all.")] = 0
+    name: str = ""
+    """What the source is called in reports; empty makes a name of what it is."""
+
+
+Source = PythonLibrary | TextFiles | HubDataset | SavedDataset
 
 
 class ByteTokenizer(Section, frozen=True, kw_only=True, tag="bytes", tag_field="kind"):

@@ -9,7 +9,7 @@ import zipfile
 
 import pyarrow
 
-from trainer_core.data import sources
+from trainer_core.data.opening import describe, open_source
 from trainer_core.data.skipped import Skipped
 from trainer_core.data.survey import NamedSource, survey
 from trainer_core.spec import TextFiles
@@ -17,8 +17,8 @@ from trainer_core.spec import TextFiles
 
 def open_named(source, name="it"):
     skipped = Skipped()
-    opened = sources.open_source(source, 1, skipped, lambda: None)
-    return NamedSource(name, sources.describe(source), "source", opened, skipped)
+    opened = open_source(source, 1, skipped, lambda: None)
+    return NamedSource(name, describe(source), "source", opened, skipped)
 
 
 def survey_of(*wanted):

@@ -6,11 +6,11 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from data_for_tests import survey_of
 
 from trainer_core.data import reading, sources
 from trainer_core.data.reading import NoText, read_text
 from trainer_core.data.skipped import EXAMPLES_KEPT, Skipped, printable
-from trainer_core.data.survey import NamedSource, survey
 from trainer_core.errors import DataError
 from trainer_core.spec import PythonLibrary, TextFiles
 
@@ -21,23 +21,11 @@ def no_tick():
     pass
 
 
-def no_report(phase, done, total, unit):
-    pass
-
-
 def read(*paths, suffixes=()):
     """Titles of the documents, and what was left out: {reason: count}."""
     source = TextFiles(paths=tuple(str(path) for path in paths), suffixes=suffixes)
     documents = survey_of(source)
     return titles_of(documents), dict(documents.sources[0].skipped.counts)
-
-
-def survey_of(source):
-    skipped = Skipped()
-    opened = sources.open_source(source, 1, skipped, no_tick)
-    return survey(
-        [NamedSource("it", sources.describe(source), "source", opened, skipped)], no_report
-    )
 
 
 def titles_of(documents):

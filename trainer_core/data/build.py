@@ -19,8 +19,8 @@ from trainer_core.data.manifest import (
     NamedSourceReport,
     SourceReport,
 )
+from trainer_core.data.opening import describe, open_source
 from trainer_core.data.skipped import Skipped
-from trainer_core.data.sources import describe, open_source
 from trainer_core.data.split import Side, Split, cut_parts, split_documents
 from trainer_core.data.statistics import write_statistics
 from trainer_core.data.survey import Changed, NamedSource, Report, Survey, survey

@@ -18,8 +18,9 @@ from trainer_core.data.packed import name_inside
 from trainer_core.data.reading import opened
 from trainer_core.data.skipped import Reason, Skipped, printable
 from trainer_core.errors import DataError
-from trainer_core.spec import PythonLibrary, Source, TextFiles
+from trainer_core.spec import PythonLibrary, TextFiles
 
+FileKinds = PythonLibrary | TextFiles
 Tick = Callable[[], None]
 """Called for every folder that is searched; may raise to end the search."""
 Place = Callable[[], int]
@@ -73,17 +74,10 @@ class FileSource:
             yield from documents_in(opened_file, file.title, file.path, self._wanted, leave_out)
 
 
-def open_source(
-    source: Source, seed: int, skipped: Skipped, tick: Tick, field: str = "source"
+def open_files(
+    source: FileKinds, seed: int, skipped: Skipped, tick: Tick, field: str = "source"
 ) -> FileSource:
-    """The files of a source, in a fixed order, and how they are read.
-
-    Args:
-        source: Which source.
-        seed: Orders the files of the Python library.
-        skipped: Takes what is left out.
-        tick: Called often.
-        field: Path of the source in the settings, for messages.
+    """The files of a source, in a fixed order, and how they are read; as `list_files`.
 
     Raises:
         DataError: A path that the user named does not exist.
@@ -96,9 +90,16 @@ def open_source(
 
 
 def list_files(
-    source: Source, seed: int, skipped: Skipped, tick: Tick, field: str = "source"
+    source: FileKinds, seed: int, skipped: Skipped, tick: Tick, field: str = "source"
 ) -> list[SourceFile]:
-    """The files of a source, in a fixed order; the arguments are those of `open_source`.
+    """The files of a source, in a fixed order.
+
+    Args:
+        source: Which source.
+        seed: Orders the files of the Python library.
+        skipped: Takes what is left out.
+        tick: Called often.
+        field: Path of the source in the settings, for messages.
 
     Raises:
         DataError: A path that the user named does not exist.
@@ -108,7 +109,7 @@ def list_files(
     return _text_files(source, skipped, tick, field)
 
 
-def describe(source: Source) -> str:
+def describe_files(source: FileKinds) -> str:
     """The source in a few words, for the manifest and the model card."""
     if isinstance(source, PythonLibrary):
         limit = f", {source.max_bytes:,} bytes of it" if source.max_bytes else ""

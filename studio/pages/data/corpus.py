@@ -175,6 +175,8 @@ def reads_code(prepare_folder: Path) -> bool:
 def _is_code(source: specs.Source) -> bool:
     if isinstance(source, specs.PythonLibrary):
         return True
+    if not isinstance(source, specs.TextFiles):
+        return False
     endings = {suffix.lower().lstrip("*.") for suffix in source.suffixes}
     endings |= {Path(path).suffix.lower().lstrip(".") for path in source.paths} - {""}
     return bool(endings) and endings <= _CODE_ENDINGS

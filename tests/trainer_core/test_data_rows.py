@@ -1,0 +1,246 @@
+"""Datasets that the library `datasets` reads, by name, from a folder, or saved."""
+
+import threading
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from data_for_tests import read_source, survey_of
+
+from trainer_core.data.build import build_corpus
+from trainer_core.data.opening import open_source
+from trainer_core.data.skipped import Skipped
+from trainer_core.errors import DataError, DiskFullError, ExitCode, KnownError
+from trainer_core.job import run_job
+from trainer_core.known_datasets import KNOWN_DATASETS
+from trainer_core.spec import (
+    ByteTokenizer,
+    HubDataset,
+    PrepareSpec,
+    SavedDataset,
+    from_toml,
+    to_toml,
+)
+from trainer_core.status import read_status
+
+TEXTS = [f"The text of row {number}, " * 5 for number in range(1, 41)]
+
+
+@pytest.fixture
+def hub_folder(tmp_path, monkeypatch):
+    """A folder laid out like a dataset of the Hub, with two splits."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "tales"
+    (folder / "data").mkdir(parents=True)
+    for split, texts in (("train", TEXTS), ("test", ["held out"])):
+        table = pa.table({"id": list(range(len(texts))), "text": texts, "url": ["u"] * len(texts)})
+        pq.write_table(table, folder / "data" / f"{split}-00000.parquet")
+    return folder
+
+
+def expected(texts=TEXTS, title="tales"):
+    return {f"{title} row {number}": text for number, text in enumerate(texts, 1)}
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_every_row_is_a_document(hub_folder, streaming):
+    source = HubDataset(repo=str(hub_folder), streaming=streaming)
+    assert read_source(source) == (expected(), {})
+    document = next(iter(survey_of(source).again()))
+    assert document.path == f"{hub_folder} row 1"
+
+
+def test_another_split_and_another_column_are_read_when_asked_for(hub_folder):
+    assert read_source(HubDataset(repo=str(hub_folder), split="test"))[0] == expected(["held out"])
+    texts, counts = read_source(HubDataset(repo=str(hub_folder), field="url"))
+    assert texts == {"tales row 1": "u"}
+    assert counts == {"duplicate": 39}
+
+
+def test_a_folder_of_json_lines_is_read_by_the_same_way(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "train.jsonl").write_text(
+        '{"text": "one"}\n{"text": null}\n{"text": ""}\n{"text": "four"}\n'
+    )
+    texts, counts = read_source(HubDataset(repo=str(tmp_path / "in")))
+    assert texts == {"in row 1": "one", "in row 4": "four"}
+    assert counts == {"empty": 2}
+
+
+def test_a_subset_is_one_of_the_folders_that_the_card_names(hub_folder):
+    (hub_folder / "README.md").write_text(
+        "---\nconfigs:\n- config_name: small\n  data_files: data/test-*\n"
+        "- config_name: large\n  data_files: data/train-*\n---\n"
+    )
+    source = HubDataset(repo=str(hub_folder), subset="small", split="train")
+    assert read_source(source)[0] == expected(["held out"])
+    assert len(read_source(HubDataset(repo=str(hub_folder), subset="large"))[0]) == 40
+
+
+def test_reading_stops_after_the_wanted_amount_of_text(hub_folder):
+    source = HubDataset(repo=str(hub_folder), max_bytes=100)
+    assert read_source(source)[0] == expected(TEXTS[:2])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "setting"),
+    [
+        ({"split": "nope"}, "nope", "repo"),
+        ({"subset": "nope"}, "nope", "repo"),
+        ({"field": "nope"}, "There are: id, text, url", "field"),
+    ],
+)
+def test_a_wrong_name_is_an_error_that_says_what_there_is(hub_folder, settings, words, setting):
+    with pytest.raises(DataError, match=words) as caught:
+        read_source(HubDataset(repo=str(hub_folder), **settings))
+    assert caught.value.field == f"source.{setting}"
+
+
+def test_columns_that_tell_nothing_are_an_error_too(tmp_path):
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"a": ["x"], "b": ["y"]}), tmp_path / "in" / "train.parquet")
+    with pytest.raises(DataError, match="no column is surely its text"):
+        read_source(HubDataset(repo=str(tmp_path / "in")))
+
+
+def test_without_a_network_the_job_says_so_and_leaves_nothing(tmp_path):
+    spec = PrepareSpec(source=HubDataset(repo="nobody/no-such-dataset"), tokenizer=ByteTokenizer())
+    assert run_job(tmp_path / "job", spec) == ExitCode.KNOWN_ERROR
+    ended = read_status(tmp_path / "job").ended
+    assert "nobody/no-such-dataset" in ended.what
+    assert "Connect to the internet" in ended.do
+    assert ended.field == "source.repo"
+    assert not list((tmp_path / "job").glob("corpus*"))
+
+
+class Failing:
+    """A dataset whose network is lost after some rows."""
+
+    features = None
+    split = None
+
+    def __init__(self, error):
+        self.error = error
+
+    def __iter__(self):
+        yield from ({"text": text} for text in TEXTS[:9])
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (ConnectionError("the line is dead"), DataError, "Connect to the internet"),
+        (OSError(28, "No space left on device"), DiskFullError, "disk is full"),
+        (pa.ArrowInvalid("JSON parse error in row 3"), DataError, "JSON parse error in row 3"),
+        (
+            RuntimeError("Dataset scripts are no longer supported, but found a.py"),
+            DataError,
+            "refs",
+        ),
+    ],
+)
+def test_a_dataset_that_fails_in_the_middle_gives_no_half_corpus(
+    tmp_path, monkeypatch, error, kind, words
+):
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: Failing(error))
+    spec = PrepareSpec(source=HubDataset(repo="a/b"), tokenizer=ByteTokenizer())
+    with pytest.raises(kind, match=words):
+        build_corpus(spec, tmp_path / "corpus")
+    assert not list(tmp_path.glob("corpus*"))
+
+
+def test_a_bug_in_loading_is_not_taken_for_a_bad_name(monkeypatch):
+    class BugError(Exception):
+        pass
+
+    def load(*_, **__):
+        raise BugError
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    with pytest.raises(BugError):
+        read_source(HubDataset(repo="a/b"))
+
+
+def test_waiting_for_the_hub_can_be_stopped(monkeypatch):
+    class StopError(Exception):
+        pass
+
+    answered = threading.Event()
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: answered.wait(20))
+    ticks = iter(range(3))
+
+    def tick():
+        if next(ticks) == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        open_source(HubDataset(repo="a/b"), 1, Skipped(), tick)
+    answered.set()
+
+
+# --- saved folders -------------------------------------------------------------------------------
+
+
+def test_a_saved_dataset_is_read_with_or_without_splits(tmp_path):
+    table = datasets.Dataset.from_dict({"id": [1, 2], "text": ["one", "two"]})
+    table.save_to_disk(tmp_path / "alone")
+    assert read_source(SavedDataset(path=str(tmp_path / "alone")))[0] == expected(
+        ["one", "two"], "alone"
+    )
+    splits = {"valid": table.select([0]), "train": table}
+    datasets.DatasetDict(splits).save_to_disk(tmp_path / "both")
+    both = str(tmp_path / "both")
+    assert read_source(SavedDataset(path=both))[0] == expected(["one", "two"], "both")
+    assert read_source(SavedDataset(path=both, split="valid"))[0] == expected(["one"], "both")
+    with pytest.raises(DataError, match="no split 'test', but valid, train"):
+        read_source(SavedDataset(path=both, split="test"))
+    assert read_source(SavedDataset(path=both, max_bytes=1))[0] == expected(["one"], "both")
+
+
+def test_a_chosen_order_of_a_saved_dataset_is_kept(tmp_path):
+    table = datasets.Dataset.from_dict({"text": ["a", "b", "c", "d"]}).select([2, 0, 3])
+    table.save_to_disk(tmp_path / "picked")
+    texts, _ = read_source(SavedDataset(path=str(tmp_path / "picked")))
+    assert list(texts.values()) == ["c", "a", "d"]
+
+
+def test_a_saved_dataset_that_is_damaged_or_absent_is_a_known_error(tmp_path):
+    datasets.Dataset.from_dict({"text": ["one", "two"]}).save_to_disk(tmp_path / "saved")
+    with pytest.raises(DataError, match="absent"):
+        read_source(SavedDataset(path=str(tmp_path / "absent")))
+    for name, content in [
+        ("data-00000-of-00001.arrow", b"damaged"),
+        ("state.json", b"{}"),
+        ("dataset_info.json", b"no JSON"),
+    ]:
+        whole = (tmp_path / "saved" / name).read_bytes()
+        (tmp_path / "saved" / name).write_bytes(content)
+        with pytest.raises(KnownError) as caught:
+            read_source(SavedDataset(path=str(tmp_path / "saved")))
+        assert "saved" in caught.value.what
+        (tmp_path / "saved" / name).write_bytes(whole)
+
+
+# --- the whole way -------------------------------------------------------------------------------
+
+
+def test_a_dataset_becomes_a_corpus(hub_folder, tmp_path):
+    spec = PrepareSpec(
+        source=HubDataset(repo=str(hub_folder)), tokenizer=ByteTokenizer(), validation_fraction=0.2
+    )
+    assert from_toml(to_toml(spec)) == spec
+    corpus = build_corpus(spec, tmp_path / "corpus")
+    assert corpus.train.n_documents + corpus.validation.n_documents == 40
+    assert corpus.train.document(0).title.startswith("tales row ")
+    assert corpus.manifest.source.description == f"Hugging Face dataset: {hub_folder}, train"
+
+
+def test_the_known_datasets_have_settings_and_a_licence():
+    assert len({known.title for known in KNOWN_DATASETS}) == len(KNOWN_DATASETS)
+    for known in KNOWN_DATASETS:
+        spec = PrepareSpec(source=known.source, name=known.title)
+        assert from_toml(to_toml(spec)) == spec
+        assert known.licence
+        assert known.source.repo.count("/") == 1

@@ -1,0 +1,38 @@
+"""Every kind of source, opened and described."""
+
+from __future__ import annotations
+
+from trainer_core.data.rows import describe_rows, open_hub_dataset, open_saved_dataset
+from trainer_core.data.skipped import Skipped
+from trainer_core.data.sources import Tick, describe_files, open_files
+from trainer_core.data.survey import OpenSource
+from trainer_core.spec import HubDataset, PythonLibrary, SavedDataset, Source, TextFiles
+
+
+def open_source(
+    source: Source, seed: int, skipped: Skipped, tick: Tick, field: str = "source"
+) -> OpenSource:
+    """A source with its files, or what stands for them, in a fixed order.
+
+    Args:
+        source: Which source.
+        seed: Orders the files of the Python library.
+        skipped: Takes what is left out.
+        tick: Called often; may raise to give up.
+        field: Path of the source in the settings, for messages.
+
+    Raises:
+        DataError: Something that the user named does not exist or cannot be reached.
+    """
+    if isinstance(source, HubDataset):
+        return open_hub_dataset(source, tick, field)
+    if isinstance(source, SavedDataset):
+        return open_saved_dataset(source, tick, field)
+    return open_files(source, seed, skipped, tick, field)
+
+
+def describe(source: Source) -> str:
+    """The source in a few words, for the manifest and the model card."""
+    if isinstance(source, PythonLibrary | TextFiles):
+        return describe_files(source)
+    return describe_rows(source)
