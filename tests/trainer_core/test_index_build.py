@@ -4,8 +4,10 @@ import dataclasses
 import errno
 import os
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from index_for_tests import grown_corpus, source_of
 
@@ -14,6 +16,7 @@ from trainer_core.files import draft_beside
 from trainer_core.index import (
     append_documents,
     assembly,
+    budget,
     build_from,
     build_index,
     open_index,
@@ -135,6 +138,17 @@ def test_less_memory_makes_more_chunks_that_keep_to_it():
         counts.append(len(chunks))
     assert counts[0] == 1
     assert counts == sorted(set(counts))
+
+
+def test_the_automatic_limit_is_half_of_what_is_free_in_a_container_too(tmp_path, monkeypatch):
+    free = 8 << 30
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    monkeypatch.setattr(budget, "_CONTAINER", tmp_path)
+    assert budget.automatic_limit() == 4 << 30
+    (tmp_path / "memory.current").write_text(f"{1 << 30}\n")
+    for written, expected in (("max", 4 << 30), (str(3 << 30), 1 << 30), ("9", 256 << 20)):
+        (tmp_path / "memory.max").write_text(written + "\n")
+        assert budget.automatic_limit() == expected
 
 
 # --- going on ----------------------------------------------------------------------------------

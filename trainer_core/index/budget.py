@@ -7,7 +7,9 @@ ranges*: ranges of tokens, within one key range of the index.
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
+import contextlib
 import itertools
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -19,6 +21,8 @@ from trainer_core.index.records import words_of
 from trainer_core.index.store import KeyRange, cut_ranges
 
 AUTOMATIC_LEAST_BYTES = 256 << 20
+_CONTAINER = Path("/sys/fs/cgroup")
+"""Where Linux tells a container how much memory it may have."""
 _WORK_ENTRIES = 1 << 24
 """A work range of so many entries is large enough; the text is read once or twice for each."""
 _CHUNKS_MAX = 1024
@@ -80,7 +84,11 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 
 def automatic_limit() -> int:
     """Half of the memory that is free, in bytes."""
-    return max(int(psutil.virtual_memory().available) // 2, AUTOMATIC_LEAST_BYTES)
+    free = int(psutil.virtual_memory().available)
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
+        limit = int((_CONTAINER / "memory.max").read_text())
+        free = min(free, limit - int((_CONTAINER / "memory.current").read_text()))
+    return max(free // 2, AUTOMATIC_LEAST_BYTES)
 
 
 def text_fits(text_bytes: int, limit_bytes: int) -> bool:
