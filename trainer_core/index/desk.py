@@ -42,6 +42,7 @@ LANE_SHIFT = 15  # and the power of two of their bits
 STREAM_ANSWER = 16
 KIND = STREAM_ANSWER + 5
 STREAM_FIELDS = 6
+LOOKS = 22  # entries that a step compares at most
 # What a single lookup asks for.
 QUERY = 24
 QUERY_TOKENS = 64
@@ -198,6 +199,7 @@ class Desk:
             FIRST_ROW: self.address + 8 * first_row,
             NOTES_MAX: _NOTES_PER_ROW * rows,
             NOTES_AT: notes_at,
+            LOOKS: 3,
         }
         for field, value in header.items():
             self.numbers[field] = value
@@ -216,6 +218,19 @@ class Desk:
         self.answer = self.numbers[first_row : first_row + ANSWER_FIELDS]
         self.stream_answer = self.numbers[STREAM_ANSWER : STREAM_ANSWER + STREAM_FIELDS]
         self.run = self.numbers[first_row + BEGIN : first_row + RANGE + 1]
+
+    def note_addresses(self) -> None:
+        """Let kernels note addresses that are read soon, instead of prefetching them."""
+        self.numbers[NOTES] = 1
+        self.numbers[NOTED] = 0
+        self.numbers[LOOKS] = 1  # each may cost a page: rather more steps than more pages
+
+    def take_notes(self) -> I64:
+        """The addresses that were noted since the last time."""
+        count = int(self.numbers[NOTED])
+        self.numbers[NOTED] = 0
+        begin = int(self.numbers[NOTES_AT])
+        return self.numbers[begin : begin + count]
 
     def ranks(self) -> tuple[int, int, int]:
         """The occurrences of the first row's answer: number of the key range, first rank in it and

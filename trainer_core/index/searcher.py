@@ -5,11 +5,13 @@ q queries.
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from trainer_core.index import read_ahead
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.desk import ANSWER_FIELDS, Desk, IndexArrays
 from trainer_core.index.search_plain import PlainSearcher
@@ -21,6 +23,10 @@ if COMPILED:
 I64 = NDArray[np.int64]
 
 _IN_FLIGHT = 16
+_IN_FLIGHT_FROM_DISK = 64
+_TRIAL_QUERIES = 16
+_PIECE_QUERIES = 1 << 14
+_QUERY_FROM_DISK_S = 2e-5  # ten times what one takes in memory
 _PADDING_TOKENS = 8  # kernels read whole keys, which may begin before the first token
 
 
@@ -57,6 +63,7 @@ class CompiledSearcher:
     def __init__(self, arrays: IndexArrays) -> None:
         self._arrays = arrays
         self._max_length = arrays.max_length
+        self._scattered = [arrays.tokens, *(part.order for part in arrays.ranges)]
         self._idle: list[Desk] = []
         self._idle_large: list[Desk] = []
 
@@ -80,12 +87,43 @@ class CompiledSearcher:
         answers = np.empty((ends.size, ANSWER_FIELDS), dtype=np.int64)
         padded = np.zeros(_PADDING_TOKENS + query.size, dtype=self._arrays.tokens.dtype)
         padded[_PADDING_TOKENS:] = query
+        first = int(padded.ctypes.data) + _PADDING_TOKENS * padded.itemsize
+        ends, limits = frozen(ends), frozen(limits)
+        done, size, ahead = 0, _TRIAL_QUERIES, False
+        while done < ends.size:
+            part = slice(done, done + size)
+            begun_s = time.perf_counter()
+            work = self._read_many_ahead if ahead else self._read_many
+            with read_ahead.single_pages(self._scattered if size == _TRIAL_QUERIES else []):
+                work(first, ends[part], limits[part], answers[part])
+            took_s = time.perf_counter() - begun_s
+            done += size
+            if ahead:  # pages may all be in memory by now
+                size, ahead = _TRIAL_QUERIES, False
+            else:
+                ahead = read_ahead.can_read_ahead() and took_s > size * _QUERY_FROM_DISK_S
+                size = _PIECE_QUERIES
+        return answers
+
+    def _read_many(self, query: int, ends: I64, limits: NDArray[np.uint8], answers: I64) -> None:
         desk = self._idle_large.pop() if self._idle_large else Desk(self._arrays, _IN_FLIGHT)
         search.begin_many(desk.address, desk.rows)
-        begin = int(padded.ctypes.data) + _PADDING_TOKENS * padded.itemsize
-        search.answer_many(desk.address, desk.rows, begin, frozen(ends), frozen(limits), answers)
+        search.answer_many(desk.address, desk.rows, query, ends, limits, answers)
         self._idle_large.append(desk)
-        return answers
+
+    def _read_many_ahead(
+        self, query: int, ends: I64, limits: NDArray[np.uint8], answers: I64
+    ) -> None:
+        """The same from a disk that is slow: all searches' pages are read side by side."""
+        desk = Desk(self._arrays, _IN_FLIGHT_FROM_DISK)
+        for part in self._arrays.ranges:
+            read_ahead.read_whole(part.tables.keys)
+        with read_ahead.single_pages(self._scattered):
+            search.begin_many(desk.address, desk.rows)
+            desk.note_addresses()
+            asked: set[int] = set()
+            while search.answer_many(desk.address, desk.rows, query, ends, limits, answers):
+                read_ahead.read_at(desk.take_notes(), asked)
 
     def _look_up(self, context: ArrayLike) -> Desk:
         """A desk with the answer; the caller puts it back."""

@@ -53,6 +53,7 @@ from trainer_core.index.desk import (
     LEFT_SHARES,
     LENGTH,
     LIMIT,
+    LOOKS,
     LOW,
     NEXT,
     OUTSIDE,
@@ -287,9 +288,11 @@ def _leave_samples(desk: int, at: int, left: int, key: np.uint64) -> None:
 
 
 @inlined
-def _pivot(size: int, number: int) -> int:
-    """One of up to three entries that divide `size` of them; all, where they are so few."""
-    return number if size <= 3 else (number + 1) * size >> 2
+def _pivot(size: int, looks: int, number: int) -> int:
+    """One of a few entries that divide `size` of them; all, where they are so few."""
+    if size <= looks:
+        return number
+    return (number + 1) * size >> 2 if looks == 3 else size >> 1
 
 
 @part
@@ -297,8 +300,9 @@ def _want_place(desk: int, at: int, state: int) -> None:
     left = get(at, LEFT)
     size = get(at, RIGHT) - left
     order = get(get(at, RANGE), SORTED)
-    for number in range(min(size, 3)):
-        rank = left + _pivot(size, number)
+    looks = get(desk, LOOKS)
+    for number in range(min(size, looks)):
+        rank = left + _pivot(size, looks, number)
         if state == PLACE_ORDER:
             want(desk, order + 4 * rank)
         else:
@@ -334,8 +338,9 @@ def _next_place(desk: int, at: int, is_new: bool) -> None:
 def _compare_place(desk: int, at: int) -> None:
     left = get(at, LEFT)
     size = get(at, RIGHT) - left
-    for number in range(min(size, 3)):
-        probe = left + _pivot(size, number)
+    looks = get(desk, LOOKS)
+    for number in range(min(size, looks)):
+        probe = left + _pivot(size, looks, number)
         common, smaller = common_tokens(desk, at, position_at(desk, at, probe), get(at, LIMIT))
         if not smaller:
             put(at, RIGHT, probe)
@@ -408,9 +413,9 @@ def _begin_last(desk: int, at: int, place: int) -> bool:
 
 
 @inlined
-def _border_probe(size: int, close: int, number: int) -> int:
-    """How far from the entry inside to look, out of up to three looks; more than `size`: do not."""
-    return 1 << number if close != 0 else 1 + _pivot(size, number)
+def _border_probe(size: int, close: int, looks: int, number: int) -> int:
+    """How far from the entry inside to look, for one of a few looks; more than `size`: do not."""
+    return 1 << number if close != 0 else 1 + _pivot(size, looks, number)
 
 
 @part
@@ -420,8 +425,9 @@ def _want_border(desk: int, at: int, side: int, sign: int, has_order: bool) -> i
     size = (get(at, side + OUTSIDE) - inside) * sign - 1
     close = get(at, side + CLOSE)
     order = get(get(at, RANGE), SORTED)
-    for number in range(min(size, 3)):
-        distance = _border_probe(size, close, number)
+    looks = get(desk, LOOKS)
+    for number in range(min(size, looks)):
+        distance = _border_probe(size, close, looks, number)
         if distance <= size:
             rank = inside + sign * distance
             if has_order:
@@ -457,8 +463,9 @@ def _compare_border(desk: int, at: int, side: int, sign: int) -> None:
     size = (get(at, side + OUTSIDE) - start) * sign - 1
     close = get(at, side + CLOSE)
     length = get(at, LENGTH)
-    for number in range(min(size, 3)):
-        distance = _border_probe(size, close, number)
+    looks = get(desk, LOOKS)
+    for number in range(min(size, looks)):
+        distance = _border_probe(size, close, looks, number)
         if distance > size:
             break
         probe = start + sign * distance
