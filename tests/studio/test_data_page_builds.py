@@ -20,7 +20,7 @@ from studio.widgets.empty import ErrorCard
 from studio.widgets.figures import NARROW
 from trainer_core import records
 from trainer_core.job import run_job
-from trainer_core.spec import BpeTokenizer, IndexSpec, PrepareSpec, TextFiles, load
+from trainer_core.spec import BpeTokenizer, CorpusTokenizer, IndexSpec, PrepareSpec, TextFiles, load
 from trainer_core.status import SPEC_FILE
 
 Studio = tuple[Context, Seen]
@@ -156,6 +156,36 @@ def test_an_index_of_another_text_is_called_out_of_date_and_built_again(
     notice._update.click()
     qtbot.waitUntil(lambda: index_text(page).startswith("Ready"), timeout=60_000)
     qtbot.waitUntil(lambda: not notice.isVisible(), timeout=5_000)
+    assert not studio[1].errors
+
+
+def test_documents_that_were_added_to_the_text_are_added_to_the_index(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    library = studio[0].library
+    bees = write_texts(tmp_path / "bees", count=60)  # so many that the split goes by document
+    dataset = library.add_index_folder(add_read_dataset(library, bees).id)
+    assert dataset.index_folder is not None
+    assert run_job(dataset.index_folder, IndexSpec(corpus=str(dataset.corpus_folder))) == 0
+    before = tmp_path / "before"
+    shutil.move(dataset.folder, before)
+    ants = write_texts(tmp_path / "ants", text="The ants carry what is heavier than they are.\n")
+    spec = PrepareSpec(
+        sources=(TextFiles(paths=(str(bees),)), TextFiles(paths=(str(ants),))),
+        tokenizer=CorpusTokenizer(corpus=str(before)),
+        name="Bees",
+        validation_fraction=0.2,
+    )
+    assert run_job(dataset.folder, spec) == 0
+    page = open_page(qtbot, studio)
+    qtbot.waitUntil(lambda: index_text(page) == "Out of date Add the new text")
+    notice = page._detail.matches._notice
+    qtbot.waitUntil(notice.isVisible)
+    assert "has grown by" in notice.text and notice._anew.isVisible()
+    page.grab()
+    click_link(page)
+    qtbot.waitUntil(lambda: index_text(page).startswith("Ready"), timeout=60_000)
+    assert page._jobs.status(dataset.index_folder).result["appended"]
     assert not studio[1].errors
 
 
