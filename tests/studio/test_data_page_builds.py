@@ -70,7 +70,7 @@ def begin_fake_build(dataset: DatasetRow, share: float) -> FakeJob:
     return job
 
 
-def test_a_build_is_followed_stopped_and_gone_on_with(
+def test_a_build_is_followed_stopped_and_started_again(
     qtbot: QtBot, studio: Studio, dataset: DatasetRow
 ) -> None:
     job = begin_fake_build(dataset, 0.64)  # the window was closed meanwhile
@@ -83,7 +83,7 @@ def test_a_build_is_followed_stopped_and_gone_on_with(
     job.close()
     assert dataset.index_folder is not None
     (dataset.index_folder / "owner.json").unlink()
-    qtbot.waitUntil(lambda: index_text(page) == "Stopped Continue build", timeout=10_000)
+    qtbot.waitUntil(lambda: index_text(page) == "Stopped Build again", timeout=10_000)
     assert "was stopped at 64" in page._detail.matches.offer.text.replace(NARROW, " ")
     page.grab()
     click_link(page)

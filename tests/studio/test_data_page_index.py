@@ -205,6 +205,8 @@ def test_a_stopped_build_keeps_its_work_and_goes_on() -> None:
     assert "at 64" in stopped_words(index_now(stopped, plan=large))
     assert "goes on from there" in stopped_words(index_now(stopped, plan=large))
     assert "begins anew" in stopped_words(index_now(stopped, plan=small))
+    assert cell_text(index_now(stopped, plan=large)) == "Stopped Continue build"
+    assert cell_text(index_now(stopped, plan=small)) == "Stopped Build again"
     killed = replace(stopped, state="killed")
     assert "without a word" in stopped_words(index_now(killed))
 

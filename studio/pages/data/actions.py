@@ -13,6 +13,7 @@ from studio.context import Context
 from studio.pages.data import jobs as data_jobs
 from studio.pages.data.build_form import BuildForm
 from studio.pages.data.index_state import IndexNow
+from studio.pages.data.index_words import go_on_words
 from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import DatasetRow
 from studio.widgets.menu import Menu
@@ -83,7 +84,11 @@ class DatasetActions(QObject):
 
     def _of_index(self, row: DatasetRow, index: IndexNow) -> list[tuple[str, Callable[[], None]]]:
         """What can be done about the index in its state."""
-        words = {"absent": "Build the index", "stopped": "Continue build", "failed": "Try again"}
+        words = {
+            "absent": "Build the index",
+            "stopped": go_on_words(index),
+            "failed": "Try again",
+        }
         grown = index.outdated is not None and index.outdated.reason == "grown"
         found: list[tuple[str, Callable[[], None]]] = []
         if index.kind in words:

@@ -69,6 +69,11 @@ class IndexNow:
     outdated: Outdated | None = None
 
     @property
+    def goes_on(self) -> bool:
+        """Whether a build that was ended goes on from where it was, as far as known."""
+        return self.plan is None or self.plan.goes_on
+
+    @property
     def share(self) -> float:
         """How far the build has come, 0 to 1."""
         return share_done(self.status) or 0.0

@@ -56,9 +56,14 @@ def stopped_words(index: IndexNow) -> str:
     """Where a build that was ended stands, and what is left of it."""
     how = "was ended without a word" if index.status.state == "killed" else "was stopped"
     at = f" at {percent(index.share, 0)}" if 0 < index.share < 1 else ""
-    if index.plan is not None and not index.plan.goes_on:
+    if not index.goes_on:
         return f"The build {how}{at}. It is a short one and begins anew."
     return f"The build {how}{at}. What is done is kept; it goes on from there."
+
+
+def go_on_words(index: IndexNow) -> str:
+    """What starting a build that was stopped is called."""
+    return "Continue build" if index.goes_on else "Build again"
 
 
 def room_words(index: IndexNow) -> str:

@@ -83,7 +83,8 @@ class IndexOffer(QWidget):
         self._kind = index.kind
         building, absent = index.kind == "building", index.kind == "absent"
         self._figures.setVisible(absent and index.plan is not None)
-        self._progress.setVisible(building or (index.kind == "stopped" and index.share > 0))
+        kept = index.kind == "stopped" and index.share > 0 and index.goes_on
+        self._progress.setVisible(building or kept)
         self._progress.show_index(index)
         self._show_words(index)
         self._button.setVisible(index.kind in ("absent", "stopped", "outdated"))
@@ -103,7 +104,7 @@ class IndexOffer(QWidget):
         self._sentence.set_text(words.get(index.kind, ""))
         self._sentence.setVisible(index.kind in words)
         cramped = index.plan is not None and not index.plan.fits
-        verbs = {"stopped": "Continue build", "outdated": "Build again"}
+        verbs = {"stopped": index_words.go_on_words(index), "outdated": "Build again"}
         self._button.set_text(
             verbs.get(index.kind, "Build anyway" if cramped else "Build the index")
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from studio.pages.data.build_plan import BuildPlan
 from studio.pages.data.clock import share_done
 from studio.pages.data.index_state import NO_INDEX, IndexNow
-from studio.pages.data.index_words import outdated_words
+from studio.pages.data.index_words import go_on_words, outdated_words
 from studio.storage.rows import DatasetRow
 from studio.widgets.cells import Cell, Column, Row
 from studio.widgets.figures import MISSING, count, percent, plural, rough_duration, size, whole
@@ -102,7 +102,7 @@ def state_cell(facts: RowFacts) -> Cell:
             link = "Add the new text" if grown else "Build again"
             return Cell(link, pill=PILLS["outdated"], link=True, tooltip=outdated_words(index))
         case "stopped":
-            return _ended_cell(index.status, "Continue build")
+            return _ended_cell(index.status, go_on_words(index))
         case "failed":
             cell = _ended_cell(index.status, "Try again")
             return replace(cell, tooltip=index.problem.what) if index.problem else cell
