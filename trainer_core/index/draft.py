@@ -66,7 +66,6 @@ class Draft:
         self.resumable = (folder / PLAN_FILE).exists()
         """Whether what is there is worth keeping when the work is interrupted."""
         self._files: dict[str, GrowingFile] = {}
-        self._steps: list[_Step] = []
         self._finished: set[str] = set()
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="index-files")
         self._waiting: deque[tuple[Future[None], int]] = deque()
@@ -168,26 +167,24 @@ class Draft:
             OSError: The disk is full or gone.
         """
         self.wait()
-        if resumable and self.plan() == plan:
-            self._steps = self._whole_steps()
-        sizes = {name: size for step in self._steps for name, (size, _) in step.files.items()}
-        for name in (name for step in self._steps for name in step.dropped):
+        steps = self._whole_steps() if resumable and self.plan() == plan else []
+        sizes = {name: size for step in steps for name, (size, _) in step.files.items()}
+        for name in (name for step in steps for name in step.dropped):
             sizes.pop(name, None)
-        fresh = self._files.keys() - sizes.keys()
         for path in self.folder.iterdir():
-            if path.name not in fresh and path.name not in sizes:
+            if path.name not in self._files and path.name not in sizes:
                 path.unlink()
         for name, size_bytes in sizes.items():
             self._files[name] = GrowingFile(
                 self.folder / name, keep_bytes=size_bytes, lasting=not _is_work(name)
             )
-        self._finished = {step.name for step in self._steps}
+        self._finished = {step.name for step in steps}
         self.resumable = resumable
         if resumable:
-            lines = b"".join(msgspec.json.encode(step) + b"\n" for step in self._steps)
+            lines = b"".join(msgspec.json.encode(step) + b"\n" for step in steps)
             write_whole_file(self.folder / STEPS_FILE, lines)
             write_whole_file(self.folder / PLAN_FILE, plan)
-        return len(self._steps)
+        return len(steps)
 
     def plan(self) -> bytes:
         """The plan of the attempt that left this draft; empty without one."""
@@ -250,8 +247,8 @@ class Draft:
 
     def _whole_steps(self) -> list[_Step]:
         """The finished steps of an earlier attempt, up to the first one whose files are damaged."""
-        steps = []
-        with contextlib.suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):
+        steps: list[_Step] = []
+        with contextlib.suppress(OSError, msgspec.DecodeError):
             for line in (self.folder / STEPS_FILE).read_bytes().splitlines(keepends=True):
                 if not line.endswith(b"\n"):
                     break
