@@ -192,7 +192,7 @@ def _go_through(
         names = [stage_file(prefix, "sorted", number)]
         for usable in _usable(work, made.order) if not prefix else [made.order]:
             work.draft.append(names[0], usable)
-        if made.shared is not None:
+        if prefix and made.shared is not None:
             names.append(stage_file(prefix, "shared", number))
             work.draft.append(names[1], made.shared)
         work.draft.finish(step, names + kept.keep(low, high))
