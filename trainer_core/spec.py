@@ -91,7 +91,22 @@ class SavedDataset(Section, frozen=True, kw_only=True, tag="saved_dataset", tag_
     """What the source is called in reports; empty makes a name of what it is."""
 
 
-Source = PythonLibrary | TextFiles | HubDataset | SavedDataset
+class TokenFiles(Section, frozen=True, kw_only=True, tag="token_files", tag_field="kind"):
+    """Files of GPT-2's token ids, two bytes each, as nanoGPT and llm.c write them.
+
+    They are read as the text that they stand for, document by document, so that any tokenizer can
+    follow; GPT-2's gives the same ids again.
+    """
+
+    paths: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """The files, and folders that are searched for `.bin` files."""
+    vocabulary_folder: str = ""
+    """Folder with `vocab.bpe` and `encoder.json`; empty lets tiktoken fetch or find them."""
+    name: str = ""
+    """What the source is called in reports; empty makes a name of what it is."""
+
+
+Source = PythonLibrary | TextFiles | TokenFiles | HubDataset | SavedDataset
 
 
 class ByteTokenizer(Section, frozen=True, kw_only=True, tag="bytes", tag_field="kind"):

@@ -6,7 +6,15 @@ from trainer_core.data.rows import describe_rows, open_hub_dataset, open_saved_d
 from trainer_core.data.skipped import Skipped
 from trainer_core.data.sources import Tick, describe_files, open_files
 from trainer_core.data.survey import OpenSource
-from trainer_core.spec import HubDataset, PythonLibrary, SavedDataset, Source, TextFiles
+from trainer_core.data.token_files import describe_token_files, open_token_files
+from trainer_core.spec import (
+    HubDataset,
+    PythonLibrary,
+    SavedDataset,
+    Source,
+    TextFiles,
+    TokenFiles,
+)
 
 
 def open_source(
@@ -28,6 +36,8 @@ def open_source(
         return open_hub_dataset(source, tick, field)
     if isinstance(source, SavedDataset):
         return open_saved_dataset(source, tick, field)
+    if isinstance(source, TokenFiles):
+        return open_token_files(source, skipped, tick, field)
     return open_files(source, seed, skipped, tick, field)
 
 
@@ -35,4 +45,6 @@ def describe(source: Source) -> str:
     """The source in a few words, for the manifest and the model card."""
     if isinstance(source, PythonLibrary | TextFiles):
         return describe_files(source)
+    if isinstance(source, TokenFiles):
+        return describe_token_files(source)
     return describe_rows(source)
