@@ -40,7 +40,6 @@ LANES = 14  # tokens in a key
 LANE_SHIFT = 15  # and the power of two of their bits
 # What a stream answers: an answer, and of which kind it is.
 STREAM_ANSWER = 16
-KIND = STREAM_ANSWER + 5
 STREAM_FIELDS = 6
 LOOKS = 22  # entries that a step compares at most
 # What a single lookup asks for.

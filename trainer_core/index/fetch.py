@@ -152,3 +152,50 @@ def common_tokens(desk: int, at: int, position: int, limit: int) -> tuple[int, b
             return depth + lanes_shared(desk, difference), bool(there < here)
         depth += lanes
     return limit, False
+
+
+@part
+def first_from(desk: int, at: int, left: int, right: int, key: np.uint64) -> int:
+    """The first of some samples that is not below a key."""
+    while left < right:
+        middle = (left + right) >> 1
+        if sample_at(desk, at, middle) < key:
+            left = middle + 1
+        else:
+            right = middle
+    return left
+
+
+@inlined
+def first_like(desk: int, at: int, left: int, right: int, key: np.uint64) -> int:
+    """`first_from` where it is probably close to the right."""
+    stride = 1
+    while right - stride >= left and sample_at(desk, at, right - stride) >= key:
+        right -= stride
+        stride *= 2
+    return first_from(desk, at, max(left, right - stride), right, key)
+
+
+@part
+def first_above(desk: int, at: int, left: int, right: int, key: np.uint64) -> int:
+    """The first of some samples that is above a key; it is probably close to the left."""
+    stride = 1
+    while left + stride <= right and sample_at(desk, at, left + stride - 1) <= key:
+        left += stride
+        stride *= 2
+    right = min(right, left + stride)
+    while left < right:
+        middle = (left + right) >> 1
+        if sample_at(desk, at, middle) <= key:
+            left = middle + 1
+        else:
+            right = middle
+    return left
+
+
+@inlined
+def pivot(size: int, looks: int, number: int) -> int:
+    """One of a few entries that divide `size` of them; all, where they are so few."""
+    if size <= looks:
+        return number
+    return (number + 1) * size >> 2 if looks == 3 else size >> 1

@@ -7,7 +7,7 @@ that the next one needs fetched, and returns: others can take their steps meanwh
 2. by these entries' text to the place where the context belongs: its longest match is that of one
    of both neighbours;
 3. from there to the first and the last entry with that match, by the text, or by the sampled keys
-   where they tell;
+   where they tell, see `borders`;
 4. to the most recent of these entries and the latest other continuation, see `answer`.
 
 Contexts end at their own separator (`LIMIT`), and training documents begin with one, so that no
@@ -24,6 +24,7 @@ from trainer_core.index.answer import (
     go_on_with_run,
     take_run,
 )
+from trainer_core.index.borders import begin_borders, compare_borders, found_borders_order
 from trainer_core.index.compiled import inlined, part, signed
 from trainer_core.index.desk import (
     AFTER,
@@ -33,20 +34,16 @@ from trainer_core.index.desk import (
     BORDERS_TEXT,
     BUCKET,
     BUCKETS,
-    CLOSE,
     COUNT,
     DONE,
     END,
     ENTRIES,
-    FIRST,
     FIRST_RANGE,
     FIRST_RANK,
     HIGH,
-    INSIDE,
     KEPT,
     KEYS,
     LANES,
-    LAST,
     LEFT,
     LEFT_BORDER,
     LEFT_SAMPLE,
@@ -56,7 +53,6 @@ from trainer_core.index.desk import (
     LOOKS,
     LOW,
     NEXT,
-    OUTSIDE,
     PLACE_ORDER,
     PLACE_TEXT,
     POSITION,
@@ -77,10 +73,13 @@ from trainer_core.index.desk import (
 )
 from trainer_core.index.fetch import (
     common_tokens,
+    first_above,
+    first_from,
     first_key,
     get,
     lanes_mask,
     lanes_shared,
+    pivot,
     position_at,
     put,
     sample_at,
@@ -183,41 +182,12 @@ def _want_samples(at: int) -> None:
 
 
 @part
-def _first_from(desk: int, at: int, left: int, right: int, key: np.uint64) -> int:
-    """The first of some samples that is not below a key."""
-    while left < right:
-        middle = (left + right) >> 1
-        if sample_at(desk, at, middle) < key:
-            left = middle + 1
-        else:
-            right = middle
-    return left
-
-
-@part
-def _first_above(desk: int, at: int, left: int, right: int, key: np.uint64) -> int:
-    """The first of some samples that is above a key; it is probably close to the left."""
-    stride = 1
-    while left + stride <= right and sample_at(desk, at, left + stride - 1) <= key:
-        left += stride
-        stride *= 2
-    right = min(right, left + stride)
-    while left < right:
-        middle = (left + right) >> 1
-        if sample_at(desk, at, middle) <= key:
-            left = middle + 1
-        else:
-            right = middle
-    return left
-
-
-@part
 def _search_samples(desk: int, at: int) -> None:
     left = get(at, LEFT)
     size = get(at, RIGHT) - left
     key = first_key(desk, at)
     if size <= _LINE_KEYS:
-        _leave_samples(desk, at, _first_from(desk, at, left, left + size, key), key)
+        _leave_samples(desk, at, first_from(desk, at, left, left + size, key), key)
         return
     middle = left + (size >> 1)
     if sample_at(desk, at, middle) < key:
@@ -236,16 +206,6 @@ def _search_samples(desk: int, at: int) -> None:
     _want_samples(at)
 
 
-@inlined
-def _first_like(desk: int, at: int, left: int, right: int, key: np.uint64) -> int:
-    """`_first_from` where it is probably close to the right."""
-    stride = 1
-    while right - stride >= left and sample_at(desk, at, right - stride) >= key:
-        right -= stride
-        stride *= 2
-    return _first_from(desk, at, max(left, right - stride), right, key)
-
-
 @part
 def _leave_samples(desk: int, at: int, left: int, key: np.uint64) -> None:
     """Where the context belongs, given the first sample that is not below its key."""
@@ -262,7 +222,7 @@ def _leave_samples(desk: int, at: int, left: int, key: np.uint64) -> None:
         if limit <= 1 + lanes:
             after = limit
         else:
-            right = _first_above(desk, at, left, stop, highest)
+            right = first_above(desk, at, left, stop, highest)
     if right < stop and after == 0:
         after = min(1 + lanes_shared(desk, sample_at(desk, at, right) ^ key), limit)
     before = 0
@@ -287,14 +247,6 @@ def _leave_samples(desk: int, at: int, left: int, key: np.uint64) -> None:
 # --- 2. by the text ----------------------------------------------------------------------------
 
 
-@inlined
-def _pivot(size: int, looks: int, number: int) -> int:
-    """One of a few entries that divide `size` of them; all, where they are so few."""
-    if size <= looks:
-        return number
-    return (number + 1) * size >> 2 if looks == 3 else size >> 1
-
-
 @part
 def _want_place(desk: int, at: int, state: int) -> None:
     left = get(at, LEFT)
@@ -302,7 +254,7 @@ def _want_place(desk: int, at: int, state: int) -> None:
     order = get(get(at, RANGE), SORTED)
     looks = get(desk, LOOKS)
     for number in range(min(size, looks)):
-        rank = left + _pivot(size, looks, number)
+        rank = left + pivot(size, looks, number)
         if state == PLACE_ORDER:
             want(desk, order + 4 * rank)
         else:
@@ -340,7 +292,7 @@ def _compare_place(desk: int, at: int) -> None:
     size = get(at, RIGHT) - left
     looks = get(desk, LOOKS)
     for number in range(min(size, looks)):
-        probe = left + _pivot(size, looks, number)
+        probe = left + pivot(size, looks, number)
         common, smaller = common_tokens(desk, at, position_at(desk, at, probe), get(at, LIMIT))
         if not smaller:
             put(at, RIGHT, probe)
@@ -360,133 +312,7 @@ def _leave_place(desk: int, at: int) -> None:
         take_run(desk, at, 1, get(at, LOW), get(at, HIGH))
         return
     put(at, LENGTH, length)
-    needs_order = _begin_first(desk, at, place)
-    needs_order |= _begin_last(desk, at, place)
-    _next_borders(desk, at, needs_order)
-
-
-# --- 3. the first and the last entry with the match --------------------------------------------
-
-
-@inlined
-def _set_border(at: int, side: int, inside: int, outside: int, close: int) -> None:
-    put(at, side + INSIDE, inside)
-    put(at, side + OUTSIDE, outside)
-    put(at, side + CLOSE, close)
-
-
-@part
-def _begin_first(desk: int, at: int, place: int) -> bool:
-    """Between which entries the run begins; whether they must be fetched."""
-    length = get(at, LENGTH)
-    if get(at, BEFORE) < length:
-        _set_border(at, FIRST, place, place - 1, 0)
-        return False
-    if get(at, LEFT_SHARES) < length:
-        _set_border(at, FIRST, place - 1, get(at, LEFT_BORDER) - 1, 1)
-        return False
-    key = first_key(desk, at) & lanes_mask(desk, length - 1)
-    low = get(at, LOW)
-    number = _first_like(desk, at, (low + 15) >> 4, get(at, LEFT_SAMPLE), key)
-    inside = min(16 * number, place - 1)
-    _set_border(at, FIRST, inside, max(16 * number - 16, low - 1), 0)
-    return True
-
-
-@part
-def _begin_last(desk: int, at: int, place: int) -> bool:
-    """Between which entries the run ends; whether they must be fetched."""
-    length = get(at, LENGTH)
-    if get(at, AFTER) < length:
-        _set_border(at, LAST, place - 1, place, 0)
-        return False
-    if get(at, RIGHT_SHARES) < length:
-        _set_border(at, LAST, place, get(at, RIGHT_BORDER), 1)
-        return False
-    mask = lanes_mask(desk, length - 1)
-    key = (first_key(desk, at) & mask) | ~mask
-    high = get(at, HIGH)
-    number = _first_above(desk, at, get(at, RIGHT_SAMPLE), (high + 15) >> 4, key)
-    inside = max(16 * number - 16, place)
-    _set_border(at, LAST, inside, min(16 * number, high), 0)
-    return True
-
-
-@inlined
-def _border_probe(size: int, close: int, looks: int, number: int) -> int:
-    """How far from the entry inside to look, for one of a few looks; more than `size`: do not."""
-    return 1 << number if close != 0 else 1 + _pivot(size, looks, number)
-
-
-@part
-def _want_border(desk: int, at: int, side: int, sign: int, has_order: bool) -> int:
-    """Have entries at one end of the run fetched, or their text; how many may be its border."""
-    inside = get(at, side + INSIDE)
-    size = (get(at, side + OUTSIDE) - inside) * sign - 1
-    close = get(at, side + CLOSE)
-    order = get(get(at, RANGE), SORTED)
-    looks = get(desk, LOOKS)
-    for number in range(min(size, looks)):
-        distance = _border_probe(size, close, looks, number)
-        if distance <= size:
-            rank = inside + sign * distance
-            if has_order:
-                want_text(desk, position_at(desk, at, rank))
-            else:
-                want(desk, order + 4 * rank)
-    return size
-
-
-@part
-def _next_borders(desk: int, at: int, needs_order: bool) -> None:
-    first = _want_border(desk, at, FIRST, -1, not needs_order)
-    last = _want_border(desk, at, LAST, 1, not needs_order)
-    if first <= 0 and last <= 0:
-        begin = get(at, FIRST + INSIDE)
-        take_run(desk, at, get(at, LENGTH), begin, get(at, LAST + INSIDE) + 1)
-    elif needs_order:
-        put(at, STATE, BORDERS_ORDER)
-    else:
-        put(at, STATE, BORDERS_TEXT)
-
-
-@inlined
-def _found_borders_order(desk: int, at: int) -> None:
-    _want_border(desk, at, FIRST, -1, True)
-    _want_border(desk, at, LAST, 1, True)
-    put(at, STATE, BORDERS_TEXT)
-
-
-@part
-def _compare_border(desk: int, at: int, side: int, sign: int) -> None:
-    start = get(at, side + INSIDE)
-    size = (get(at, side + OUTSIDE) - start) * sign - 1
-    close = get(at, side + CLOSE)
-    length = get(at, LENGTH)
-    looks = get(desk, LOOKS)
-    for number in range(min(size, looks)):
-        distance = _border_probe(size, close, looks, number)
-        if distance > size:
-            break
-        probe = start + sign * distance
-        common, _ = common_tokens(desk, at, position_at(desk, at, probe), length)
-        if common < length:
-            put(at, side + OUTSIDE, probe)
-            break
-        put(at, side + INSIDE, probe)
-    put(at, side + CLOSE, 0)
-
-
-@inlined
-def _is_wide(at: int, side: int, sign: int) -> bool:
-    return bool((get(at, side + OUTSIDE) - get(at, side + INSIDE)) * sign > _LINE_ENTRIES)
-
-
-@inlined
-def _compare_borders(desk: int, at: int) -> None:
-    _compare_border(desk, at, FIRST, -1)
-    _compare_border(desk, at, LAST, 1)
-    _next_borders(desk, at, _is_wide(at, FIRST, -1) or _is_wide(at, LAST, 1))
+    begin_borders(desk, at, place)
 
 
 # --- the next step -----------------------------------------------------------------------------
@@ -507,11 +333,11 @@ def step(desk: int, at: int, alone: bool) -> bool:
     elif state == PLACE_TEXT:
         _compare_place(desk, at)
     elif state == BORDERS_TEXT:
-        _compare_borders(desk, at)
+        compare_borders(desk, at)
     elif state == PLACE_ORDER:
         _found_place_order(desk, at, alone)
     elif state == BORDERS_ORDER:
-        _found_borders_order(desk, at)
+        found_borders_order(desk, at)
     elif state == BUCKET:
         _find_bucket(desk, at)
     else:
