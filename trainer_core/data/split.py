@@ -7,6 +7,7 @@ another order move nothing, and equal texts always stand on the same side.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,7 +66,7 @@ def split_documents(documents: Sequence[DocumentKey], fraction: float, seed: int
     Raises:
         DataError: There is nothing that could be cut in two.
     """
-    positions = [position(seed, document.digest) for document in documents]
+    positions = array("d", (position(seed, document.digest) for document in documents))
     sides: list[Side] = ["validation" if p < fraction else "train" for p in positions]
     total = sum(document.n_bytes for document in documents)
     held = sum(d.n_bytes for d, side in zip(documents, sides, strict=True) if side != "train")

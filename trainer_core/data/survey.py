@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, overload
 
+from trainer_core.data.digests import Digests
 from trainer_core.data.documents import FoundDocument, LeaveOut
 from trainer_core.data.reading import NoText
 from trainer_core.data.skipped import Reason, Skipped
@@ -93,7 +94,7 @@ class Survey(Sequence[DocumentKey]):
 
     def __init__(self, sources: Sequence[NamedSource]) -> None:
         self.sources = sources
-        self._digests = bytearray()
+        self._digests = Digests()
         self._sizes = array("Q")
         self._places = array("Q")
         """Which of its file's documents each one is, those counted that are left out."""
@@ -110,8 +111,7 @@ class Survey(Sequence[DocumentKey]):
     def __getitem__(self, number: int | slice) -> DocumentKey | Sequence[DocumentKey]:
         if isinstance(number, slice):
             return [self[one] for one in range(*number.indices(len(self)))]
-        at = range(len(self))[number] * DIGEST_BYTES
-        return DocumentKey(bytes(self._digests[at : at + DIGEST_BYTES]), self._sizes[number])
+        return DocumentKey(self._digests[number], self._sizes[number])
 
     @property
     def n_bytes(self) -> int:
@@ -125,14 +125,16 @@ class Survey(Sequence[DocumentKey]):
         begin, end = (max(part, default=0) for part in (begins, ends))
         return end - begin, sum(self._sizes[begin:end])
 
-    def add(self, source: int, file: SourceFile, place: int, key: DocumentKey) -> None:
-        """Remember one document more, the `place`th of its file."""
+    def add(self, source: int, file: SourceFile, place: int, key: DocumentKey) -> bool:
+        """Remember one document more, the `place`th of its file; False if its text is known."""
+        if not self._digests.add(key.digest):
+            return False
         if not self._files or self._files[-1][1] is not file:
             self._files.append((source, file, len(self)))
-        self._digests += key.digest
         self._sizes.append(key.n_bytes)
         self._places.append(place)
         self._files[-1] = (source, file, len(self))
+        return True
 
     def again(
         self, wanted: Callable[[int], bool] = lambda _: True, *, tell: bool = False
@@ -145,18 +147,18 @@ class Survey(Sequence[DocumentKey]):
         """
         begin = 0
         for source, file, end in self._files:
-            numbers = [number for number in range(begin, end) if wanted(number)]
+            numbers = filter(wanted, range(begin, end))
             begin = end
-            if numbers:
-                yield from self._again_in(source, file, numbers, tell)
+            yield from self._again_in(source, file, numbers, tell)
 
     def _again_in(
-        self, source: int, file: SourceFile, numbers: list[int], tell: bool
+        self, source: int, file: SourceFile, numbers: Iterator[int], tell: bool
     ) -> Iterator[ReadAgain]:
         """The documents of one file; those that are not in it any more are given as changed."""
         skipped = self.sources[source].skipped if tell else Skipped()
-        left = iter(numbers)
-        number = next(left, None)
+        number = next(numbers, None)
+        if number is None:
+            return
         reason: Reason = "changed"
         try:
             found = self.sources[source].opened.documents(file, _nothing, _nothing)
@@ -164,7 +166,7 @@ class Survey(Sequence[DocumentKey]):
                 if number is not None and place == self._places[number]:
                     texts = self._checked(number, document, skipped)
                     yield ReadAgain(number, source, document.title, document.path, texts)
-                    number = next(left, None)
+                    number = next(numbers, None)
                 if number is None:
                     return
         except NoText as error:
@@ -172,7 +174,7 @@ class Survey(Sequence[DocumentKey]):
         while number is not None:
             skipped.add(reason, file.path)
             yield ReadAgain(number, source, file.title, file.path, _changed())
-            number = next(left, None)
+            number = next(numbers, None)
 
     def _checked(self, number: int, document: FoundDocument, skipped: Skipped) -> Iterator[str]:
         """The text of a document, as it was read before."""
@@ -214,14 +216,13 @@ def survey(sources: Sequence[NamedSource], report: Report) -> Survey:
         DataError: Nothing in one of the sources is usable text.
     """
     found = Survey(sources)
-    seen: set[bytes] = set()
     progress = _Progress(sources, report)
     for number, source in enumerate(sources):
         before = len(found)
         progress.begin_source(number)
         for file in source.opened.files:
             progress.begin_file(file)
-            _survey_file(found, number, file, seen, progress)
+            _survey_file(found, number, file, progress)
             progress.end_file()
             if progress.enough:
                 break
@@ -231,9 +232,7 @@ def survey(sources: Sequence[NamedSource], report: Report) -> Survey:
     return found
 
 
-def _survey_file(
-    found: Survey, number: int, file: SourceFile, seen: set[bytes], progress: _Progress
-) -> None:
+def _survey_file(found: Survey, number: int, file: SourceFile, progress: _Progress) -> None:
     source = found.sources[number]
 
     def leave_out(reason: Reason, path: str) -> None:
@@ -246,11 +245,9 @@ def _survey_file(
             key = _key_of(document, leave_out, progress.tick)
             if key is None:
                 continue
-            if key.digest in seen:
+            if not found.add(number, file, place, key):
                 leave_out("duplicate", document.path)
                 continue
-            seen.add(key.digest)
-            found.add(number, file, place, key)
             progress.n_bytes += key.n_bytes
             if progress.enough:
                 return
