@@ -18,10 +18,9 @@ from index_for_tests import (
     source_of,
 )
 
-from trainer_core.index import Match, held_out_features, open_index
+from trainer_core.index import Match, held_out_features, open_index, searcher
 from trainer_core.index.portable import open_portable_index
 from trainer_core.index.search_plain import PlainSearcher
-from trainer_core.index.searcher import searcher_of
 from trainer_core.index.stream import PlainReader
 
 CONTEXTS = st.lists(st.integers(0, 4), min_size=1, max_size=14)
@@ -100,11 +99,11 @@ def check_counts(index, train, ngram):
 
 
 def check_without_machine_code(index, contexts, text):
-    searcher = PlainSearcher(index.arrays)
+    plain_searcher = PlainSearcher(index.arrays)
     for context in contexts:
         match = index.lookup(context)
-        assert searcher.answer(context) == numbers(match)
-        length, run = searcher.run(context)
+        assert plain_searcher.answer(context) == numbers(match)
+        length, run = plain_searcher.run(context)
         assert (length, sorted(run)) == (match.length, sorted(index.run(context)[1]))
     plain_reader, stream = PlainReader(index, own_context=True), index.stream()
     begin = 0
@@ -273,6 +272,18 @@ def test_lookups_on_a_larger_text_agree_with_its_features(tmp_path):
         assert portable.advance(token) == (match.next, match.length)
 
 
+def test_lookups_from_a_slow_disk_are_those_from_memory(tmp_path, monkeypatch):
+    random = np.random.default_rng(11)
+    text = random.integers(0, 6, 20_000)
+    text[0] = SEPARATOR
+    source = source_of(text, np.flatnonzero(text == SEPARATOR))
+    index = index_of(tmp_path / "index", source, range_entries=7000)
+    contexts = [random.integers(1, 6, random.integers(0, 20)) for _ in range(500)]
+    expected = list(index.lookup_batch(contexts))
+    monkeypatch.setattr(searcher, "_QUERY_FROM_DISK_S", 0.0)
+    assert list(index.lookup_batch(contexts)) == expected
+
+
 def test_an_index_can_be_opened_twice_at_once(index, home):
     assert open_index(home / "small").lookup([1, 2, 3]) == index.lookup([1, 2, 3])
 
@@ -312,9 +323,9 @@ def test_a_damaged_file_leads_to_no_place_outside_of_the_text(name, tmp_path):
     query = random.integers(0, 7, 2000).astype(np.uint16)
     limits = np.minimum(np.arange(query.size) + 1, 32).astype(np.uint8)
     for seed in range(8):
-        searcher = searcher_of(spoil(index.arrays, name, seed))
-        found = searcher.answer_many(query, np.arange(query.size), limits)
-        alone = [searcher.answer(query[max(t - 31, 0) : t + 1]) for t in range(200)]
+        lookups = searcher.searcher_of(spoil(index.arrays, name, seed))
+        found = lookups.answer_many(query, np.arange(query.size), limits)
+        alone = [lookups.answer(query[max(t - 31, 0) : t + 1]) for t in range(200)]
         for answers in (found, np.array(alone)):
             matched = answers[answers[:, 0] > 0]
             assert np.all((matched[:, 2] >= 0) & (matched[:, 2] < text.size - 1))
