@@ -55,6 +55,38 @@ def test_a_page_gives_what_a_browser_shows(tmp_path):
     assert lines == ["The heading", "One & the same bold line.", "* first", "* second"]
 
 
+def test_a_table_gives_its_rows_with_bars_between_the_cells():
+    rows = "<tr><th>Name</th><th>Age</th></tr> <tr><td>Ada <b>L.</b></td><td>36</td></tr>"
+    text = html_text(f"<p>Before</p><table>{rows}</table><p>After</p>".encode())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    assert lines == ["Before", "Name | Age", "Ada L. | 36", "After"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<table><tr><td>" + "w " * 5000 + "</td></tr>" + "<tr><td>a</td></tr>" * 2000 + "</table>",
+        '<table><tr><td rowspan="100000000" colspan="100000000">x</td></tr></table>',
+        '<p style="margin-top: 100000000em; padding-left: 9999999em">x</p>',
+        "<ul><li>" * 200 + "x<li>" * 2000,
+        "<blockquote>" * 200 + "x<br>" * 2000,
+    ],
+    ids=["wide", "spans", "margins", "lists", "quotes"],
+)
+def test_no_page_gives_far_more_text_than_it_is_long(page):
+    assert len(html_text(page.encode())) < 10 * len(page)
+
+
+def test_what_stands_on_a_line_of_its_own_stays_there():
+    page = "<section><div><div>one</div></div>two<dl><dt>three<dd>four</dl></section><p>f<b>iv</b>e"
+    assert html_text(page.encode()).split() == ["one", "two", "three", "four", "five"]
+
+
+def test_what_a_page_hides_is_left_out():
+    hidden = '<p style="color: red; Display:none">no</p><noscript>no</noscript><svg>no</svg>'
+    assert html_text(f"<p>seen</p>{hidden}".encode()) == "seen\n"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16", "windows-1252"])
 def test_a_page_is_read_in_the_encoding_that_it_names(encoding):
     page = f'<html><head><meta charset="{encoding}"></head><body>café</body></html>'

@@ -7,7 +7,7 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote
 
 from trainer_core.data.documents import RECORD_BYTES
@@ -15,21 +15,38 @@ from trainer_core.data.packed import Budget, Unpacked, all_bytes
 from trainer_core.data.reading import NoText, Readable
 
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{1,40})""")
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_CELLS = frozenset(("td", "th"))
+# fmt: off
+_BLOCKS = frozenset((
+    "table", "caption", "thead", "tbody", "tfoot", "tr", "dl", "dt", "dd", "section", "details",
+    "summary", "form", "fieldset", "legend", "center", "menu", "dir", "option",
+))
+# fmt: on
+"""What stands on lines of its own, and is told to the library as a `div`."""
+_UNSEEN = frozenset(("template", "noscript", "svg", "iframe", "object"))
+_LISTS = frozenset(("ul", "ol"))
+_LISTS_MAX = 8
 _CHARSET_WITHIN = 2048
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _PAGE_TYPES = ("application/xhtml+xml", "text/html")
+
+if TYPE_CHECKING:
+    import lxml.html
+
 ZIP_ERRORS = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError)
 
 
 def html_text(data: bytes) -> str:
-    """What a browser would show of a page, as text; tables and lists keep their shape.
+    """What a browser would show of a page, as text: a list keeps its signs, a table its rows.
 
     Raises:
         NoText: Its encoding is not what it says, or there is nothing to show.
     """
     import lxml.etree
     import lxml.html
+    from inscriptis.css_profiles import STRICT_CSS_PROFILE
     from inscriptis.html_engine import Inscriptis
     from inscriptis.model.config import ParserConfig
 
@@ -39,11 +56,40 @@ def html_text(data: bytes) -> str:
     parser = lxml.html.HTMLParser(encoding="utf-8")
     try:
         tree = lxml.html.document_fromstring(utf8, parser=parser)
-        return str(Inscriptis(tree, ParserConfig()).get_text()).strip("\n") + "\n"
+        _tame(tree)
+        config = ParserConfig(css=STRICT_CSS_PROFILE)  # the other one indents with every `div`
+        return str(Inscriptis(tree, config).get_text()).strip("\n") + "\n"
     except lxml.etree.ParserError:
         raise NoText("empty") from None
     except (lxml.etree.LxmlError, RecursionError):
         raise NoText("broken") from None
+
+
+def _tame(tree: lxml.html.HtmlElement) -> None:
+    """Take out of a page what could make its text far longer than the page.
+
+    Columns that are aligned by spaces, margins of a million lines and lists within lists are as
+    useless to a model. Cells are parted by a bar instead.
+    """
+    import lxml.etree
+
+    lists = 0
+    for event, element in lxml.etree.iterwalk(tree, events=("start", "end")):
+        tag = element.tag
+        if not isinstance(tag, str):  # a comment
+            continue
+        if tag in _LISTS:
+            lists += 1 if event == "start" else -1
+        if event == "start":
+            style = element.attrib.pop("style", "")
+            if tag in _UNSEEN or _HIDDEN.search(style):
+                element.set("style", "display: none")
+        elif tag in _CELLS:
+            element.tag = "span"
+            if element.getnext() is not None:
+                element.tail = " | "
+        elif tag in _BLOCKS or (tag in _LISTS and lists >= _LISTS_MAX):
+            element.tag = "div"
 
 
 def _as_utf8(data: bytes) -> bytes:
