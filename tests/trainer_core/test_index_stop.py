@@ -113,8 +113,11 @@ def test_a_stopped_job_leaves_no_half_index_and_goes_on_to_the_same_bytes(
         if how == "kill":
             assert code in (ExitCode.OK, -signal.SIGKILL)
         else:
-            assert code == ExitCode.OK
-            assert records_of(folder, Ended)[-1].state in ("stopped", "finished")
+            state = records_of(folder, Ended)[-1].state
+            # A signal that comes behind the job's end finds nobody who listens any more.
+            late = (-signal.SIGTERM,) if how == "SIGTERM" and state == "finished" else ()
+            assert code in (ExitCode.OK, *late)
+            assert state in ("stopped", "finished")
         if (folder / "index").exists():
             assert contents(folder / "index") == expected
             break
