@@ -53,6 +53,7 @@ FIGURES = (
     Figure("single", "lookup, one by one", "µs", 1.3, 0.8),
     Figure("batch", "lookup, batch", "µs", 0.45, 0.25),
     Figure("stream", "lookup, stream", "µs", 0.5, 0.3),
+    Figure("stream_own", "lookup, stream with its own context", "µs"),
     Figure("python", "lookup called from Python", "µs", 2.5, 1.5),
     Figure("python_batch", "lookup_batch of 4,096 called from Python", "µs"),
     Figure("python_stream", "MatchStream.advance called from Python", "µs"),
