@@ -230,6 +230,11 @@ def test_names_inside_archives_are_titles_and_nothing_else(folder, tmp_path, pac
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_member_whose_name_is_empty_is_read_like_any_other(folder):
+    (folder / "b.zip").write_bytes(zip_of({"x.txt": "nameless\n"}).replace(b"x.txt", b"\0.txt"))
+    assert read_files(folder / "b.zip") == ({"b.zip/": "nameless\n"}, {})
+
+
 def test_links_and_devices_in_a_tar_are_never_followed(folder):
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode="w") as archive:

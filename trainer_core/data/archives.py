@@ -55,7 +55,7 @@ def zip_members(
         raise NoText("broken") from None
     with archive:
         for info in archive.infolist():
-            if info.is_dir():
+            if info.filename.endswith("/"):
                 continue
             where = f"{path}/{info.filename}"
             if _is_hidden(info.filename):

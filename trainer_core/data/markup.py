@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import lzma
 import posixpath
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote
@@ -35,7 +38,11 @@ _PAGE_TYPES = ("application/xhtml+xml", "text/html")
 if TYPE_CHECKING:
     import lxml.html
 
-ZIP_ERRORS = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError)
+ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(NotImplementedError, EOFError, ValueError, IndexError),
+)
+"""What `zipfile` raises for damaged archives."""
 
 
 def html_text(data: bytes) -> str:
