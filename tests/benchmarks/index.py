@@ -24,7 +24,7 @@ from index_memory import Request, peak_of_build
 from index_table import Results, as_json, print_table
 from index_text import Text, text_of
 
-from trainer_core.index.build import warm_up
+from trainer_core.index.building.build import warm_up
 
 VOCABULARY = Path(__file__).parents[3] / "shared" / "data" / "gpt2"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from index_text import text_of
 
 from trainer_core.index import build_from
-from trainer_core.index.build import warm_up
+from trainer_core.index.building.build import warm_up
 
 _PERIOD_S = 0.002
 

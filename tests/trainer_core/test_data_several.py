@@ -8,7 +8,7 @@ from trainer_core import spec as specs
 from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import open_corpus
 from trainer_core.errors import DataError, ExitCode, SpecError
-from trainer_core.index.build import append_documents, build_index
+from trainer_core.index.building.build import append_documents, build_index
 from trainer_core.job import run_job
 from trainer_core.spec import (
     BpeTokenizer,

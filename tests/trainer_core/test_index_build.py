@@ -15,20 +15,19 @@ from trainer_core.errors import DiskFullError, IndexFileError, KnownError
 from trainer_core.files import draft_beside
 from trainer_core.index import (
     append_documents,
-    assembly,
-    budget,
     build_from,
     build_index,
     open_index,
     store,
 )
-from trainer_core.index import source as reading
-from trainer_core.index.assembly import Settings
-from trainer_core.index.budget import Need, cut_chunks
-from trainer_core.index.build import build, source_of_corpus
+from trainer_core.index.building import assembly, budget
+from trainer_core.index.building import source as reading
+from trainer_core.index.building.assembly import Settings
+from trainer_core.index.building.budget import Need, cut_chunks
+from trainer_core.index.building.build import build, source_of_corpus
+from trainer_core.index.building.draft import STEPS_FILE, Draft
+from trainer_core.index.building.growing import GrowingFile
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.draft import STEPS_FILE, Draft
-from trainer_core.index.growing import GrowingFile
 from trainer_core.index_plan import expected_bytes
 
 

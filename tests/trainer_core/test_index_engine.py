@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer_core.errors import IndexFileError
-from trainer_core.index import engine
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.engine import check_size, sort_range, working_bytes
-from trainer_core.index.packing import Fields, fields_of, records_of
 from trainer_core.index.records import COUNT_MAX, empty_records
+from trainer_core.index.sorting import engine
+from trainer_core.index.sorting.engine import check_size, sort_range, working_bytes
+from trainer_core.index.sorting.packing import Fields, fields_of, records_of
 from trainer_core.index.tokens import Text
 
 needs_numba = pytest.mark.skipif(not COMPILED, reason="numba cannot be loaded here")

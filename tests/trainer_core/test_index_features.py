@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_for_tests import as_rows, brute_features, bucket_of, expected_rows, texts
 
-from trainer_core.index import COUNT_BUCKETS, MatchFeatures, engine, match_features
+from trainer_core.index import COUNT_BUCKETS, MatchFeatures, match_features
 from trainer_core.index import features as feature_module
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.own_documents import matches_in_own_documents
+from trainer_core.index.sorting import engine
+from trainer_core.index.sorting.own_documents import matches_in_own_documents
 
 LENGTHS = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 63, 64])
 

@@ -14,11 +14,12 @@ from index_for_tests import source_of
 
 from trainer_core.errors import IndexFileError
 from trainer_core.files import draft_beside, replaced_beside
-from trainer_core.index import assembly, open_index
-from trainer_core.index.assembly import Settings
-from trainer_core.index.build import build
+from trainer_core.index import open_index
+from trainer_core.index.building import assembly
+from trainer_core.index.building.assembly import Settings
+from trainer_core.index.building.build import build
+from trainer_core.index.building.draft import PLAN_FILE, STEPS_FILE
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.draft import PLAN_FILE, STEPS_FILE
 
 VOCAB_SIZE = 300
 N_OLDER, N_TOKENS = 150_000, 250_000
@@ -79,7 +80,7 @@ def work(action, folder, last_report):
 
 NURSERY = """
 import json, os, sys, traceback
-from trainer_core.index.build import warm_up
+from trainer_core.index.building.build import warm_up
 from test_index_kill import work
 import numpy as np
 

@@ -14,8 +14,8 @@ from trainer_core.data.build import build_corpus
 from trainer_core.index import build_index, held_out_features, match_features, open_index
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.contexts import Text
-from trainer_core.index.engine import sort_range
 from trainer_core.index.records import empty_records
+from trainer_core.index.sorting.engine import sort_range
 from trainer_core.index.tokens import frozen
 from trainer_core.spec import BpeTokenizer, PrepareSpec, PythonLibrary
 
@@ -94,7 +94,7 @@ def test_wide_tokens_have_the_matches_of_narrow_ones(corpus):
 
 @pytest.mark.skipif(not COMPILED, reason="chunks are merged where numba loads")
 def test_chunks_that_meet_are_what_one_chunk_is(corpus):
-    from trainer_core.index.merging import merge_range
+    from trainer_core.index.sorting.merging import merge_range
 
     tokens = frozen(np.ascontiguousarray(corpus.train.tokens()))
     text = Text(tokens, corpus.separator, 1, MAX_LENGTH)

@@ -42,9 +42,9 @@ BUILD = """
 import json, sys, threading, time
 from pathlib import Path
 import numpy as np
-from trainer_core.index.assembly import Settings
-from trainer_core.index.build import build, warm_up
-from trainer_core.index.source import IndexSource
+from trainer_core.index.building.assembly import Settings
+from trainer_core.index.building.build import build, warm_up
+from trainer_core.index.building.source import IndexSource
 
 def anonymous_bytes():
     for line in open("/proc/self/status"):

@@ -15,9 +15,9 @@ from trainer_core.index.records import COUNT_MAX, empty_records
 if not COMPILED:
     pytest.skip("chunks are merged where numba loads", allow_module_level=True)
 
-from trainer_core.index import merging
 from trainer_core.index.contexts import Text
-from trainer_core.index.engine import SortedRange, sort_range
+from trainer_core.index.sorting import merging
+from trainer_core.index.sorting.engine import SortedRange, sort_range
 from trainer_core.index.tokens import frozen
 
 LENGTHS = st.sampled_from([1, 2, 3, 5, 8, 32, 64])

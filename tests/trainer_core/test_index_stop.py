@@ -33,7 +33,7 @@ pytestmark = [
 RUN = """
 import sys
 from pathlib import Path
-from trainer_core.index import assembly
+from trainer_core.index.building import assembly
 from trainer_core.job import run_job
 
 assembly.RESUMABLE_TOKENS = 0

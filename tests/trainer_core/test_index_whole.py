@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from trainer_core.index.assembly import CHECKING_OLDER, COPYING, MATCHING, READING
-from trainer_core.index.chunks import MERGING, SORTING, WRITING
-from trainer_core.index.whole import WholeBuild
+from trainer_core.index.building.assembly import CHECKING_OLDER, COPYING, MATCHING, READING
+from trainer_core.index.building.chunks import MERGING, SORTING, WRITING
+from trainer_core.index.building.whole import WholeBuild
 
 N = 1_000_000
 STEPS = 10

@@ -3,7 +3,7 @@
 Features on arrays: `match_features`. On disk: `build_index`, `open_index`, `held_out_features`.
 """
 
-from trainer_core.index.build import IndexSource, append_documents, build_from, build_index
+from trainer_core.index.building.build import IndexSource, append_documents, build_from, build_index
 from trainer_core.index.features import COUNT_BUCKETS, MatchFeatures, match_features
 from trainer_core.index.lookup import MatchIndex, held_out_features, open_index
 from trainer_core.index.match import Continuation, Match, MatchBatch

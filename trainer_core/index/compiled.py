@@ -47,9 +47,9 @@ _SHARED_SOURCES = (
     "machine.py",
     "contexts.py",
     "records.py",
-    "items.py",
-    "settling.py",
-    "small_groups.py",
+    "sorting/items.py",
+    "sorting/settling.py",
+    "sorting/small_groups.py",
     "tables.py",
     "desk.py",
     "fetch.py",
@@ -71,12 +71,12 @@ def _cache_folder(source: str) -> Path | None:
     ones, no others.
     """
     digest = hashlib.sha256()
-    for name in (*_SHARED_SOURCES, source):
-        path = Path(__file__).with_name(name)
+    here = Path(__file__).parent
+    for path in (*(here / name for name in _SHARED_SOURCES), Path(source)):
         digest.update(path.read_bytes() if path.exists() else b"")
     name = f"kernels-{digest.hexdigest()[:16]}"
     chosen = os.environ.get("NUMBA_CACHE_DIR", "")
-    own = [Path(__file__).parent / "__pycache__", platformdirs.user_cache_path("Hearth")]
+    own = [here / "__pycache__", platformdirs.user_cache_path("Hearth")]
     for parent in [Path(chosen)] if chosen else own:
         try:
             (parent / name).mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def kernel(function: FunctionT) -> FunctionT:
     """
     if _njit is None:
         return function
-    kept_in = _cache_folder(Path(function.__code__.co_filename).name)
+    kept_in = _cache_folder(function.__code__.co_filename)
     if kept_in is None:
         return _njit(**_OPTIONS)(function)
     from numba.core import config

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.engine import check_size, sort_range
-from trainer_core.index.framing import frame
-from trainer_core.index.packing import fields_of
 from trainer_core.index.records import Records, empty_records
+from trainer_core.index.sorting.engine import check_size, sort_range
+from trainer_core.index.sorting.framing import frame
+from trainer_core.index.sorting.packing import fields_of
 from trainer_core.index.tokens import Tokens, as_document_start, as_tokens, check_max_length
 
 if COMPILED:
-    from trainer_core.index import unpacking
+    from trainer_core.index.sorting import unpacking
 
 COUNT_BUCKETS: tuple[tuple[int, int], ...] = (
     (0, 0),

@@ -11,11 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index.engine import Advance
 from trainer_core.index.features import MatchFeatures, join, pack
 from trainer_core.index.match import MatchBatch
-from trainer_core.index.own_documents import matches_in_own_documents
-from trainer_core.index.packing import Fields
+from trainer_core.index.sorting.engine import Advance
+from trainer_core.index.sorting.own_documents import matches_in_own_documents
+from trainer_core.index.sorting.packing import Fields
 from trainer_core.index.tokens import Tokens, document_begin
 
 _BLOCK_TOKENS = 1 << 18

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.errors import IndexFileError
-from trainer_core.index.assembly import Built, Settings
-from trainer_core.index.build import build, source_of_corpus, warm_up
+from trainer_core.index.building.assembly import Built, Settings
+from trainer_core.index.building.build import build, source_of_corpus, warm_up
+from trainer_core.index.building.whole import ALMOST, WholeBuild
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.duplicates import duplicates_of
 from trainer_core.index.lookup import MatchIndex, open_index
 from trainer_core.index.value import value_of
-from trainer_core.index.whole import ALMOST, WholeBuild
 from trainer_core.spec import IndexSpec
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ import numpy as np
 
 from trainer_core.errors import DiskFullError
 from trainer_core.index import store
-from trainer_core.index.assembly import Assembly, Built, Settings
-from trainer_core.index.draft import Draft, draft_of
-from trainer_core.index.engine import check_size
-from trainer_core.index.source import IndexSource as IndexSource
-from trainer_core.index.source import check_parts
-from trainer_core.index.stages import Progress
+from trainer_core.index.building.assembly import Assembly, Built, Settings
+from trainer_core.index.building.draft import Draft, draft_of
+from trainer_core.index.building.source import IndexSource as IndexSource
+from trainer_core.index.building.source import check_parts
+from trainer_core.index.building.stages import Progress
+from trainer_core.index.sorting.engine import check_size
 from trainer_core.index.store import IndexManifest
 from trainer_core.index.tokens import check_max_length
 from trainer_core.index_plan import expected_bytes

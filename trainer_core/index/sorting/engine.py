@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.errors import IndexFileError
-from trainer_core.index import plain
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.records import Records
+from trainer_core.index.sorting import plain
 from trainer_core.index.tokens import Text, frozen
 
 if COMPILED:
-    from trainer_core.index import gathering, items, settling, small_groups, sorting
+    from trainer_core.index.sorting import gathering, items, large_groups, settling, small_groups
 
 U8 = NDArray[np.uint8]
 U32 = NDArray[np.uint32]
@@ -365,6 +365,6 @@ def _sort_in_steps(
         reach = int(groups[first]) + _STEP_ENTRIES
         stop = max(first + 1, int(np.searchsorted(groups, reach, side="right")) - 1)
         stop = min(stop, groups.size - 1)
-        sorting.sort_groups(text, work, result, groups, first, stop, depth, ended)
+        large_groups.sort_groups(text, work, result, groups, first, stop, depth, ended)
         watch.step(int(groups[stop] - groups[first]))
         first = stop

@@ -13,9 +13,9 @@ import numpy as np
 
 from trainer_core.errors import IndexFileError
 from trainer_core.index import store
-from trainer_core.index.draft import Draft
-from trainer_core.index.source import IndexSource
-from trainer_core.index.stages import Stage
+from trainer_core.index.building.draft import Draft
+from trainer_core.index.building.source import IndexSource
+from trainer_core.index.building.stages import Stage
 from trainer_core.index.store import IndexManifest
 
 _BLOCK_TOKENS = 1 << 20

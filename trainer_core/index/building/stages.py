@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index.budget import BuildPlan
-from trainer_core.index.draft import WORK_PREFIX, Draft
+from trainer_core.index.building.budget import BuildPlan
+from trainer_core.index.building.draft import WORK_PREFIX, Draft
 from trainer_core.index.store import KeyRange
 from trainer_core.index.tokens import Text
 

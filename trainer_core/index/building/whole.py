@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from trainer_core.index.assembly import CHECKING_OLDER, COPYING, MATCHING, READING
-from trainer_core.index.chunks import MERGING, SORTING, WRITING
+from trainer_core.index.building.assembly import CHECKING_OLDER, COPYING, MATCHING, READING
+from trainer_core.index.building.chunks import MERGING, SORTING, WRITING
 
 _READ, _SORT, _MERGE, _WRITE, _MATCH = 6.0, 80.0, 25.0, 8.0, 600.0
 ALMOST = 0.999

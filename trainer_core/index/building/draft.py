@@ -32,7 +32,7 @@ from trainer_core.files import (
     write_whole_file,
 )
 from trainer_core.index import store
-from trainer_core.index.growing import GrowingFile, whole_until
+from trainer_core.index.building.growing import GrowingFile, whole_until
 from trainer_core.index.store import FileEntry
 
 PLAN_FILE = "plan.json"

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.index.compiled import inlined, part, signed
-from trainer_core.index.items import (
+from trainer_core.index.machine import item_bytes
+from trainer_core.index.records import Records, write_record
+from trainer_core.index.sorting.items import (
     BLOCK_BITS,
     Items,
     begin_of,
@@ -19,8 +21,6 @@ from trainer_core.index.items import (
     item_words,
     position_of,
 )
-from trainer_core.index.machine import item_bytes
-from trainer_core.index.records import Records, write_record
 from trainer_core.index.tokens import Text
 
 U8 = NDArray[np.uint8]

@@ -19,16 +19,22 @@ from numpy.typing import NDArray
 from trainer_core.data.tokenizers import worker_count
 from trainer_core.errors import IndexFileError
 from trainer_core.index import store
-from trainer_core.index.budget import BuildPlan, Need, automatic_limit, cut_chunks, text_fits
-from trainer_core.index.chunks import write_sorted
+from trainer_core.index.building.budget import (
+    BuildPlan,
+    Need,
+    automatic_limit,
+    cut_chunks,
+    text_fits,
+)
+from trainer_core.index.building.chunks import write_sorted
+from trainer_core.index.building.draft import Draft
+from trainer_core.index.building.older import OlderIndex, not_a_continuation
+from trainer_core.index.building.source import IndexSource, copy_text
+from trainer_core.index.building.stages import Progress, Work
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.draft import Draft
-from trainer_core.index.engine import Advance
 from trainer_core.index.held_out import features_against
 from trainer_core.index.lookup import MatchIndex
-from trainer_core.index.older import OlderIndex, not_a_continuation
-from trainer_core.index.source import IndexSource, copy_text
-from trainer_core.index.stages import Progress, Work
+from trainer_core.index.sorting.engine import Advance
 from trainer_core.index.store import IndexManifest
 from trainer_core.index.tokens import Text, frozen
 from trainer_core.index_plan import RESUMABLE_TOKENS as RESUMABLE_TOKENS

@@ -13,9 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index import merge_kernels as kernels
 from trainer_core.index.contexts import Text
 from trainer_core.index.records import Records
+from trainer_core.index.sorting import merge_kernels as kernels
 from trainer_core.index.tokens import frozen
 
 U8 = NDArray[np.uint8]

@@ -11,9 +11,9 @@ import numpy as np
 
 from trainer_core.index.compiled import inlined, part, signed
 from trainer_core.index.contexts import ends_after, key_at, lanes_of, lanes_shared
-from trainer_core.index.items import Items, following_of, item_words, position_of
 from trainer_core.index.machine import item_bytes, prefetch, prefetch_for_write
-from trainer_core.index.settling import (
+from trainer_core.index.sorting.items import Items, following_of, item_words, position_of
+from trainer_core.index.sorting.settling import (
     GATHERED,
     U64,
     Result,

@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index.engine import Advance, own_matches
-from trainer_core.index.framing import frame
-from trainer_core.index.packing import Fields, fields_of
 from trainer_core.index.records import empty_records
+from trainer_core.index.sorting.engine import Advance, own_matches
+from trainer_core.index.sorting.framing import frame
+from trainer_core.index.sorting.packing import Fields, fields_of
 from trainer_core.index.tokens import Tokens
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trainer_core.index.compiled import kernel, part, signed
 from trainer_core.index.contexts import key_at, token_after
-from trainer_core.index.items import BLOCK_BITS, SINCE_MAX, Items, item_words, write_item
+from trainer_core.index.sorting.items import BLOCK_BITS, SINCE_MAX, Items, item_words, write_item
 from trainer_core.index.tokens import Text
 
 I64 = NDArray[np.int64]

@@ -13,13 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.index import store
-from trainer_core.index.budget import work_ranges
-from trainer_core.index.compiled import COMPILED
-from trainer_core.index.engine import SortedRange, sort_range
-from trainer_core.index.features import features_from
-from trainer_core.index.records import Records, empty_records
-from trainer_core.index.source import count_tokens
-from trainer_core.index.stages import (
+from trainer_core.index.building.budget import work_ranges
+from trainer_core.index.building.source import count_tokens
+from trainer_core.index.building.stages import (
     I64,
     U32,
     Stage,
@@ -28,11 +24,15 @@ from trainer_core.index.stages import (
     stage_file,
     work_prefix,
 )
+from trainer_core.index.compiled import COMPILED
+from trainer_core.index.features import features_from
+from trainer_core.index.records import Records, empty_records
+from trainer_core.index.sorting.engine import SortedRange, sort_range
 from trainer_core.index.tables import make_tables
 from trainer_core.index_plan import FAR
 
 if COMPILED:
-    from trainer_core.index.merging import merge_range
+    from trainer_core.index.sorting.merging import merge_range
 
 SORTING = "sorting the training text"
 MERGING = "merging the chunks"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index.packing import Fields, records_of
 from trainer_core.index.records import COUNT_MAX, Records
+from trainer_core.index.sorting.packing import Fields, records_of
 from trainer_core.index.tokens import Text, Tokens, like
 
 U32 = NDArray[np.uint32]

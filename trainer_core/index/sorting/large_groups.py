@@ -16,9 +16,9 @@ import numpy as np
 
 from trainer_core.index.compiled import inlined, kernel, signed
 from trainer_core.index.contexts import ends_after, key_at, lanes_of
-from trainer_core.index.items import Items, following_of, item_words, position_of
 from trainer_core.index.machine import item_bytes, leading_zeros, prefetch
-from trainer_core.index.settling import (
+from trainer_core.index.sorting.items import Items, following_of, item_words, position_of
+from trainer_core.index.sorting.settling import (
     ASIDE,
     GATHERED,
     I64,
@@ -30,7 +30,7 @@ from trainer_core.index.settling import (
     settle_equal,
     share,
 )
-from trainer_core.index.small_groups import (
+from trainer_core.index.sorting.small_groups import (
     QUEUE,
     SMALL,
     empty_queue,

@@ -16,8 +16,8 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from trainer_core.index.engine import working_bytes
 from trainer_core.index.records import words_of
+from trainer_core.index.sorting.engine import working_bytes
 from trainer_core.index.store import KeyRange, cut_ranges
 
 AUTOMATIC_LEAST_BYTES = 256 << 20

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trainer_core.errors import IndexFileError
 from trainer_core.index import store
-from trainer_core.index.draft import Draft
+from trainer_core.index.building.draft import Draft
 from trainer_core.index.tokens import Tokens
 
 I64 = NDArray[np.int64]

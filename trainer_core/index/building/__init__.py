@@ -1,0 +1,1 @@
+"""Builds an index folder: in steps by memory, resumed after an end, appended to, whole or absent."""
