@@ -76,11 +76,6 @@ class MatchIndex:
 
     def _range(self, number: int) -> RangeArrays:
         part = self.manifest.ranges[number]
-        stop_tokens = [0, *(other.stop_token for other in self.manifest.ranges)]
-        if part.first_token != stop_tokens[number] or stop_tokens[-1] != self.manifest.vocab_size:
-            raise store.damaged(
-                self.folder / store.MANIFEST_NAME, "its key ranges are not the whole vocabulary"
-            )
 
         def rows(kind: store.RangeKind, dtype: str, size: int) -> NDArray[Any]:
             return self._map(store.range_file(kind, number), dtype, size)

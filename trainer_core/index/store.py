@@ -39,6 +39,7 @@ from trainer_core.files import (
     write_whole_file,
 )
 from trainer_core.index_plan import INDEX_VERSION as INDEX_VERSION
+from trainer_core.spec import MATCH_LENGTH_MAX
 
 MANIFEST_NAME = "manifest.json"
 TOKENS_FILE = "tokens.bin"
@@ -240,7 +241,32 @@ def read_manifest(folder: Path) -> IndexManifest:
         raise damaged(path, str(error)) from None
     if manifest.fingerprint != manifest.computed_fingerprint():
         raise damaged(path, "its fingerprint does not fit what it says")
+    if not (_counts_fit(manifest) and _ranges_fit(manifest)):
+        raise damaged(path, "it contradicts itself")
     return manifest
+
+
+def _counts_fit(manifest: IndexManifest) -> bool:
+    """Whether an index can have such sizes and files; lookups rely on it."""
+    return (
+        1 <= manifest.max_length <= MATCH_LENGTH_MAX
+        and 0 <= manifest.separator < manifest.vocab_size
+        and 1 <= manifest.n_documents <= manifest.n_tokens
+        and manifest.n_validation_tokens >= 0
+        and all(_is_ours(entry.name) for entry in manifest.files)
+    )
+
+
+def _ranges_fit(manifest: IndexManifest) -> bool:
+    """Whether the key ranges follow each other and are the whole vocabulary and all entries."""
+    token, rank = 0, 0
+    for key_range in manifest.ranges:
+        if (key_range.first_token, key_range.first_rank) != (token, rank):
+            return False
+        if key_range.stop_token <= token or key_range.entries < 0:
+            return False
+        token, rank = key_range.stop_token, rank + key_range.entries
+    return (token, rank) == (manifest.vocab_size, manifest.n_tokens - 1)
 
 
 def check_files(
