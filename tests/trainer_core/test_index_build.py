@@ -12,7 +12,7 @@ import pytest
 from index_for_tests import grown_corpus, source_of
 
 from trainer_core.errors import DiskFullError, IndexFileError, KnownError
-from trainer_core.files import draft_beside
+from trainer_core.files import draft_beside, replaced_beside
 from trainer_core.index import (
     append_documents,
     build_from,
@@ -498,3 +498,12 @@ def test_a_corpus_that_has_grown_is_appended(tmp_path):
         append_documents(corpora[0].folder, tmp_path / "index")
     with pytest.raises(IndexFileError, match="no index"):
         append_documents(corpora[0].folder, tmp_path / "absent")
+
+
+def test_an_index_that_a_killed_build_had_set_aside_is_appended_to(tmp_path):
+    corpora = [grown_corpus(tmp_path, count) for count in (40, 60)]
+    build_index(corpora[0].folder, tmp_path / "index")
+    (tmp_path / "index").rename(replaced_beside(tmp_path / "index"))
+    append_documents(corpora[1].folder, tmp_path / "index")
+    build_index(corpora[1].folder, tmp_path / "new")
+    assert contents(tmp_path / "index") == contents(tmp_path / "new")

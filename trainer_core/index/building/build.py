@@ -5,6 +5,7 @@ n training tokens, m held-out tokens, D training documents.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from trainer_core.errors import DiskFullError
+from trainer_core.files import put_back
 from trainer_core.index import store
 from trainer_core.index.building.assembly import Assembly, Built, Settings
 from trainer_core.index.building.draft import Draft, draft_of
@@ -89,6 +91,8 @@ def append_documents(
         ValueError: A setting is out of range.
     """
     folder = Path(index_folder)
+    with contextlib.suppress(OSError):  # the build itself says what is wrong with the folder
+        put_back(folder)
     max_length = store.read_manifest(folder).max_length
     settings = Settings(max_length, memory_limit_bytes, threads, append_to="what is there")
     return build(source_of_corpus(corpus_folder), folder, settings, progress).manifest
