@@ -1,7 +1,13 @@
 """Several sources in one corpus: in order, each with a name and figures of its own."""
 
+import gzip
+import io
+import tarfile
+
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from trainer_core import spec as specs
@@ -133,6 +139,41 @@ def test_a_source_of_nothing_but_what_was_read_before_adds_nothing(folders, tmp_
     again = corpus.manifest.sources[1]
     assert (again.documents_read, again.train.tokens) == (0, 0)
     assert [(group.reason, group.count) for group in again.skipped] == [("duplicate", 60)]
+
+
+def test_progress_is_in_bytes_and_never_goes_back(folders, tmp_path):
+    rows = [f"row {number} " * 50 for number in range(4000)]
+    pq.write_table(pa.table({"text": rows}), tmp_path / "rows.parquet", row_group_size=500)
+    lines = "".join(f'{{"text": "line {number}"}}\n' for number in range(4000))
+    (tmp_path / "lines.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    wanted = spec(folders[0], tmp_path / "rows.parquet", tmp_path / "lines.jsonl.gz")
+    told = []
+    build_corpus(wanted, tmp_path / "corpus", report=lambda *one: told.append(one))
+    reading = [(done, total) for phase, done, total, unit in told if phase == "reading"]
+    size = sum(path.stat().st_size for path in tmp_path.glob("[lr]*s.*"))
+    size += sum(path.stat().st_size for path in folders[0].iterdir())
+    assert {total for _, total in reading} == {size}
+    done = [done for done, _ in reading]
+    assert done == sorted(done)
+    assert done[-1] == size
+    assert len(set(done)) > 60
+
+
+def test_what_ends_the_work_is_never_taken_for_a_damaged_file(folders, tmp_path):
+    """Not even an error of the very kind that damaged files raise."""
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo(".hidden"))
+    (tmp_path / "a.tar").write_bytes(tar.getvalue())
+    pq.write_table(pa.table({"text": pa.array([None], pa.string())}), tmp_path / "b.parquet")
+    for name in ("a.tar", "b.parquet"):
+
+        def full(phase, done, *_, name=name):
+            if phase == "reading":
+                raise OSError(28, f"No space left for {name}")
+
+        with pytest.raises(OSError, match=f"No space left for {name}"):
+            build_corpus(spec(tmp_path / name), tmp_path / "corpus", report=full)
 
 
 # --- growing -------------------------------------------------------------------------------------

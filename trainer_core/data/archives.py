@@ -102,20 +102,30 @@ def tar_members(
     Raises:
         NoText: The archive is damaged or cut off.
     """
+    for info, content in _tar_files(stream):
+        where = f"{path}/{info.name}"
+        if _is_hidden(info.name):
+            leave_out("hidden", where)
+        elif info.issym() or info.islnk():
+            leave_out("archive_link", where)
+        elif content is None:
+            leave_out("special", where)
+        else:
+            yield Member(info.name, Unpacked(_Tarred(content, info.size), budget))
+
+
+def _tar_files(stream: Readable) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """What is no folder, with its content if it is a file; all that the library raises ends here.
+
+    Raises:
+        NoText: The archive is damaged or cut off.
+    """
     try:
         with tarfile.open(fileobj=cast(IO[bytes], AsFile(b"", stream)), mode="r|") as archive:
             for info in archive:
-                where = f"{path}/{info.name}"
-                if info.isdir():
-                    continue
-                if _is_hidden(info.name):
-                    leave_out("hidden", where)
-                elif info.issym() or info.islnk():
-                    leave_out("archive_link", where)
-                elif (member := archive.extractfile(info)) is None:
-                    leave_out("special", where)
-                else:
-                    yield Member(info.name, Unpacked(_Tarred(member, info.size), budget))
+                if not info.isdir():
+                    is_file = info.isfile()
+                    yield info, archive.extractfile(info) if is_file else None
                 archive.members = []  # type: ignore[attr-defined]  # else all are remembered
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError):
         raise NoText("broken") from None

@@ -299,6 +299,7 @@ class _Progress:
             for source in sources
         ]
         self._total = max(sum(self._sizes), 1)
+        self._done = 0
         self._number = 0
         self._files_done = 0
         self._file_bytes = 0

@@ -113,26 +113,29 @@ def parquet_documents(
     Raises:
         NoText: There is no such column, or the file cannot be read any further.
     """
+    for number, value in enumerate(_column_values(file, wanted), 1):
+        place = f" row {number}"
+        try:
+            text = text_in(value)
+            yield FoundDocument(title + place, path + place, record_parts(text))
+        except NoText as error:
+            leave_out(error.reason, path + place)
+        else:
+            budget.take(len(text))
+
+
+def _column_values(file: IO[bytes], wanted: str) -> Iterator[Any]:
+    """The values of the column with the text; all that the library raises ends in here."""
     import pyarrow
     import pyarrow.parquet
 
-    number = 0
     try:
         # Pages are read as they are needed: a row group may be larger than memory.
         table = pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=PAGE_BYTES)
         column = column_with_text(_text_columns(table, wanted), wanted)
         for batch in table.iter_batches(ROWS_AT_ONCE, columns=[column], use_threads=False):
             for value in batch.column(0):
-                number += 1
-                place = f" row {number}"
-                try:
-                    text = text_in(value.as_py())
-                    parts = record_parts(text)
-                    yield FoundDocument(title + place, path + place, parts)
-                except NoText as error:
-                    leave_out(error.reason, path + place)
-                else:
-                    budget.take(len(text))
+                yield value.as_py()
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError):
         raise NoText("broken") from None
 
