@@ -38,7 +38,7 @@ class PythonLibrary(Section, frozen=True, kw_only=True, tag="python_library", ta
     """The running interpreter's standard library and installed packages."""
 
     name: str = ""
-    """What the source is called in reports; empty makes a name of what it is."""
+    """What the source is called in reports; empty gives it a number."""
     max_bytes: Annotated[int, Meta(ge=0, description="Stop after this much text; 0 reads all.")] = 0
 
 
@@ -55,7 +55,7 @@ class TextFiles(Section, frozen=True, kw_only=True, tag="text_files", tag_field=
     field: str = ""
     """The field of a record or the column of a table that holds the text; empty finds it."""
     name: str = ""
-    """What the source is called in reports; empty makes a name of what it is."""
+    """What the source is called in reports; empty gives it a number."""
 
 
 class HubDataset(Section, frozen=True, kw_only=True, tag="hub_dataset", tag_field="kind"):
@@ -75,7 +75,7 @@ class HubDataset(Section, frozen=True, kw_only=True, tag="hub_dataset", tag_fiel
     download ended."""
     max_bytes: Annotated[int, Meta(ge=0, description="Stop after this much text; 0 reads all.")] = 0
     name: str = ""
-    """What the source is called in reports; empty makes a name of what it is."""
+    """What the source is called in reports; empty gives it a number."""
 
 
 class SavedDataset(Section, frozen=True, kw_only=True, tag="saved_dataset", tag_field="kind"):
@@ -88,7 +88,7 @@ class SavedDataset(Section, frozen=True, kw_only=True, tag="saved_dataset", tag_
     """The column that holds the text; empty finds it."""
     max_bytes: Annotated[int, Meta(ge=0, description="Stop after this much text; 0 reads all.")] = 0
     name: str = ""
-    """What the source is called in reports; empty makes a name of what it is."""
+    """What the source is called in reports; empty gives it a number."""
 
 
 class TokenFiles(Section, frozen=True, kw_only=True, tag="token_files", tag_field="kind"):
@@ -103,7 +103,7 @@ class TokenFiles(Section, frozen=True, kw_only=True, tag="token_files", tag_fiel
     vocabulary_folder: str = ""
     """Folder with `vocab.bpe` and `encoder.json`; empty lets tiktoken fetch or find them."""
     name: str = ""
-    """What the source is called in reports; empty makes a name of what it is."""
+    """What the source is called in reports; empty gives it a number."""
 
 
 Source = PythonLibrary | TextFiles | TokenFiles | HubDataset | SavedDataset
@@ -162,7 +162,7 @@ class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="
         """
         if (self.source is UNSET) == (not self.sources):
             raise ValueError("sources needs at least one source, or `source` the only one")
-        names = [source.name for source in self.all_sources if source.name]
+        names = self.source_names
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"sources has two of the name {name!r}")
@@ -171,6 +171,12 @@ class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="
     def all_sources(self) -> tuple[Source, ...]:
         """Every source, in order, however many there are."""
         return self.sources if isinstance(self.source, UnsetType) else (self.source,)
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """What each source is called in reports."""
+        numbered = enumerate(self.all_sources, 1)
+        return tuple(source.name or f"source {number}" for number, source in numbered)
 
 
 # --- index -------------------------------------------------------------------------------------

@@ -100,6 +100,9 @@ def test_a_page_is_read_in_the_encoding_that_it_names(encoding):
         (b"  \n", "empty"),
         (b"<p>caf\xe9</p>", "not_utf8"),
         (b'<meta charset="no-such-thing"><p>caf\xe9</p>', "not_utf8"),
+        (b'<meta charset="punycode"><p>caf\xe9</p>', "not_utf8"),
+        (b'<meta charset="unicode-escape"><p>caf\xe9</p>', "not_utf8"),
+        (b'<meta charset="hex"><p>caf\xe9</p>', "not_utf8"),
         (b"<p>a\0b</p>", "binary"),
     ],
 )

@@ -19,6 +19,7 @@ from trainer_core.spec import (
     HubDataset,
     PrepareSpec,
     SavedDataset,
+    TextFiles,
     from_toml,
     to_toml,
 )
@@ -199,6 +200,16 @@ def test_a_saved_dataset_is_read_with_or_without_splits(tmp_path):
     assert read_source(SavedDataset(path=both, max_bytes=1))[0] == expected(["one"], "both")
 
 
+def test_a_saved_dataset_among_text_files_is_known_for_what_it_is(tmp_path):
+    datasets.Dataset.from_dict({"x": ["1"], "song": ["one"]}).save_to_disk(tmp_path / "saved")
+    path = str(tmp_path / "saved")
+    assert read_source(TextFiles(paths=(path,), field="song"))[0] == expected(["one"], "saved")
+    (tmp_path / "a.txt").write_text("text\n")
+    with pytest.raises(DataError, match="add it as a source of its own") as caught:
+        read_source(TextFiles(paths=(path, str(tmp_path / "a.txt"))))
+    assert caught.value.field == "source.paths"
+
+
 def test_a_chosen_order_of_a_saved_dataset_is_kept(tmp_path):
     table = datasets.Dataset.from_dict({"text": ["a", "b", "c", "d"]}).select([2, 0, 3])
     table.save_to_disk(tmp_path / "picked")
@@ -208,8 +219,11 @@ def test_a_chosen_order_of_a_saved_dataset_is_kept(tmp_path):
 
 def test_a_saved_dataset_that_is_damaged_or_absent_is_a_known_error(tmp_path):
     datasets.Dataset.from_dict({"text": ["one", "two"]}).save_to_disk(tmp_path / "saved")
-    with pytest.raises(DataError, match="absent"):
-        read_source(SavedDataset(path=str(tmp_path / "absent")))
+    for absent in (str(tmp_path / "absent"), "~nobody-has-this-name/absent", "absent\0"):
+        with pytest.raises(DataError, match="absent"):
+            read_source(SavedDataset(path=absent))
+        with pytest.raises(DataError, match="absent"):
+            read_source(HubDataset(repo=absent))
     for name, content in [
         ("data-00000-of-00001.arrow", b"damaged"),
         ("state.json", b"{}"),

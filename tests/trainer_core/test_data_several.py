@@ -3,7 +3,9 @@
 import gzip
 import io
 import tarfile
+import zipfile
 
+import datasets
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -11,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from trainer_core import spec as specs
+from trainer_core.data import gpt2
 from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import open_corpus
+from trainer_core.data.tokenizers import RankTokenizer
 from trainer_core.errors import DataError, ExitCode, SpecError
 from trainer_core.index.building.build import append_documents, build_index
 from trainer_core.job import run_job
@@ -20,8 +24,12 @@ from trainer_core.spec import (
     BpeTokenizer,
     ByteTokenizer,
     CorpusTokenizer,
+    Gpt2Tokenizer,
+    HubDataset,
     PrepareSpec,
+    SavedDataset,
     TextFiles,
+    TokenFiles,
     from_toml,
     to_toml,
 )
@@ -112,6 +120,8 @@ def test_specs_with_one_source_or_several_come_back_from_toml(folders):
         'verb = "prepare"\nsources = []',
         'verb = "prepare"\n[source]\nkind = "python_library"\n[[sources]]\nkind = "python_library"',
         'verb = "prepare"\n' + '[[sources]]\nkind = "python_library"\nname = "x"\n' * 2,
+        'verb = "prepare"\n[[sources]]\nkind = "python_library"\nname = "source 2"\n'
+        '[[sources]]\nkind = "python_library"\n',
     ],
 )
 def test_no_source_both_ways_and_one_name_twice_are_errors(text):
@@ -139,6 +149,50 @@ def test_a_source_of_nothing_but_what_was_read_before_adds_nothing(folders, tmp_
     again = corpus.manifest.sources[1]
     assert (again.documents_read, again.train.tokens) == (0, 0)
     assert [(group.reason, group.count) for group in again.skipped] == [("duplicate", 60)]
+
+
+def test_a_job_takes_every_kind_of_source_at_once(folders, tmp_path, shared_data):
+    """From files, an archive, token files, a folder of tables and a saved dataset to one corpus."""
+    gpt2_folder = str(shared_data / "gpt2")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for n in range(20):
+            archive.writestr(f"{n}.html", f"<h1>Page {n}</h1><p>" + "some words " * n)
+    tokenizer = RankTokenizer("gpt2", gpt2.load(gpt2_folder, lambda: None))
+    ids = [[*tokenizer.encode(f"Document {n} of tokens.").tolist(), 50_256] for n in range(20)]
+    np.concatenate(ids).astype("<u2").tofile(tmp_path / "tokens.bin")
+    (tmp_path / "hub").mkdir()
+    rows = [f"row {n} of a table" for n in range(20)]
+    pq.write_table(pa.table({"text": rows}), tmp_path / "hub" / "train.parquet")
+    saved = datasets.Dataset.from_dict({"text": [f"saved row {n}" for n in range(20)]})
+    saved.save_to_disk(tmp_path / "saved")
+    wanted = PrepareSpec(
+        sources=(
+            TextFiles(paths=(str(folders[0]),), name="files"),
+            TextFiles(paths=(str(tmp_path / "all.zip"),), name="archive"),
+            TokenFiles(paths=(str(tmp_path / "tokens.bin"),), vocabulary_folder=gpt2_folder),
+            HubDataset(repo=str(tmp_path / "hub"), name="hub"),
+            SavedDataset(path=str(tmp_path / "saved"), name="saved"),
+        ),
+        tokenizer=Gpt2Tokenizer(vocabulary_folder=gpt2_folder),
+        validation_fraction=0.1,
+    )
+    assert run_job(tmp_path / "job", wanted) == ExitCode.OK
+    corpus = open_corpus(tmp_path / "job" / "corpus", verify=True)
+    figures = {source.name: source.documents_read for source in corpus.manifest.sources}
+    assert figures == {"files": 60, "archive": 20, "source 3": 20, "hub": 20, "saved": 20}
+    split = corpus.train
+    by_source = {}
+    for number in range(split.n_documents):
+        info = split.document(number)
+        ids = split.read(info.start + 1, info.start + info.n_tokens)
+        text = corpus.tokenizer.decode(ids)
+        assert len(text.encode()) == info.n_bytes
+        by_source.setdefault(info.source, (info.path, text))
+    assert list(by_source) == list(figures)
+    assert by_source["archive"][0].startswith(f"{tmp_path}/all.zip/")
+    assert by_source["archive"][1].startswith("Page ")
+    assert by_source["source 3"][1].endswith(" of tokens.")
+    assert by_source["hub"][0].startswith(f"{tmp_path}/hub row ")
 
 
 def test_progress_is_in_bytes_and_never_goes_back(folders, tmp_path):

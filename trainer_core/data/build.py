@@ -21,6 +21,7 @@ from trainer_core.data.manifest import (
 )
 from trainer_core.data.opening import describe, open_source
 from trainer_core.data.skipped import Skipped
+from trainer_core.data.sources import path_of_user
 from trainer_core.data.split import Side, Split, cut_parts, split_documents
 from trainer_core.data.statistics import write_statistics
 from trainer_core.data.survey import Changed, NamedSource, Report, Survey, survey
@@ -126,13 +127,12 @@ def open_sources(spec: PrepareSpec, report: Report) -> list[NamedSource]:
         DataError: Something that the user named does not exist.
     """
     sources = []
-    for number, source in enumerate(spec.all_sources):
+    for number, (source, name) in enumerate(zip(spec.all_sources, spec.source_names, strict=True)):
         field = f"sources[{number}]" if spec.sources else "source"
         skipped = Skipped()
         opened = open_source(
             source, spec.seed, skipped, lambda: report("looking for files", 0, 1, ""), field
         )
-        name = source.name or f"source {number + 1}"
         sources.append(NamedSource(name, describe(source), field, opened, skipped))
     return sources
 
@@ -182,7 +182,7 @@ def make_tokenizer(
     if isinstance(wanted, BpeTokenizer):
         return _learned(wanted, documents, split, spec.seed, report)
     if isinstance(wanted, CorpusTokenizer):
-        return _tokenizer_of(Path(wanted.corpus).expanduser())
+        return _tokenizer_of(path_of_user(wanted.corpus))
     return ByteTokenizer()
 
 

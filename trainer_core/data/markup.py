@@ -31,6 +31,8 @@ _UNSEEN = frozenset(("template", "noscript", "svg", "iframe", "object"))
 _LISTS = frozenset(("ul", "ol"))
 _LISTS_MAX = 8
 _CHARSET_WITHIN = 2048
+_NO_CHARSETS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"))
+"""Codecs of Python that no page is written in; some take time that grows with the square."""
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _PAGE_TYPES = ("application/xhtml+xml", "text/html")
@@ -108,6 +110,8 @@ def _as_utf8(data: bytes) -> bytes:
         encodings = ["utf-16"]
     for encoding in encodings:
         try:
+            if codecs.lookup(encoding).name in _NO_CHARSETS:
+                continue
             return data.decode(encoding).encode()
         except (UnicodeError, LookupError):
             continue

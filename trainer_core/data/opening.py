@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from trainer_core.data.rows import describe_rows, open_hub_dataset, open_saved_dataset
-from trainer_core.data.skipped import Skipped
-from trainer_core.data.sources import Tick, describe_files, open_files
+from trainer_core.data.rows import (
+    describe_rows,
+    is_saved_dataset,
+    open_hub_dataset,
+    open_saved_dataset,
+)
+from trainer_core.data.skipped import Skipped, printable
+from trainer_core.data.sources import Tick, describe_files, open_files, path_of_user
 from trainer_core.data.survey import OpenSource
 from trainer_core.data.token_files import describe_token_files, open_token_files
+from trainer_core.errors import DataError
 from trainer_core.spec import (
     HubDataset,
     PythonLibrary,
@@ -38,7 +44,23 @@ def open_source(
         return open_saved_dataset(source, tick, field)
     if isinstance(source, TokenFiles):
         return open_token_files(source, skipped, tick, field)
+    if isinstance(source, TextFiles):
+        saved = [path for path in source.paths if is_saved_dataset(path_of_user(path))]
+        if saved and len(source.paths) > 1:
+            raise _not_among_files(saved[0], field)
+        if saved:
+            found = SavedDataset(path=saved[0], field=source.field, name=source.name)
+            return open_saved_dataset(found, tick, field)
     return open_files(source, seed, skipped, tick, field)
+
+
+def _not_among_files(path: str, field: str) -> DataError:
+    return DataError(
+        f"{printable(path)} was saved by the library `datasets`; it is no folder of text files.",
+        safe="Nothing was written.",
+        do="Take it out of these paths, and add it as a source of its own.",
+        field=f"{field}.paths",
+    )
 
 
 def describe(source: Source) -> str:

@@ -13,7 +13,7 @@ from trainer_core.data.documents import FoundDocument, LeaveOut
 from trainer_core.data.fields import TextField, column_with_text
 from trainer_core.data.reading import NoText, record_parts
 from trainer_core.data.skipped import printable
-from trainer_core.data.sources import Place, SourceFile, Tick
+from trainer_core.data.sources import Place, SourceFile, Tick, path_of_user
 from trainer_core.errors import DataError, DiskFullError, from_os_error
 from trainer_core.spec import HubDataset, SavedDataset
 
@@ -149,12 +149,12 @@ def open_hub_dataset(source: HubDataset, tick: Tick, field: str) -> RowSource:
 
     label = printable(_named(source.repo, source.subset, source.split))
     failures = _Failures(label, field)
-    folder = Path(source.repo).expanduser()
+    folder = path_of_user(source.repo)
     local = folder.is_dir()
 
     def load() -> Any:  # noqa: ANN401 - a Dataset or an IterableDataset
         return datasets.load_dataset(
-            str(folder.absolute()) if local else source.repo,
+            str(folder) if local else source.repo,
             source.subset or None,
             split=source.split,
             revision=source.revision or None,
@@ -162,7 +162,7 @@ def open_hub_dataset(source: HubDataset, tick: Tick, field: str) -> RowSource:
         )
 
     table = _in_background(load, tick, failures, "repo")
-    where = str(folder.absolute()) if local else f"hf://datasets/{source.repo}"
+    where = str(folder) if local else f"hf://datasets/{source.repo}"
     return _row_source(table, source.field, source.max_bytes, where, failures)
 
 
@@ -174,7 +174,7 @@ def open_saved_dataset(source: SavedDataset, tick: Tick, field: str) -> RowSourc
     """
     import datasets
 
-    folder = Path(source.path).expanduser().absolute()
+    folder = path_of_user(source.path)
     failures = _Failures(printable(str(folder)), field)
 
     def load() -> Any:  # noqa: ANN401 - a Dataset
@@ -189,6 +189,12 @@ def open_saved_dataset(source: SavedDataset, tick: Tick, field: str) -> RowSourc
 
     table = _in_background(load, tick, failures, "path")
     return _row_source(table, source.field, source.max_bytes, str(folder), failures)
+
+
+def is_saved_dataset(folder: Path) -> bool:
+    """Whether `save_to_disk` wrote this folder."""
+    files = ("dataset_info.json", "state.json")
+    return (folder / "dataset_dict.json").is_file() or all((folder / f).is_file() for f in files)
 
 
 def describe_rows(source: HubDataset | SavedDataset) -> str:

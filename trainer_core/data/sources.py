@@ -177,6 +177,11 @@ def _text_files(source: TextFiles, skipped: Skipped, tick: Tick, field: str) -> 
     return files
 
 
+def path_of_user(named: str) -> Path:
+    """A path that a user typed, absolute; a `~` that names nobody stays as it is."""
+    return Path(os.path.abspath(os.path.expanduser(named)))  # noqa: PTH100, PTH111 - as said
+
+
 def _named_path(named: str, field: str) -> Path:
     """The path that a user named, absolute.
 
