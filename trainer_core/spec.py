@@ -71,8 +71,8 @@ class HubDataset(Section, frozen=True, kw_only=True, tag="hub_dataset", tag_fiel
     revision: str = ""
     """Branch, tag or commit; empty takes the newest."""
     streaming: bool = True
-    """Read over the network, each time; off downloads everything once, and goes on where an earlier
-    download ended."""
+    """Read over the network up to `max_bytes`, and keep the text only until the corpus is written;
+    off downloads everything for good, and goes on where an earlier download ended."""
     max_bytes: Annotated[int, Meta(ge=0, description="Stop after this much text; 0 reads all.")] = 0
     name: str = ""
     """What the source is called in reports; empty gives it a number."""

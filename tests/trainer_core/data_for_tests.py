@@ -5,7 +5,9 @@ import gzip
 import io
 import lzma
 import tarfile
+import tempfile
 import zipfile
+from pathlib import Path
 
 import pyarrow
 
@@ -17,7 +19,7 @@ from trainer_core.spec import TextFiles
 
 def open_named(source, name="it"):
     skipped = Skipped()
-    opened = open_source(source, 1, skipped, lambda: None)
+    opened = open_source(source, 1, skipped, lambda: None, Path(tempfile.gettempdir()))
     return NamedSource(name, describe(source), "source", opened, skipped)
 
 

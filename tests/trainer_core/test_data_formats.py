@@ -181,6 +181,15 @@ def test_the_only_string_is_the_text_and_of_two_unknown_ones_none_is(tmp_path):
     assert counts == {"no_field": 1}
 
 
+def test_a_text_that_is_missing_is_not_taken_for_another_field(tmp_path):
+    lines = ['{"url": "http://a", "text": null}', '{"url": "http://b", "text": 7}']
+    lines += ['{"url": "http://c", "text": "good"}', '{"url": "http://d"}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    texts, counts = read_files(tmp_path / "a.jsonl")
+    assert texts == {"a.jsonl line 3": "good"}
+    assert counts == {"empty": 1, "no_string": 1, "no_field": 1}
+
+
 def test_records_without_text_are_counted_one_by_one(tmp_path):
     lines = ['{"text": "good"}', '{"text": null}', '{"text": 5}', '{"other": "x"}', "{broken", "7"]
     lines += ['{"text": ""}', '{"text": "a\\u0000b"}', "", '{"text": "good too"}']

@@ -11,10 +11,12 @@ from data_for_tests import read_source, survey_of
 from trainer_core.data.build import build_corpus
 from trainer_core.data.opening import open_source
 from trainer_core.data.skipped import Skipped
+from trainer_core.data.spool import Spool
 from trainer_core.errors import DataError, DiskFullError, ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.known_datasets import KNOWN_DATASETS
 from trainer_core.spec import (
+    BpeTokenizer,
     ByteTokenizer,
     HubDataset,
     PrepareSpec,
@@ -164,7 +166,54 @@ def test_a_bug_in_loading_is_not_taken_for_a_bad_name(monkeypatch):
         read_source(HubDataset(repo="a/b"))
 
 
-def test_waiting_for_the_hub_can_be_stopped(monkeypatch):
+class Streamed:
+    """A dataset that counts how often it was read over the network."""
+
+    features = None
+    split = None
+    readings = 0
+
+    def __iter__(self):
+        self.readings += 1
+        odd = [{"text": None}, {"other": "x"}, {"text": ""}, {"text": "a\0"}, {"text": "\ud83d!"}]
+        yield from odd
+        yield from ({"text": text} for text in TEXTS)
+
+
+def test_what_is_streamed_is_read_once_over_the_network(tmp_path, monkeypatch):
+    streamed = Streamed()
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: streamed)
+    spec = PrepareSpec(
+        source=HubDataset(repo="a/b", field="text"), tokenizer=BpeTokenizer(vocab_size=300)
+    )
+    corpus = build_corpus(spec, tmp_path / "corpus")
+    assert streamed.readings == 1
+    skipped = {group.reason: group.count for group in corpus.manifest.source.skipped}
+    assert skipped == {"empty": 2, "no_field": 1, "binary": 1}
+    texts = {}
+    for split in (corpus.train, corpus.validation):
+        for number in range(split.n_documents):
+            info = split.document(number)
+            ids = split.read(info.start, info.start + info.n_tokens)
+            texts[info.path] = corpus.tokenizer.decode(ids)
+    rows = {f"hf://datasets/a/b row {number}": text for number, text in enumerate(TEXTS, 6)}
+    assert texts == {"hf://datasets/a/b row 5": "\ufffd!", **rows}
+    assert {path.name for path in corpus.folder.iterdir()} == {
+        *("manifest.json", "statistics.json", "tokenizer", "train", "validation")
+    }
+
+
+def test_a_spool_that_lost_its_end_is_a_known_error(tmp_path):
+    kept = Spool(tmp_path)
+    assert list(kept.texts(iter([(3, "one"), (9, "two")]))) == [(3, "one"), (9, "two")]
+    assert list(kept.texts(iter(()))) == [(3, "one"), (9, "two")]
+    kept._file.truncate(30)
+    with pytest.raises(DataError, match="could not be read again"):
+        list(kept.texts(iter(())))
+    assert not list(tmp_path.iterdir())
+
+
+def test_waiting_for_the_hub_can_be_stopped(tmp_path, monkeypatch):
     class StopError(Exception):
         pass
 
@@ -177,7 +226,7 @@ def test_waiting_for_the_hub_can_be_stopped(monkeypatch):
             raise StopError
 
     with pytest.raises(StopError):
-        open_source(HubDataset(repo="a/b"), 1, Skipped(), tick)
+        open_source(HubDataset(repo="a/b"), 1, Skipped(), tick, tmp_path)
     answered.set()
 
 

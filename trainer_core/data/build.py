@@ -77,7 +77,7 @@ def build_corpus(
 
 
 def _write(spec: PrepareSpec, partial: Path, report: Report, shard_tokens: int) -> None:
-    sources = open_sources(spec, report)
+    sources = open_sources(spec, partial, report)
     documents = survey(sources, report)
     split = split_documents(documents, spec.validation_fraction, spec.seed)
     tokenizer = make_tokenizer(spec, documents, split, report)
@@ -120,19 +120,26 @@ def _write(spec: PrepareSpec, partial: Path, report: Report, shard_tokens: int) 
     report("saving", 1, 1, "")
 
 
-def open_sources(spec: PrepareSpec, report: Report) -> list[NamedSource]:
+def open_sources(spec: PrepareSpec, scratch: Path, report: Report) -> list[NamedSource]:
     """The sources of a spec, their files listed.
+
+    Args:
+        spec: What to read.
+        scratch: Folder for what has to be kept until the corpus is written.
+        report: Told of the progress.
 
     Raises:
         DataError: Something that the user named does not exist.
     """
     sources = []
+
+    def tick() -> None:
+        report("looking for files", 0, 1, "")
+
     for number, (source, name) in enumerate(zip(spec.all_sources, spec.source_names, strict=True)):
         field = f"sources[{number}]" if spec.sources else "source"
         skipped = Skipped()
-        opened = open_source(
-            source, spec.seed, skipped, lambda: report("looking for files", 0, 1, ""), field
-        )
+        opened = open_source(source, spec.seed, skipped, tick, scratch, field)
         sources.append(NamedSource(name, describe(source), field, opened, skipped))
     return sources
 

@@ -39,7 +39,10 @@ def column_with_text(names: Sequence[str], wanted: str) -> str:
 
 
 class TextField:
-    """The text of one record after another. The field is found once, by the first that has one.
+    """The text of one record after another.
+
+    A usual name is taken for all records that follow; where a record has none, its only string is
+    its text.
 
     Args:
         wanted: The field's name; empty finds it.
@@ -59,10 +62,13 @@ class TextField:
             return record
         if not isinstance(record, Mapping):
             raise NoText("no_record")
-        if not self._found:
-            strings = [str(name) for name, value in record.items() if isinstance(value, str)]
-            self._found = column_with_text(strings, "")
-        return text_in(record.get(self._found, ...))
+        return text_in(record.get(self._found or self._find(record), ...))
+
+    def _find(self, record: Mapping[str, Any]) -> str:
+        strings = [name for name, value in record.items() if isinstance(value, str)]
+        self._found = usual_field(strings) or ""
+        # A text that is missing in this record must not be taken for its address, say.
+        return self._found or usual_field([*record]) or column_with_text(strings, "")
 
 
 def text_in(value: Any) -> str:  # noqa: ANN401 - whatever JSON or a table gives

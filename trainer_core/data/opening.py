@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from trainer_core.data.rows import (
     describe_rows,
     is_saved_dataset,
@@ -24,7 +26,7 @@ from trainer_core.spec import (
 
 
 def open_source(
-    source: Source, seed: int, skipped: Skipped, tick: Tick, field: str = "source"
+    source: Source, seed: int, skipped: Skipped, tick: Tick, scratch: Path, field: str = "source"
 ) -> OpenSource:
     """A source with its files, or what stands for them, in a fixed order.
 
@@ -33,13 +35,14 @@ def open_source(
         seed: Orders the files of the Python library.
         skipped: Takes what is left out.
         tick: Called often; may raise to give up.
+        scratch: Folder for what has to be kept until the corpus is written.
         field: Path of the source in the settings, for messages.
 
     Raises:
         DataError: Something that the user named does not exist or cannot be reached.
     """
     if isinstance(source, HubDataset):
-        return open_hub_dataset(source, tick, field)
+        return open_hub_dataset(source, tick, field, scratch)
     if isinstance(source, SavedDataset):
         return open_saved_dataset(source, tick, field)
     if isinstance(source, TokenFiles):

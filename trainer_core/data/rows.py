@@ -14,6 +14,7 @@ from trainer_core.data.fields import TextField, column_with_text
 from trainer_core.data.reading import NoText, record_parts
 from trainer_core.data.skipped import printable
 from trainer_core.data.sources import Place, SourceFile, Tick, path_of_user
+from trainer_core.data.spool import Spool
 from trainer_core.errors import DataError, DiskFullError, from_os_error
 from trainer_core.spec import HubDataset, SavedDataset
 
@@ -79,6 +80,7 @@ class RowSource:
         wanted: The column with the text; empty finds it.
         max_bytes: Read no further after this much text; 0 reads all.
         failures: Makes the errors.
+        spool: Keeps the texts for the next reading; None reads the table again.
     """
 
     def __init__(
@@ -90,12 +92,14 @@ class RowSource:
         wanted: str,
         max_bytes: int,
         failures: _Failures,
+        spool: Spool | None = None,
     ) -> None:
         self.files = (SourceFile(where, label, size_bytes),)
         self.max_bytes = max_bytes
         self._table = table
         self._wanted = wanted
         self._failures = failures
+        self._spool = spool
 
     def documents(
         self, file: SourceFile, leave_out: LeaveOut, watch: Callable[[Place], None]
@@ -105,17 +109,24 @@ class RowSource:
         Raises:
             DataError: The dataset cannot be read any further, so that what was read is not all.
         """
-        field = TextField(self._wanted)
         n_bytes = 0
         watch(lambda: n_bytes)
-        for number, row in enumerate(self._rows(), 1):
+        texts = self._texts(file.path, leave_out)
+        for number, text in self._spool.texts(texts) if self._spool else texts:
             place = f" row {number}"
+            n_bytes += len(text)
             try:
-                text = field.text_of(row)
-                n_bytes += len(text)
                 yield FoundDocument(file.title + place, file.path + place, record_parts(text))
             except NoText as error:
                 leave_out(error.reason, file.path + place)
+
+    def _texts(self, path: str, leave_out: LeaveOut) -> Iterator[tuple[int, str]]:
+        field = TextField(self._wanted)
+        for number, row in enumerate(self._rows(), 1):
+            try:
+                yield number, field.text_of(row)
+            except NoText as error:
+                leave_out(error.reason, f"{path} row {number}")
 
     def _rows(self) -> Iterator[Mapping[str, Any]]:
         failures = _raised_by_the_library()
@@ -133,13 +144,14 @@ class RowSource:
             yield row
 
 
-def open_hub_dataset(source: HubDataset, tick: Tick, field: str) -> RowSource:
+def open_hub_dataset(source: HubDataset, tick: Tick, field: str, scratch: Path) -> RowSource:
     """A dataset by its name, or a folder of data files.
 
     Args:
         source: Which dataset.
         tick: Called several times a second while the Hub is asked or a download runs; may raise.
         field: Path of the source in the settings, for messages.
+        scratch: Folder for what comes over the network, until it is no longer needed.
 
     Raises:
         DataError: There is no such dataset, subset, split or column, or the Hub cannot be reached.
@@ -163,11 +175,12 @@ def open_hub_dataset(source: HubDataset, tick: Tick, field: str) -> RowSource:
 
     table = _in_background(load, tick, failures, "repo")
     where = str(folder) if local else f"hf://datasets/{source.repo}"
-    return _row_source(table, source.field, source.max_bytes, where, failures)
+    spool = Spool(scratch) if source.streaming and not local else None
+    return _row_source(table, source.field, source.max_bytes, where, failures, spool)
 
 
 def open_saved_dataset(source: SavedDataset, tick: Tick, field: str) -> RowSource:
-    """A folder that `save_to_disk` wrote; the arguments are those of `open_hub_dataset`.
+    """A folder that `save_to_disk` wrote; the arguments are as for `open_hub_dataset`.
 
     Raises:
         DataError: There is no such folder, split or column, or it is damaged.
@@ -217,6 +230,7 @@ def _row_source(
     max_bytes: int,
     where: str,
     failures: _Failures,
+    spool: Spool | None = None,
 ) -> RowSource:
     """The documents of a table, of which only the column with the text is read."""
     features = table.features
@@ -234,7 +248,7 @@ def _row_source(
     split = (table.info.splits or {}).get(str(table.split)) if table.split else None
     size_bytes = int(getattr(split, "num_bytes", None) or 0)
     title = os.path.basename(where.rstrip("/\\"))  # noqa: PTH119 - may be no path
-    return RowSource(table, title, where, size_bytes, column, max_bytes, failures)
+    return RowSource(table, title, where, size_bytes, column, max_bytes, failures, spool)
 
 
 def _text_columns(features: Mapping[str, Any], wanted: str) -> list[str]:
