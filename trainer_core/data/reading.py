@@ -1,7 +1,7 @@
 """Reading text part by part, with a plain reason when it is no text.
 
-Source: files, members of archives and fields of records all end up here, as parts that are cut
-where no token is.
+Files, members of archives and fields of records all end up here, as parts that are cut where no
+token is.
 """
 
 from __future__ import annotations

@@ -109,12 +109,12 @@ class RowSource:
         Raises:
             DataError: The dataset cannot be read any further, so that what was read is not all.
         """
-        n_bytes = 0
-        watch(lambda: n_bytes)
+        n_characters = 0
+        watch(lambda: n_characters)
         texts = self._texts(file.path, leave_out)
         for number, text in self._spool.texts(texts) if self._spool else texts:
             place = f" row {number}"
-            n_bytes += len(text)
+            n_characters += len(text)
             try:
                 yield FoundDocument(file.title + place, file.path + place, record_parts(text))
             except NoText as error:
