@@ -192,7 +192,11 @@ check_imports() {
     "$PYTHON" - <<'PY' 2>/dev/null
 import alembic, filelock, msgspec, numba, numpy, platformdirs, psutil, pynvml, pyqtgraph, rich
 import safetensors, sqlalchemy, tiktoken, tokenizers, tomli_w, torch
+import inscriptis, lxml, pyarrow
 import PySide6.QtCore, studio, trainer_core
+from importlib.util import find_spec
+if find_spec("datasets") is None:  # looked for only: importing it takes seconds
+    raise ImportError("datasets")
 PY
 }
 
