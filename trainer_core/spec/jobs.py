@@ -1,0 +1,68 @@
+"""Every verb and its spec."""
+
+# No `from __future__ import annotations`: msgspec resolves these annotations at run time.
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from trainer_core.spec.index import (
+    ContaminationSpec,
+    DuplicatesSpec,
+    IndexSpec,
+    LookupSpec,
+    ValueSpec,
+)
+from trainer_core.spec.prepare import PrepareSpec
+from trainer_core.spec.section import Section, Seed
+from trainer_core.spec.train import TrainSpec
+from trainer_core.spec.trained import EvaluateSpec, ExportSpec, GenerateSpec
+
+
+class TourSpec(Section, frozen=True, kw_only=True, tag="tour", tag_field="verb"):
+    """The whole main job on this computer's Python library, plain and with the index."""
+
+    budget_s: Annotated[float, Meta(ge=10.0, le=86_400.0)] = 180.0
+    """How long the whole tour may take, in seconds."""
+    steps: Annotated[int, Meta(ge=0)] = 0
+    """Steps per model; 0 measures the computer and takes what fits the budget."""
+    max_bytes: Annotated[int, Meta(ge=0)] = 24_000_000
+    """How much of the Python library to read; 0 reads all."""
+    seed: Seed = 1337
+
+
+JobSpec = (
+    PrepareSpec
+    | IndexSpec
+    | LookupSpec
+    | DuplicatesSpec
+    | ContaminationSpec
+    | ValueSpec
+    | TrainSpec
+    | EvaluateSpec
+    | GenerateSpec
+    | ExportSpec
+    | TourSpec
+)
+
+VERBS: dict[str, type[Section]] = {
+    "prepare": PrepareSpec,
+    "index": IndexSpec,
+    "lookup": LookupSpec,
+    "duplicates": DuplicatesSpec,
+    "contamination": ContaminationSpec,
+    "value": ValueSpec,
+    "train": TrainSpec,
+    "evaluate": EvaluateSpec,
+    "generate": GenerateSpec,
+    "export": ExportSpec,
+    "tour": TourSpec,
+}
+
+
+def verb_of(spec: Section) -> str:
+    """The verb that carries out this spec, such as `train`."""
+    tag = spec.__struct_config__.tag
+    if not isinstance(tag, str):
+        raise TypeError(f"{type(spec).__name__} is a section, not a job")
+    return tag

@@ -1,0 +1,38 @@
+"""What to do with a trained model."""
+
+# No `from __future__ import annotations`: msgspec resolves these annotations at run time.
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from trainer_core.spec.section import Section
+
+
+class EvaluateSpec(Section, frozen=True, kw_only=True, tag="evaluate", tag_field="verb"):
+    """Measure a checkpoint on the held-out text, by match length."""
+
+    run: str
+    """Job folder of the training."""
+    checkpoint: str = "best"
+    """`best`, `last`, or a step number."""
+    index: Literal["as_trained", "off"] = "as_trained"
+    max_tokens: Annotated[int, Meta(ge=1)] = 1_000_000
+
+
+class GenerateSpec(Section, frozen=True, kw_only=True, tag="generate", tag_field="verb"):
+    """Serve a checkpoint: text with matches, over the job's socket."""
+
+    run: str
+    checkpoint: str = "best"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    idle_minutes: Annotated[float, Meta(gt=0.0)] = 30.0
+    """The process ends after this long without a request."""
+
+
+class ExportSpec(Section, frozen=True, kw_only=True, tag="export", tag_field="verb"):
+    """Write a checkpoint as a Hugging Face model folder."""
+
+    run: str
+    destination: str
+    checkpoint: str = "best"
