@@ -12,7 +12,7 @@ RESUMABLE_TOKENS = 1 << 26
 """Builds of fewer tokens take seconds: they begin anew when they were interrupted."""
 
 SAMPLE = 16
-"""Of so many sorted positions one key is kept."""
+"""Of so many sorted positions one key is kept, and one number with what neighbours share."""
 
 NEAR = 64
 """For so many sorted positions it is kept which is the most recent."""
@@ -54,7 +54,7 @@ def expected_bytes(
         + n_documents * _NUMBER_BYTES
         + (vocab_size + 1) * _NUMBER_BYTES
         + entries * _POSITION_BYTES
-        + -(-entries // SAMPLE) * _NUMBER_BYTES
+        + -(-entries // SAMPLE) * 2 * _NUMBER_BYTES
         + (-(-entries // NEAR) + -(-entries // FAR)) * 2 * _POSITION_BYTES
         + (n_tokens + n_validation_tokens) * features
     )

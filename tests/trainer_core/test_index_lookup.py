@@ -306,13 +306,14 @@ def spoil(arrays, name, seed):
         if name == "sorted":
             part = replace(part, order=spoiled(part.order, seed, 1 << 32))
         else:
-            table = spoiled(getattr(part.tables, name), seed, 1 << 32)
+            table = getattr(part.tables, name)
+            table = spoiled(table, seed, 1 << 8 * table.itemsize)
             part = replace(part, tables=replace(part.tables, **{name: table}))
         ranges.append(part)
     return replace(arrays, ranges=ranges)
 
 
-@pytest.mark.parametrize("name", ["sorted", "keys", "latest", "far", "buckets"])
+@pytest.mark.parametrize("name", ["sorted", "keys", "shared", "latest", "far", "buckets"])
 def test_a_damaged_file_leads_to_no_place_outside_of_the_text(name, tmp_path):
     random = np.random.default_rng(7)
     text = random.integers(0, 7, 30_000)

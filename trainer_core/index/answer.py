@@ -28,9 +28,9 @@ from trainer_core.index.desk import (
     LENGTH,
     LOW,
     MANY_ORDER,
+    MANY_OTHERS,
     MANY_TEXT,
     NEXT,
-    NOTES,
     POSITION,
     RANGE,
     SECOND,
@@ -42,6 +42,7 @@ from trainer_core.index.machine import load32_at
 
 _LOW_HALF = (1 << 32) - 1
 _LINE_BYTES = 64
+Tops = tuple[int, int, int, int]
 
 
 @part
@@ -73,7 +74,7 @@ def _want_numbers(desk: int, address: int, begin: int, end: int) -> None:
     place = address + 4 * begin
     while place < address + 4 * end:
         want(desk, place)
-        place += _LINE_BYTES - place % _LINE_BYTES
+        place = (place | (_LINE_BYTES - 1)) + 1
 
 
 # --- few occurrences ---------------------------------------------------------------------------
@@ -178,68 +179,109 @@ def _level(desk: int, at: int, level: int) -> tuple[int, int, int, int, int, int
 
 
 @inlined
-def _highest(address: int, begin: int, end: int) -> int:
-    """The highest of some 32-bit numbers, or -1."""
-    highest = -1
+def _raised(tops: Tops, value: int) -> Tops:
+    """The highest numbers, with one more taken into account."""
+    first, second, third, fourth = tops
+    if value <= fourth:
+        return tops
+    if value > second:
+        if value > first:
+            return value, first, second, third
+        return first, value, second, third
+    if value > third:
+        return first, second, value, third
+    return first, second, third, value
+
+
+@inlined
+def _tops_of_positions(address: int, begin: int, end: int, tops: Tops) -> Tops:
     for row in range(begin, end):
-        highest = max(highest, load32_at(address, row))
-    return highest
+        tops = _raised(tops, load32_at(address, row) + 1)
+    return tops
+
+
+@inlined
+def _tops_of_rows(address: int, begin: int, end: int, tops: Tops, other: int) -> tuple[Tops, int]:
+    for row in range(begin, end):
+        tops = _raised(tops, load32_at(address, 2 * row) + 1)
+        value = load32_at(address, 2 * row + 1)
+        tops = _raised(tops, value)
+        other = max(other, value)
+    return tops, other
 
 
 @part
 def find_latest(desk: int, at: int) -> None:
-    """The most recent position of a long run, and one that another token certainly followed."""
-    address, left, middle, after, right, _ = _level(desk, at, 0)
-    latest = max(_highest(address, left, middle), _highest(address, after, right))
+    """The most recent positions of a long run, and one that another token certainly followed.
+
+    Of the two positions in a row at least one was not followed by what followed the latest of all,
+    so that the latest other position is not before the highest number of the rows' second column.
+    """
+    tops = (0, 0, 0, 0)
     other = 0
+    address, left, middle, after, right, _ = _level(desk, at, 0)
+    tops = _tops_of_positions(address, left, middle, tops)
+    tops = _tops_of_positions(address, after, right, tops)
     for level in range(1, 3):
         address, left, middle, after, right, _ = _level(desk, at, level)
-        latest, other = _highest_of_rows(address, left, middle, latest, other)
-        latest, other = _highest_of_rows(address, after, right, latest, other)
-    put(at, POSITION, min(latest, get(desk, LAST_USABLE)))
-    put(at, LATEST_OTHER, min(other, get(desk, LAST_USABLE) + 1))
-    want_text(desk, get(at, POSITION))
-    if get(desk, NOTES) != 0:
-        _want_differing(desk, at)
+        tops, other = _tops_of_rows(address, left, middle, tops, other)
+        tops, other = _tops_of_rows(address, after, right, tops, other)
+    last = get(desk, LAST_USABLE) + 1
+    put(at, LATEST_OTHER, min(other, last))
+    for number in range(4):
+        place = min(tops[number], last)
+        put(at, KEEP + number, place)
+        if place > 0:
+            want_text(desk, place - 1)
+    put(at, POSITION, get(at, KEEP) - 1)
     put(at, STATE, MANY_TEXT)
 
 
 @part
-def _highest_of_rows(
-    address: int, begin: int, end: int, latest: int, other: int
-) -> tuple[int, int]:
-    """The highest number of each column of some rows, and of those that were found before.
-
-    Of the two positions in a row at least one was not followed by what followed the latest of all,
-    so that the latest other position is not before either column's highest number.
-    """
-    for row in range(begin, end):
-        latest = max(latest, load32_at(address, 2 * row))
-        other = max(other, load32_at(address, 2 * row + 1))
-    return latest, other
+def _want_differing(desk: int, at: int) -> None:
+    """Have all text fetched that `find_other` may read."""
+    for level in range(3):
+        address, left, middle, after, right, width = _level(desk, at, level)
+        _want_places(desk, at, address, left, middle, width)
+        _want_places(desk, at, address, after, right, width)
 
 
 @part
-def _want_differing(desk: int, at: int) -> None:
-    """Have all text fetched that `find_second` may read."""
-    for level in range(3):
-        address, left, middle, after, right, width = _level(desk, at, level)
-        for row in range(left, right):
-            place = load32_at(address, row * width)
-            if not middle <= row < after and place >= get(at, LATEST_OTHER):
-                want_text(desk, min(place, get(desk, LAST_USABLE)))
+def _want_places(desk: int, at: int, address: int, begin: int, end: int, width: int) -> None:
+    other = get(at, LATEST_OTHER)
+    for row in range(begin, end):
+        place = load32_at(address, row * width)
+        if place >= other:
+            want_text(desk, min(place, get(desk, LAST_USABLE)))
 
 
 @part
 def find_second(desk: int, at: int) -> None:
     """What followed the latest position of a long run, and the latest other token that did."""
     following = token_at(desk, get(at, POSITION) + 1)
+    put(at, NEXT, following)
+    put(at, STATE, DONE)
+    for number in range(1, 4):
+        place = get(at, KEEP + number)
+        if place == 0:
+            return
+        token = token_at(desk, place)
+        if token != following:
+            put(at, SECOND, token)
+            return
+    _want_differing(desk, at)
+    put(at, STATE, MANY_OTHERS)
+
+
+@part
+def find_other(desk: int, at: int) -> None:
+    """The latest other token of a long run whose latest positions were all followed alike."""
+    following = get(at, NEXT)
     other = get(at, LATEST_OTHER)
     for level in range(3):
         address, left, middle, after, right, width = _level(desk, at, level)
         other = _latest_differing(desk, address, left, middle, width, following, other)
         other = _latest_differing(desk, address, after, right, width, following, other)
-    put(at, NEXT, following)
     if other > 0:
         put(at, SECOND, token_at(desk, other))
     put(at, STATE, DONE)
@@ -269,5 +311,7 @@ def go_on_with_run(desk: int, at: int) -> None:
         answer_from_kept(desk, at)
     elif state == MANY_ORDER:
         find_latest(desk, at)
-    else:
+    elif state == MANY_TEXT:
         find_second(desk, at)
+    else:
+        find_other(desk, at)

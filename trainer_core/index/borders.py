@@ -1,12 +1,15 @@
 """The first and the last entry that have a context's longest match, given one that has it.
 
-Both are sought at once. Where the match goes no further than a key, the sampled keys tell where an
-end is but for 16 entries; else it is probably close. For the steps of a search see `steps`.
+What neighbours share tells it: from block to block where an end is close, at the end of a jump over
+the sampled keys where a short match has many occurrences. Text is only read for matches of more
+than `SHARED_MAX` tokens and for long ones with many occurrences. For the steps of a search see
+`steps`.
 """
 
 from __future__ import annotations
 
 from trainer_core.index.answer import take_run
+from trainer_core.index.blocks import SHARED_MAX, gap_after, gap_before
 from trainer_core.index.compiled import inlined, part
 from trainer_core.index.desk import (
     AFTER,
@@ -17,18 +20,15 @@ from trainer_core.index.desk import (
     FIRST,
     HIGH,
     INSIDE,
+    LANES,
     LAST,
-    LEFT_BORDER,
     LEFT_SAMPLE,
-    LEFT_SHARES,
     LENGTH,
     LOOKS,
     LOW,
     OUTSIDE,
     RANGE,
-    RIGHT_BORDER,
     RIGHT_SAMPLE,
-    RIGHT_SHARES,
     SORTED,
     STATE,
 )
@@ -47,6 +47,9 @@ from trainer_core.index.fetch import (
 )
 
 _LINE_ENTRIES = 16
+_BLOCKS = 32
+_BLOCKS_OF_SHORT = 8
+"""So many blocks are read before other means are taken."""
 
 
 @part
@@ -58,53 +61,59 @@ def begin_borders(desk: int, at: int, place: int) -> None:
         at: Where its row begins.
         place: Rank at which the context belongs: the entry there or the one before has the match.
     """
-    needs_order = _begin_first(desk, at, place)
-    needs_order |= _begin_last(desk, at, place)
-    _next_borders(desk, at, needs_order)
+    _begin_first(desk, at, place)
+    _begin_last(desk, at, place)
+    _next_borders(desk, at, True)
 
 
 @inlined
-def _set_border(at: int, side: int, inside: int, outside: int, close: int) -> None:
+def _set_border(at: int, side: int, inside: int, outside: int) -> None:
     put(at, side + INSIDE, inside)
     put(at, side + OUTSIDE, outside)
-    put(at, side + CLOSE, close)
+    put(at, side + CLOSE, 1)
+
+
+@inlined
+def _in_samples(desk: int, length: int) -> bool:
+    """Whether a match goes no further than sampled keys."""
+    return bool(length <= 1 + get(desk, LANES))
 
 
 @part
-def _begin_first(desk: int, at: int, place: int) -> bool:
-    """Between which entries the run begins; whether they must be fetched."""
+def _begin_first(desk: int, at: int, place: int) -> None:
+    """Between which entries the run begins."""
     length = get(at, LENGTH)
     if get(at, BEFORE) < length:
-        _set_border(at, FIRST, place, place - 1, 0)
-        return False
-    if get(at, LEFT_SHARES) < length:
-        _set_border(at, FIRST, place - 1, get(at, LEFT_BORDER) - 1, 1)
-        return False
-    key = first_key(desk, at) & lanes_mask(desk, length - 1)
-    low = get(at, LOW)
-    number = first_like(desk, at, (low + 15) >> 4, get(at, LEFT_SAMPLE), key)
-    inside = min(16 * number, place - 1)
-    _set_border(at, FIRST, inside, max(16 * number - 16, low - 1), 0)
-    return True
+        _set_border(at, FIRST, place, place - 1)
+        return
+    told = min(length, SHARED_MAX)
+    blocks = _BLOCKS_OF_SHORT if _in_samples(desk, length) else _BLOCKS
+    gap, found = gap_before(at, place - 1, told, blocks)
+    if not found and _in_samples(desk, length):
+        key = first_key(desk, at) & lanes_mask(desk, length - 1)
+        number = first_like(desk, at, (get(at, LOW) + 15) >> 4, get(at, LEFT_SAMPLE), key)
+        gap, found = gap_before(at, min(16 * number, gap + 1), told, 2)
+    outside = gap if found else get(at, LOW) - 1
+    _set_border(at, FIRST, place - 1 if length > told else gap + 1, outside)
 
 
 @part
-def _begin_last(desk: int, at: int, place: int) -> bool:
-    """Between which entries the run ends; whether they must be fetched."""
+def _begin_last(desk: int, at: int, place: int) -> None:
+    """Between which entries the run ends."""
     length = get(at, LENGTH)
     if get(at, AFTER) < length:
-        _set_border(at, LAST, place - 1, place, 0)
-        return False
-    if get(at, RIGHT_SHARES) < length:
-        _set_border(at, LAST, place, get(at, RIGHT_BORDER), 1)
-        return False
-    mask = lanes_mask(desk, length - 1)
-    key = (first_key(desk, at) & mask) | ~mask
-    high = get(at, HIGH)
-    number = first_above(desk, at, get(at, RIGHT_SAMPLE), (high + 15) >> 4, key)
-    inside = max(16 * number - 16, place)
-    _set_border(at, LAST, inside, min(16 * number, high), 0)
-    return True
+        _set_border(at, LAST, place - 1, place)
+        return
+    told = min(length, SHARED_MAX)
+    blocks = _BLOCKS_OF_SHORT if _in_samples(desk, length) else _BLOCKS
+    gap, found = gap_after(at, place, told, blocks)
+    if not found and _in_samples(desk, length):
+        mask = lanes_mask(desk, length - 1)
+        key = (first_key(desk, at) & mask) | ~mask
+        number = first_above(desk, at, get(at, RIGHT_SAMPLE), (get(at, HIGH) + 15) >> 4, key)
+        gap, found = gap_after(at, max(16 * number - 16, gap), told, 2)
+    outside = gap + 1 if found else get(at, HIGH)
+    _set_border(at, LAST, place if length > told else gap, outside)
 
 
 @inlined

@@ -54,6 +54,7 @@ _SHARED_SOURCES = (
     "desk.py",
     "fetch.py",
     "answer.py",
+    "blocks.py",
     "borders.py",
     "steps.py",
     "own_context.py",

@@ -55,7 +55,8 @@ SORTED = 3
 KEYS = 4
 LATEST = 5
 FAR = 6
-RANGE_FIELDS = 7
+SHARED = 7
+RANGE_FIELDS = 8
 
 # One search: the answer, what is asked, and how far it is.
 LENGTH = 0
@@ -78,10 +79,10 @@ BEFORE = 15
 AFTER = 16
 LEFT_SAMPLE = 17
 RIGHT_SAMPLE = 18
-LEFT_SHARES = 19
-RIGHT_SHARES = 20
-LEFT_BORDER = 21
-RIGHT_BORDER = 22
+FIRST_EQUAL = 19
+STOP_EQUAL = 20
+BLOCK = 21
+FETCHED = 22
 LATEST_OTHER = 23
 KEPT = 24
 FIRST_QUERY = 25
@@ -104,14 +105,16 @@ ROW_FIELDS = KEEP + KEEP_MAX
 DONE = 0
 BUCKET = 1
 SAMPLES = 2
-PLACE_ORDER = 3
-PLACE_TEXT = 4
+EQUAL_ORDER = 3
+EQUAL_TEXT = 4
 BORDERS_ORDER = 5
 BORDERS_TEXT = 6
 FEW_ORDER = 7
 FEW_TEXT = 8
 MANY_ORDER = 9
 MANY_TEXT = 10
+PLACE = 11
+MANY_OTHERS = 12
 
 _NOTES_PER_ROW = 48
 
@@ -212,6 +215,7 @@ class Desk:
                 _address(part.tables.keys),
                 _address(part.tables.latest),
                 _address(part.tables.far),
+                _address(part.tables.shared),
             )
         self.query = self.numbers[QUERY : QUERY + arrays.max_length]
         self.answer = self.numbers[first_row : first_row + ANSWER_FIELDS]

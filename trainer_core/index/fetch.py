@@ -21,6 +21,7 @@ from trainer_core.index.desk import (
     NOTES_MAX,
     QUERY_END,
     RANGE,
+    SHARED,
     SORTED,
     TOKEN_BYTES,
     TOKENS,
@@ -129,6 +130,12 @@ def first_key(desk: int, at: int) -> np.uint64:
 def sample_at(desk: int, at: int, number: int) -> np.uint64:
     """A sampled key of the key range of the search."""
     return load64_at(get(get(at, RANGE), KEYS), number)
+
+
+@inlined
+def shared_at(at: int, block: int) -> np.uint64:
+    """What the entries of a block share with the next ones, see `Tables`."""
+    return load64_at(get(get(at, RANGE), SHARED), block)
 
 
 @inlined

@@ -82,6 +82,7 @@ class MatchIndex:
 
         tables = Tables(
             keys=rows("keys", "uint64", -(-part.entries // SAMPLE)),
+            shared=rows("shared", "uint64", -(-part.entries // SAMPLE)),
             latest=rows("latest", "uint32", 2 * -(-part.entries // NEAR)).reshape(-1, 2),
             far=rows("far", "uint32", 2 * -(-part.entries // FAR)).reshape(-1, 2),
         )

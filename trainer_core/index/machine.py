@@ -1,4 +1,4 @@
-"""What numba has no word for: unaligned loads, prefetches, leading zeros. Only where numba loads.
+"""What numba has no word for: unaligned loads, prefetches, zeros counted. Only where numba loads.
 
 Each is a single instruction in the kernels; plain code cannot call them.
 """
@@ -87,6 +87,19 @@ def _leading_zeros(typing: Any, value: Any) -> Any:
 @_instruction(_leading_zeros)
 def leading_zeros(value: np.uint64) -> int:
     """How many of the 64 bits above the highest one that is set; 64 for 0."""
+    raise NotImplementedError
+
+
+def _trailing_zeros(typing: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.IntType(1)(0))
+
+    return types.int64(types.uint64), generate
+
+
+@_instruction(_trailing_zeros)
+def trailing_zeros(value: np.uint64) -> int:
+    """How many of the 64 bits below the lowest one that is set; 64 for 0."""
     raise NotImplementedError
 
 

@@ -4,11 +4,11 @@ Nearly all of a search's time is waiting for memory. So each step does what it c
 that the next one needs fetched, and returns: others can take their steps meanwhile. A search goes
 
 1. by the sampled keys to at most 16 entries, more where a context's first tokens are frequent;
-2. by these entries' text to the place where the context belongs: its longest match is that of one
-   of both neighbours;
-3. from there to the first and the last entry with that match, by the text, or by the sampled keys
-   where they tell, see `borders`;
-4. to the most recent of these entries and the latest other continuation, see `answer`.
+2. then by the text of sampled entries with equal keys to 16 entries;
+3. by what these share with their neighbours and the text of a few of them, see `blocks`, to the
+   place where the context belongs: its longest match is that of one of both neighbours;
+4. from there to the first and the last entry with that match, see `borders`;
+5. to the most recent of these entries and the latest other continuation, see `answer`.
 
 Contexts end at their own separator (`LIMIT`), and training documents begin with one, so that no
 comparison can leave a document. Ranks and positions out of files are held inside their arrays: a
@@ -24,12 +24,14 @@ from trainer_core.index.answer import (
     go_on_with_run,
     take_run,
 )
+from trainer_core.index.blocks import middle_of, narrow
 from trainer_core.index.borders import begin_borders, compare_borders, found_borders_order
 from trainer_core.index.compiled import inlined, part, signed
 from trainer_core.index.desk import (
     AFTER,
     BEFORE,
     BEGIN,
+    BLOCK,
     BORDERS_ORDER,
     BORDERS_TEXT,
     BUCKET,
@@ -38,6 +40,10 @@ from trainer_core.index.desk import (
     DONE,
     END,
     ENTRIES,
+    EQUAL_ORDER,
+    EQUAL_TEXT,
+    FETCHED,
+    FIRST_EQUAL,
     FIRST_RANGE,
     FIRST_RANK,
     HIGH,
@@ -45,28 +51,25 @@ from trainer_core.index.desk import (
     KEYS,
     LANES,
     LEFT,
-    LEFT_BORDER,
     LEFT_SAMPLE,
-    LEFT_SHARES,
     LENGTH,
     LIMIT,
     LOOKS,
     LOW,
     NEXT,
-    PLACE_ORDER,
-    PLACE_TEXT,
+    PLACE,
     POSITION,
     QUERY_END,
     RANGE,
     RANGE_FIELDS,
     RIGHT,
-    RIGHT_BORDER,
     RIGHT_SAMPLE,
-    RIGHT_SHARES,
     SAMPLES,
     SECOND,
+    SHARED,
     SORTED,
     STATE,
+    STOP_EQUAL,
     STOP_TOKEN,
     TOKEN_BYTES,
     VOCAB_SIZE,
@@ -83,12 +86,14 @@ from trainer_core.index.fetch import (
     position_at,
     put,
     sample_at,
+    shared_at,
     want,
     want_text,
 )
 from trainer_core.index.machine import load16_at, load32_at, load64_at, prefetch_at
 
 _LINE_KEYS = 8
+_FAR_SAMPLES = 128
 _LINE_ENTRIES = 16
 
 
@@ -157,10 +162,8 @@ def _find_bucket(desk: int, at: int) -> None:
     if get(at, LIMIT) == 1:
         take_run(desk, at, 1, low, high)
         return
-    put(at, LEFT, (low + 15) >> 4)
-    put(at, RIGHT, (high + 15) >> 4)
     put(at, STATE, SAMPLES)
-    _want_samples(at)
+    _enter_samples(desk, at, (low + 15) >> 4, (high + 15) >> 4)
 
 
 # --- 1. by the sampled keys --------------------------------------------------------------------
@@ -179,6 +182,21 @@ def _want_samples(at: int) -> None:
     else:
         prefetch_at(left - 8)
         prefetch_at(left + 8 * size)
+
+
+@inlined
+def _enter_samples(desk: int, at: int, left: int, right: int) -> None:
+    """Begin with those samples that many searches compare: they are at hand."""
+    key = first_key(desk, at)
+    keys = get(get(at, RANGE), KEYS)
+    size = right - left
+    while size > _FAR_SAMPLES:
+        half = size >> 1
+        left += half if load64_at(keys, left + half - 1) < key else 0
+        size -= half
+    put(at, LEFT, left)
+    put(at, RIGHT, left + size)
+    _want_samples(at)
 
 
 @part
@@ -217,102 +235,185 @@ def _leave_samples(desk: int, at: int, left: int, key: np.uint64) -> None:
     stop = (high + 15) >> 4
     highest = key | ~lanes_mask(desk, min(limit - 1, lanes))
     right = left
-    after = 0
+    after = 1
     if left < stop and sample_at(desk, at, left) <= highest:
         if limit <= 1 + lanes:
             after = limit
         else:
             right = first_above(desk, at, left, stop, highest)
-    if right < stop and after == 0:
-        after = min(1 + lanes_shared(desk, sample_at(desk, at, right) ^ key), limit)
-    before = 0
+    if right < stop:
+        if after == 1:
+            after = min(1 + lanes_shared(desk, sample_at(desk, at, right) ^ key), limit)
+        high = 16 * right
+    before = 1
+    low -= 1
     if left > first:
         before = min(1 + lanes_shared(desk, sample_at(desk, at, left - 1) ^ key), limit)
-        low = 16 * left - 15
-    if right < stop:
-        high = 16 * right
+        low = 16 * left - 16
     put(at, BEFORE, before)
-    put(at, LEFT_SHARES, before)
     put(at, AFTER, after)
-    put(at, RIGHT_SHARES, after)
     put(at, LEFT, low)
-    put(at, LEFT_BORDER, low)
     put(at, RIGHT, high)
-    put(at, RIGHT_BORDER, high)
     put(at, LEFT_SAMPLE, left)
     put(at, RIGHT_SAMPLE, right)
-    _next_place(desk, at, True)
+    put(at, FIRST_EQUAL, left)
+    put(at, STOP_EQUAL, right)
+    if left < right:
+        _want_equal(desk, at, EQUAL_ORDER)
+    else:
+        _enter_block(desk, at)
 
 
-# --- 2. by the text ----------------------------------------------------------------------------
+# --- 2. by the text of sampled entries ---------------------------------------------------------
 
 
 @part
-def _want_place(desk: int, at: int, state: int) -> None:
-    left = get(at, LEFT)
-    size = get(at, RIGHT) - left
+def _want_equal(desk: int, at: int, state: int) -> None:
+    first = get(at, FIRST_EQUAL)
+    size = get(at, STOP_EQUAL) - first
     order = get(get(at, RANGE), SORTED)
     looks = get(desk, LOOKS)
     for number in range(min(size, looks)):
-        rank = left + pivot(size, looks, number)
-        if state == PLACE_ORDER:
+        rank = 16 * (first + pivot(size, looks, number))
+        if state == EQUAL_ORDER:
             want(desk, order + 4 * rank)
         else:
             want_text(desk, position_at(desk, at, rank))
+    if size == 1:
+        prefetch_at(get(get(at, RANGE), SHARED) + 8 * first)
     put(at, STATE, state)
 
 
-@inlined
-def _found_place_order(desk: int, at: int, alone: bool) -> None:
-    """Entries are there: have their text fetched; if nobody else waits, their neighbours' too."""
-    left = get(at, LEFT)
-    if alone and get(at, RIGHT) - left <= _LINE_ENTRIES:
-        first = max((left - 1) & ~15, get(at, LOW))
-        for rank in range(first, min(get(at, RIGHT), get(at, HIGH))):
-            want_text(desk, position_at(desk, at, rank))
-        put(at, STATE, PLACE_TEXT)
-    else:
-        _want_place(desk, at, PLACE_TEXT)
-
-
-@inlined
-def _next_place(desk: int, at: int, is_new: bool) -> None:
-    size = get(at, RIGHT) - get(at, LEFT)
-    if size == 0:
-        _leave_place(desk, at)
-    elif is_new or size > _LINE_ENTRIES:
-        _want_place(desk, at, PLACE_ORDER)
-    else:
-        _want_place(desk, at, PLACE_TEXT)
-
-
-@inlined
-def _compare_place(desk: int, at: int) -> None:
-    left = get(at, LEFT)
-    size = get(at, RIGHT) - left
+@part
+def _compare_equal(desk: int, at: int) -> None:
+    first = get(at, FIRST_EQUAL)
+    stop = get(at, STOP_EQUAL)
+    size = stop - first
     looks = get(desk, LOOKS)
     for number in range(min(size, looks)):
-        probe = left + pivot(size, looks, number)
-        common, smaller = common_tokens(desk, at, position_at(desk, at, probe), get(at, LIMIT))
+        sample = first + pivot(size, looks, number)
+        place = position_at(desk, at, 16 * sample)
+        common, smaller = common_tokens(desk, at, place, get(at, LIMIT))
         if not smaller:
-            put(at, RIGHT, probe)
+            stop = sample
+            put(at, RIGHT, 16 * sample)
             put(at, AFTER, common)
             break
-        put(at, LEFT, probe + 1)
+        put(at, FIRST_EQUAL, sample + 1)
+        put(at, LEFT, 16 * sample)
         put(at, BEFORE, common)
-    _next_place(desk, at, False)
+    put(at, STOP_EQUAL, stop)
+    if get(at, FIRST_EQUAL) < stop:
+        _want_equal(desk, at, EQUAL_ORDER)
+    else:
+        _enter_block(desk, at)
+
+
+# --- 3. by what neighbours share, and the text of a few ----------------------------------------
+
+
+@part
+def _enter_block(desk: int, at: int) -> None:
+    """Entries of one block are left, between one that sorts before the context and one that does
+    not; they may be those outside of the bucket.
+    """
+    if get(at, RIGHT) - get(at, LEFT) == 1:
+        _leave_place(desk, at)
+        return
+    block = (get(at, RIGHT) - 1) >> 4
+    put(at, BLOCK, block)
+    put(at, FETCHED, 0)
+    put(at, STATE, PLACE)
+    prefetch_at(get(get(at, RANGE), SHARED) + 8 * block)
+    want(desk, get(get(at, RANGE), SORTED) + 64 * block)
+
+
+@inlined
+def _gaps_of_block(at: int) -> np.uint64:
+    """Those of the search's block; the bucket's neighbours share 1 token with it, as all of it."""
+    block = get(at, BLOCK)
+    gaps = shared_at(at, block)
+    left = get(at, LOW) - 1 - 16 * block
+    right = get(at, HIGH) - 1 - 16 * block
+    if left >= 0:
+        gaps |= np.uint64(1) << np.uint64(4 * left)
+    if right < 16:
+        gaps |= np.uint64(1) << np.uint64(4 * right)
+    return gaps
+
+
+@part
+def _search_block(desk: int, at: int, alone: bool) -> None:
+    """Come closer with what has been fetched, and have more of it fetched."""
+    base = 16 * get(at, BLOCK)
+    limit = get(at, LIMIT)
+    gaps = _gaps_of_block(at)
+    left = get(at, LEFT) - base
+    right = get(at, RIGHT) - base
+    before = get(at, BEFORE)
+    after = get(at, AFTER)
+    fetched = get(at, FETCHED)
+    while True:
+        left, before, right, after, looks = narrow(gaps, left, before, right, after, limit)
+        if looks == 0:
+            break
+        entry = middle_of(looks, left, right)
+        if (fetched >> entry) & 1 == 0:
+            break
+        place = position_at(desk, at, base + entry)
+        common, smaller = common_tokens(desk, at, place, limit)
+        if smaller:
+            left = entry
+            before = common
+        else:
+            right = entry
+            after = common
+    put(at, LEFT, base + left)
+    put(at, RIGHT, base + right)
+    put(at, BEFORE, before)
+    put(at, AFTER, after)
+    if looks == 0:
+        _leave_place(desk, at)
+    elif alone:  # nobody else waits: have everything fetched
+        for entry in range(left + 1, right):
+            want_text(desk, position_at(desk, at, base + entry))
+        put(at, FETCHED, 0xFFFF)
+    else:
+        put(at, FETCHED, fetched | _want_looks(desk, at, looks, left, right))
+
+
+@part
+def _want_looks(desk: int, at: int, looks: np.uint64, left: int, right: int) -> int:
+    """Have the text fetched of the entry to look at first and perhaps of those that come second."""
+    base = 16 * get(at, BLOCK)
+    first = middle_of(looks, left, right)
+    want_text(desk, position_at(desk, at, base + first))
+    fetched = 1 << first
+    if get(desk, LOOKS) == 1:
+        return fetched
+    bit = np.uint64(1) << np.uint64(4 * first - 4)
+    lower = looks & (bit - np.uint64(1))
+    upper = looks & ~(bit | (bit - np.uint64(1)))
+    if lower != 0:
+        entry = middle_of(lower, left, first)
+        want_text(desk, position_at(desk, at, base + entry))
+        fetched |= 1 << entry
+    if upper != 0:
+        entry = middle_of(upper, first, right)
+        want_text(desk, position_at(desk, at, base + entry))
+        fetched |= 1 << entry
+    return fetched
 
 
 @part
 def _leave_place(desk: int, at: int) -> None:
     """The neighbours are known, and how many tokens the context shares with each."""
-    place = get(at, LEFT)
     length = max(get(at, BEFORE), get(at, AFTER))
     if length <= 1:
         take_run(desk, at, 1, get(at, LOW), get(at, HIGH))
         return
     put(at, LENGTH, length)
-    begin_borders(desk, at, place)
+    begin_borders(desk, at, get(at, RIGHT))
 
 
 # --- the next step -----------------------------------------------------------------------------
@@ -330,12 +431,14 @@ def step(desk: int, at: int, alone: bool) -> bool:
     state = get(at, STATE)
     if state == SAMPLES:
         _search_samples(desk, at)
-    elif state == PLACE_TEXT:
-        _compare_place(desk, at)
+    elif state == PLACE:
+        _search_block(desk, at, alone)
     elif state == BORDERS_TEXT:
         compare_borders(desk, at)
-    elif state == PLACE_ORDER:
-        _found_place_order(desk, at, alone)
+    elif state == EQUAL_ORDER:
+        _want_equal(desk, at, EQUAL_TEXT)
+    elif state == EQUAL_TEXT:
+        _compare_equal(desk, at)
     elif state == BORDERS_ORDER:
         found_borders_order(desk, at)
     elif state == BUCKET:

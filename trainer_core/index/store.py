@@ -17,7 +17,7 @@ vocabulary, so that a query touches the files of one range, 000, 001 and so on. 
 | file | what |
 | --- | --- |
 | sorted-000.bin | (m,) uint32, the positions |
-| keys-000.bin, latest-000.bin, far-000.bin | the fields of `Tables` |
+| keys-000.bin, shared-000.bin, latest-000.bin, far-000.bin | the fields of `Tables` |
 
 Numbers are little-endian. n training tokens, V vocabulary, D documents.
 """
@@ -47,8 +47,8 @@ BUCKETS_FILE = "buckets.bin"
 DOCUMENTS_FILE = "documents.bin"
 PARTS = ("train", "validation")
 FEATURE_FIELDS = ("length", "next", "second", "marks")
-RangeKind = Literal["sorted", "keys", "latest", "far"]
-RANGE_KINDS: tuple[RangeKind, ...] = ("sorted", "keys", "latest", "far")
+RangeKind = Literal["sorted", "keys", "shared", "latest", "far"]
+RANGE_KINDS: tuple[RangeKind, ...] = ("sorted", "keys", "shared", "latest", "far")
 RANGE_ENTRIES = 1 << 28
 """About as many entries are kept in one key range; one token's positions are never divided."""
 

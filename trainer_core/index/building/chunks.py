@@ -281,17 +281,21 @@ def _write_range_tables(work: Work, number: int) -> list[store.RangeKind]:
     stage = open_stage(work, "", work.bounds)
     done, total = key_range.first_rank, int(work.bounds[-1])
     piece = _TABLE_ENTRIES * work.threads
+    stop = key_range.first_rank + key_range.entries
     while True:
-        order = stage.entries(done, min(done + piece, key_range.first_rank + key_range.entries))
+        order = stage.entries(done, min(done + piece, stop))
+        behind = stage.entries(done + order.size, min(done + order.size + 1, stop))
         made = make_tables(
             work.text.tokens,
             order,
             separator=work.text.end,
             max_length=work.text.max_length,
+            behind=int(behind[0]) if behind.size else -1,
             threads=work.threads,
         )
         tables: dict[store.RangeKind, NDArray[Any]] = {
             "keys": made.keys,
+            "shared": made.shared,
             "latest": made.latest,
             "far": made.far,
         }
@@ -299,7 +303,7 @@ def _write_range_tables(work: Work, number: int) -> list[store.RangeKind]:
             work.draft.append(store.range_file(kind, number), table)
         done += order.size
         work.report(TABLES, done, total, "tokens")
-        if done == key_range.first_rank + key_range.entries:
+        if done == stop:
             return list(tables)
 
 
