@@ -47,6 +47,8 @@ def warm(text: Text, folder: Path, seed: int) -> Values:
     index = open_index(folder, verify=True)  # which reads all of it
     contexts = _contexts(text, PYTHON_QUERIES, seed)
     index.lookup_batch(contexts)
+    index.lookup(contexts[0])  # compiles
+    index.stream().advance(text.separator)
 
     def one_by_one() -> None:
         for context in contexts:
