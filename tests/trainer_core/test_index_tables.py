@@ -1,5 +1,7 @@
 """The tables beside sorted positions, against what they are said to hold."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def test_what_neighbours_share_is_kept_up_to_fifteen(dtype, max_length, compiled
         text, order[:cut], separator=SEPARATOR, max_length=max_length, behind=int(order[cut])
     )
     read = (made.shared[:, None] >> (4 * np.arange(16, dtype=np.uint64))) & np.uint64(15)
-    pairs = zip(order[:cut], order[1 : cut + 1], strict=True)
+    pairs = itertools.pairwise(order[: cut + 1])
     expected = [min(shared(contexts[a], contexts[b]), 15) for a, b in pairs]
     assert read.ravel()[:cut].tolist() == expected
     assert not read.ravel()[cut:].any()

@@ -1,10 +1,10 @@
 """From a run of sorted positions to the answer: the most recent one, what followed it, what else.
 
 The positions of a run are in no order of time, and a run may have millions of them. So of a run of
-more than `KEEP_MAX` entries the tables over each 64 and each 4096 entries are read, and single
-entries only at its two ends. Of a shorter one all positions are kept with what followed them, as
-they tell the next token's match too: if the text goes on as one of them did, its match is one token
-longer, and its occurrences are those that did.
+more than a few entries (`KEEP_LIMIT`) the tables over each 64 and each 4096 entries are read, and
+single entries only at its two ends. Of a shorter one all positions are kept with what followed
+them, as they tell the next token's match too: if the text goes on as one of them did, its match is
+one token longer, and its occurrences are those that did.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from trainer_core.index.desk import (
     DONE,
     END,
     FAR,
+    FETCHED,
     FEW_ORDER,
     FEW_TEXT,
     HIGH,
     KEEP,
-    KEEP_MAX,
+    KEEP_LIMIT,
     KEPT,
     LAST_USABLE,
     LATEST,
@@ -31,6 +32,7 @@ from trainer_core.index.desk import (
     MANY_OTHERS,
     MANY_TEXT,
     NEXT,
+    NOTES,
     POSITION,
     RANGE,
     SECOND,
@@ -54,15 +56,15 @@ def take_run(desk: int, at: int, length: int, begin: int, end: int) -> None:
     put(at, BEGIN, begin)
     put(at, END, end)
     put(at, COUNT, end - begin)
-    if end - begin <= KEEP_MAX and length > 1:  # its entries were just looked at
-        keep_positions(desk, at)
-        return
-    if end - begin <= KEEP_MAX:
+    if end - begin <= get(desk, KEEP_LIMIT):
+        if length > 1 and (begin ^ (end - 1)) >> 4 == 0:  # in a line that was just looked at
+            keep_positions(desk, at)
+            return
         put(at, STATE, FEW_ORDER)
         _want_numbers(desk, get(get(at, RANGE), SORTED), begin, end)
         return
     put(at, STATE, MANY_ORDER)
-    for level in range(3):
+    for level in range(1 if get(desk, NOTES) else 3):  # the others are tables
         address, left, middle, other, right, width = _level(desk, at, level)
         _want_numbers(desk, address, left * width, middle * width)
         _want_numbers(desk, address, other * width, right * width)
@@ -229,12 +231,19 @@ def find_latest(desk: int, at: int) -> None:
     last = get(desk, LAST_USABLE) + 1
     put(at, LATEST_OTHER, min(other, last))
     for number in range(4):
-        place = min(tops[number], last)
-        put(at, KEEP + number, place)
-        if place > 0:
-            want_text(desk, place - 1)
+        put(at, KEEP + number, min(tops[number], last))
     put(at, POSITION, get(at, KEEP) - 1)
     put(at, STATE, MANY_TEXT)
+    _want_tops(desk, at, 0, 4 if get(desk, NOTES) == 0 else 2)
+
+
+@inlined
+def _want_tops(desk: int, at: int, begin: int, end: int) -> None:
+    """Have the text of some of the most recent positions fetched."""
+    for number in range(begin, end):
+        if get(at, KEEP + number) > 0:
+            want_text(desk, get(at, KEEP + number) - 1)
+    put(at, FETCHED, end)
 
 
 @part
@@ -261,7 +270,8 @@ def find_second(desk: int, at: int) -> None:
     following = token_at(desk, get(at, POSITION) + 1)
     put(at, NEXT, following)
     put(at, STATE, DONE)
-    for number in range(1, 4):
+    fetched = get(at, FETCHED)
+    for number in range(1, fetched):
         place = get(at, KEEP + number)
         if place == 0:
             return
@@ -269,8 +279,12 @@ def find_second(desk: int, at: int) -> None:
         if token != following:
             put(at, SECOND, token)
             return
-    _want_differing(desk, at)
-    put(at, STATE, MANY_OTHERS)
+    if fetched < 4:
+        _want_tops(desk, at, fetched, fetched + 1)
+        put(at, STATE, MANY_TEXT)
+    else:
+        _want_differing(desk, at)
+        put(at, STATE, MANY_OTHERS)
 
 
 @part

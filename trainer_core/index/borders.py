@@ -47,7 +47,7 @@ from trainer_core.index.fetch import (
 )
 
 _LINE_ENTRIES = 16
-_BLOCKS = 32
+_BLOCKS = 64
 _BLOCKS_OF_SHORT = 8
 """So many blocks are read before other means are taken."""
 
@@ -93,7 +93,7 @@ def _begin_first(desk: int, at: int, place: int) -> None:
         key = first_key(desk, at) & lanes_mask(desk, length - 1)
         number = first_like(desk, at, (get(at, LOW) + 15) >> 4, get(at, LEFT_SAMPLE), key)
         gap, found = gap_before(at, min(16 * number, gap + 1), told, 2)
-    outside = gap if found else get(at, LOW) - 1
+    outside = gap if found else max(get(at, LOW) - 1, 16 * get(at, LEFT_SAMPLE) - 16)
     _set_border(at, FIRST, place - 1 if length > told else gap + 1, outside)
 
 
@@ -112,7 +112,7 @@ def _begin_last(desk: int, at: int, place: int) -> None:
         key = (first_key(desk, at) & mask) | ~mask
         number = first_above(desk, at, get(at, RIGHT_SAMPLE), (get(at, HIGH) + 15) >> 4, key)
         gap, found = gap_after(at, max(16 * number - 16, gap), told, 2)
-    outside = gap + 1 if found else get(at, HIGH)
+    outside = gap + 1 if found else min(get(at, HIGH), 16 * get(at, RIGHT_SAMPLE))
     _set_border(at, LAST, place if length > told else gap, outside)
 
 

@@ -35,6 +35,7 @@ NOTES = 8
 NOTED = 9
 NOTES_MAX = 10
 NOTES_AT = 11
+KEEP_LIMIT = 12  # runs of more entries are answered without keeping their positions
 TAKEN = 13
 LANES = 14  # tokens in a key
 LANE_SHIFT = 15  # and the power of two of their bits
@@ -99,6 +100,8 @@ WINDOW = 34
 WINDOW_WORDS = 80
 KEEP = WINDOW + WINDOW_WORDS
 KEEP_MAX = 32
+KEEP_RANDOM = 8
+KEEP_FROM_DISK = 2
 ROW_FIELDS = KEEP + KEEP_MAX
 
 # What a search is waiting for.
@@ -202,6 +205,7 @@ class Desk:
             NOTES_MAX: _NOTES_PER_ROW * rows,
             NOTES_AT: notes_at,
             LOOKS: 3,
+            KEEP_LIMIT: KEEP_RANDOM,
         }
         for field, value in header.items():
             self.numbers[field] = value
@@ -221,6 +225,13 @@ class Desk:
         self.answer = self.numbers[first_row : first_row + ANSWER_FIELDS]
         self.stream_answer = self.numbers[STREAM_ANSWER : STREAM_ANSWER + STREAM_FIELDS]
         self.run = self.numbers[first_row + BEGIN : first_row + RANGE + 1]
+
+    def keep(self, limit: int) -> None:
+        """Keep the positions of runs of at most so many entries, 1 to `KEEP_MAX`.
+
+        With many, searches that go on from the one before by a token are faster, with few others.
+        """
+        self.numbers[KEEP_LIMIT] = limit
 
     def note_addresses(self) -> None:
         """Let kernels note addresses that are read soon, instead of prefetching them."""

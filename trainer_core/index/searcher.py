@@ -13,7 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from trainer_core.index import read_ahead
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.desk import ANSWER_FIELDS, Desk, IndexArrays
+from trainer_core.index.desk import (
+    ANSWER_FIELDS,
+    KEEP_FROM_DISK,
+    KEEP_MAX,
+    KEEP_RANDOM,
+    Desk,
+    IndexArrays,
+)
 from trainer_core.index.search_plain import PlainSearcher
 from trainer_core.index.tokens import Tokens, as_tokens, frozen
 
@@ -23,7 +30,7 @@ if COMPILED:
 I64 = NDArray[np.int64]
 
 _IN_FLIGHT = 16
-_IN_FLIGHT_FROM_DISK = 64
+_IN_FLIGHT_FROM_DISK = 128
 _TRIAL_QUERIES = 16
 _PIECE_QUERIES = 1 << 14
 _QUERY_FROM_DISK_S = 2e-5  # ten times what one takes in memory
@@ -89,13 +96,14 @@ class CompiledSearcher:
         padded[_PADDING_TOKENS:] = query
         first = int(padded.ctypes.data) + _PADDING_TOKENS * padded.itemsize
         ends, limits = frozen(ends), frozen(limits)
+        rising = 2 * np.count_nonzero(np.diff(ends) == 1) > ends.size
         done, size, ahead = 0, _TRIAL_QUERIES, False
         while done < ends.size:
             part = slice(done, done + size)
             begun_s = time.perf_counter()
             work = self._read_many_ahead if ahead else self._read_many
             with read_ahead.single_pages(self._scattered if size == _TRIAL_QUERIES else []):
-                work(first, ends[part], limits[part], answers[part])
+                work(first, ends[part], limits[part], answers[part], bool(rising))
             took_s = time.perf_counter() - begun_s
             done += size
             if ahead:  # pages may all be in memory by now
@@ -105,19 +113,25 @@ class CompiledSearcher:
                 size = _PIECE_QUERIES
         return answers
 
-    def _read_many(self, query: int, ends: I64, limits: NDArray[np.uint8], answers: I64) -> None:
+    def _read_many(
+        self, query: int, ends: I64, limits: NDArray[np.uint8], answers: I64, rising: bool
+    ) -> None:
         desk = self._idle_large.pop() if self._idle_large else Desk(self._arrays, _IN_FLIGHT)
+        desk.keep(KEEP_MAX if rising else KEEP_RANDOM)
         search.begin_many(desk.address, desk.rows)
         search.answer_many(desk.address, desk.rows, query, ends, limits, answers)
         self._idle_large.append(desk)
 
     def _read_many_ahead(
-        self, query: int, ends: I64, limits: NDArray[np.uint8], answers: I64
+        self, query: int, ends: I64, limits: NDArray[np.uint8], answers: I64, rising: bool
     ) -> None:
         """The same from a disk that is slow: all searches' pages are read side by side."""
         desk = Desk(self._arrays, _IN_FLIGHT_FROM_DISK)
+        desk.keep(KEEP_MAX if rising else KEEP_FROM_DISK)
         for part in self._arrays.ranges:
-            read_ahead.read_whole(part.tables.keys)
+            tables = part.tables
+            for table in (tables.keys, tables.shared, tables.latest, tables.far):
+                read_ahead.read_whole(table)
         with read_ahead.single_pages(self._scattered):
             search.begin_many(desk.address, desk.rows)
             desk.note_addresses()

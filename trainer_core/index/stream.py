@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.desk import STREAM_FIELDS, Desk
+from trainer_core.index.desk import KEEP_MAX, STREAM_FIELDS, Desk
 from trainer_core.index.lookup import MatchIndex
 from trainer_core.index.match import NO_MATCH, Match, MatchBatch
 from trainer_core.index.own_context import (
@@ -102,6 +102,7 @@ class CompiledReader:
 
     def __init__(self, index: MatchIndex, own_context: bool) -> None:
         self._desk = Desk(index.arrays)
+        self._desk.keep(KEEP_MAX)
         self._own = new_context(index.max_length)
         self._own_context = own_context
         search.begin_stream(self._desk.address)
