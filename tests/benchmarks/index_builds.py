@@ -28,7 +28,8 @@ from trainer_core.index.tokens import frozen
 
 MAX_LENGTH = 32
 CHUNK_LIMIT_BYTES = 8
-"""A memory limit of so many bytes for each token makes a few chunks."""
+CHUNK_LIMIT_LEAST_BYTES = 8 << 20
+"""A memory limit of so many bytes for each token, and these, makes a few chunks of a long text."""
 Values = dict[str, float]
 
 
@@ -149,7 +150,7 @@ def to_disk(text: Text, threads: int, folder: Path) -> Values:
 
 def in_chunks(text: Text, threads: int, folder: Path) -> Values:
     """The whole build with memory for a few chunks."""
-    limit_bytes = text.tokens.size * CHUNK_LIMIT_BYTES
+    limit_bytes = CHUNK_LIMIT_LEAST_BYTES + text.tokens.size * CHUNK_LIMIT_BYTES
     taken_ns = _built(
         text, folder, text.tokens.size, threads=threads, memory_limit_bytes=limit_bytes
     )
