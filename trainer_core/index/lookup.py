@@ -136,10 +136,16 @@ class MatchIndex:
         Args:
             contexts: q times (t,) tokens, as for `lookup`.
         """
-        windows = [self.window(context) for context in contexts]
-        limits = np.array([window.size for window in windows], dtype=np.uint8)
-        query = np.concatenate([np.zeros(0, dtype=np.uint32), *windows])
-        return self.answers(query, np.cumsum(limits, dtype=np.int64) - 1, limits)
+        windows = [last_tokens(context, self.max_length) for context in contexts]
+        sizes = np.array([window.size for window in windows], dtype=np.int64)
+        query = np.concatenate([np.zeros(0, dtype=np.uint16), *windows])
+        stops = np.cumsum(sizes)
+        separators = np.flatnonzero(query == self.separator)
+        if separators.size:
+            last = separators[np.searchsorted(separators, stops) - 1]
+            behind = np.where(last < stops, stops - last, sizes)
+            sizes = np.minimum(sizes, behind)
+        return self.answers(query, stops - 1, sizes.astype(np.uint8))
 
     def answers(
         self, query: Tokens, ends: NDArray[np.int64], limits: NDArray[np.uint8]
@@ -170,16 +176,6 @@ class MatchIndex:
         places = np.where(query < self.manifest.vocab_size, -1, np.arange(query.size))
         known: NDArray[np.int64] = ends - np.maximum.accumulate(places)[ends]
         return known
-
-    def window(self, context: ArrayLike) -> NDArray[np.uint32]:
-        """The part of a context that matches can reach, at most `max_length` tokens.
-
-        Raises:
-            ValueError: The context holds something that is no token.
-        """
-        tokens = last_tokens(context, self.max_length).astype(np.uint32)
-        separators = np.flatnonzero(tokens == self.separator)
-        return tokens[separators[-1] :] if separators.size else tokens
 
     def stream(self, *, own_context: bool = True) -> MatchStream:
         """A reader that is given one token after the other and tells each one's longest match.
