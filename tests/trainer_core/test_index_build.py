@@ -106,6 +106,14 @@ def test_less_memory_makes_more_chunks_that_keep_to_it():
     assert counts == sorted(set(counts))
 
 
+def test_a_limit_that_no_build_can_keep_to_does_not_make_countless_chunks():
+    need = Need(dtype="uint16", text_bytes=0, vocab_size=50_257, largest_share=0.05, threads=1)
+    assert need.bytes_for(0, 0) > 2_400_000
+    chunks, work_entries = cut_chunks(0, 300_000, need, 2_400_000)
+    assert len(chunks) < 10
+    assert work_entries > 1_000
+
+
 def test_the_automatic_limit_is_half_of_what_is_free_in_a_container_too(tmp_path, monkeypatch):
     free = 8 << 30
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))

@@ -3,9 +3,9 @@
 Features on arrays: `match_features`. On disk: `build_index`, `append_documents`, `open_index`,
 `held_out_features`.
 
-`sorting` sorts contexts and settles matches in memory and merges what was sorted; `building` does so
-step by step for texts of any size; `store` names the files. `machine`, `contexts` and `records` are
-the words that all kernels speak, `compiled` makes machine code of them.
+`sorting` sorts contexts and settles matches in memory and merges what was sorted; `building` does
+so step by step for texts of any size; `store` names the files. `machine`, `contexts` and `records`
+are the words that all kernels speak, `compiled` makes machine code of them.
 """
 
 from trainer_core.index.building.build import IndexSource, append_documents, build_from, build_index

@@ -1,1 +1,1 @@
-"""Builds an index folder: in steps by memory, resumed after an end, appended to, whole or absent."""
+"""Builds an index folder: in steps by memory, resumed, appended to, whole or absent."""

@@ -9,6 +9,7 @@ ranges*: ranges of tokens, within one key range of the index.
 
 import contextlib
 import itertools
+import math
 from pathlib import Path
 
 import msgspec
@@ -105,10 +106,12 @@ def cut_chunks(
         first: The first position.
         stop: The position behind the last.
         need: What it depends on.
-        limit_bytes: Memory that the build's arrays may take. With less than what many small chunks
-            need, they take what these need.
+        limit_bytes: Memory that the build's arrays may take. What does not depend on the size of
+            chunks is needed whatever the limit; at least as much again is left to them, since
+            countless tiny chunks would take for ever.
     """
     size = stop - first
+    limit_bytes = max(limit_bytes, 2 * math.ceil(need.bytes_for(0, 0)))
     for count in range(1, _CHUNKS_MAX + 1):
         chunk = -(-size // count)
         work = _largest_work(need, chunk, limit_bytes)
