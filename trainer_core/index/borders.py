@@ -174,7 +174,7 @@ def _compare_border(desk: int, at: int, side: int, sign: int) -> None:
         if distance > size:
             break
         probe = start + sign * distance
-        common, _ = common_tokens(desk, at, position_at(desk, at, probe), length)
+        common, _ = common_tokens(desk, at, position_at(desk, at, probe), 1, length)
         if common < length:
             put(at, side + OUTSIDE, probe)
             break

@@ -145,10 +145,17 @@ def lanes_shared(desk: int, difference: np.uint64) -> int:
 
 
 @part
-def common_tokens(desk: int, at: int, position: int, limit: int) -> tuple[int, bool]:
-    """How many tokens the context shares with one in the text, and whether that sorts before it."""
+def common_tokens(desk: int, at: int, position: int, depth: int, limit: int) -> tuple[int, bool]:
+    """How many tokens the context shares with one in the text, and whether that sorts before it.
+
+    Args:
+        desk: The desk.
+        at: Where the row of the search begins.
+        position: Where the other context ends.
+        depth: So many are known to be shared, at least 1.
+        limit: More are not compared.
+    """
     lanes = get(desk, LANES)
-    depth = 1
     while depth < limit:
         there = text_key(desk, position, depth)
         here = query_key(desk, at, depth)

@@ -24,7 +24,7 @@ from trainer_core.index.answer import (
     go_on_with_run,
     take_run,
 )
-from trainer_core.index.blocks import middle_of, narrow
+from trainer_core.index.blocks import SHARED_MAX, middle_of, narrow
 from trainer_core.index.borders import begin_borders, compare_borders, found_borders_order
 from trainer_core.index.compiled import inlined, part, signed
 from trainer_core.index.desk import (
@@ -290,10 +290,11 @@ def _compare_equal(desk: int, at: int) -> None:
     stop = get(at, STOP_EQUAL)
     size = stop - first
     looks = get(desk, LOOKS)
+    depth = max(1 + get(desk, LANES), min(get(at, BEFORE), get(at, AFTER)))
     for number in range(min(size, looks)):
         sample = first + pivot(size, looks, number)
         place = position_at(desk, at, 16 * sample)
-        common, smaller = common_tokens(desk, at, place, get(at, LIMIT))
+        common, smaller = common_tokens(desk, at, place, depth, get(at, LIMIT))
         if not smaller:
             stop = sample
             put(at, RIGHT, 16 * sample)
@@ -361,7 +362,8 @@ def _search_block(desk: int, at: int, alone: bool) -> None:
         if (fetched >> entry) & 1 == 0:
             break
         place = position_at(desk, at, base + entry)
-        common, smaller = common_tokens(desk, at, place, limit)
+        known = min(max(before, after), SHARED_MAX)
+        common, smaller = common_tokens(desk, at, place, known, limit)
         if smaller:
             left = entry
             before = common
