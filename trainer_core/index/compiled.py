@@ -56,6 +56,7 @@ _SHARED_SOURCES = (
     "answer.py",
     "blocks.py",
     "borders.py",
+    "places.py",
     "steps.py",
     "own_context.py",
 )

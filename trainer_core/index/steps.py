@@ -5,8 +5,8 @@ that the next one needs fetched, and returns: others can take their steps meanwh
 
 1. by the sampled keys to at most 16 entries, more where a context's first tokens are frequent;
 2. then by the text of sampled entries with equal keys to 16 entries;
-3. by what these share with their neighbours and the text of a few of them, see `blocks`, to the
-   place where the context belongs: its longest match is that of one of both neighbours;
+3. by what these share with their neighbours, see `blocks`, and the text of a few of them to the
+   place where the context belongs, see `places`: its longest match is that of one neighbour;
 4. from there to the first and the last entry with that match, see `borders`;
 5. to the most recent of these entries and the latest other continuation, see `answer`.
 
@@ -24,14 +24,12 @@ from trainer_core.index.answer import (
     go_on_with_run,
     take_run,
 )
-from trainer_core.index.blocks import SHARED_MAX, middle_of, narrow
-from trainer_core.index.borders import begin_borders, compare_borders, found_borders_order
+from trainer_core.index.borders import compare_borders, found_borders_order
 from trainer_core.index.compiled import inlined, part, signed
 from trainer_core.index.desk import (
     AFTER,
     BEFORE,
     BEGIN,
-    BLOCK,
     BORDERS_ORDER,
     BORDERS_TEXT,
     BUCKET,
@@ -42,7 +40,6 @@ from trainer_core.index.desk import (
     ENTRIES,
     EQUAL_ORDER,
     EQUAL_TEXT,
-    FETCHED,
     FIRST_EQUAL,
     FIRST_RANGE,
     FIRST_RANK,
@@ -54,7 +51,6 @@ from trainer_core.index.desk import (
     LEFT_SAMPLE,
     LENGTH,
     LIMIT,
-    LOOKS,
     LOW,
     NEXT,
     PLACE,
@@ -66,8 +62,6 @@ from trainer_core.index.desk import (
     RIGHT_SAMPLE,
     SAMPLES,
     SECOND,
-    SHARED,
-    SORTED,
     STATE,
     STOP_EQUAL,
     STOP_TOKEN,
@@ -75,22 +69,18 @@ from trainer_core.index.desk import (
     VOCAB_SIZE,
 )
 from trainer_core.index.fetch import (
-    common_tokens,
     first_above,
     first_from,
     first_key,
     get,
     lanes_mask,
     lanes_shared,
-    pivot,
-    position_at,
     put,
     sample_at,
-    shared_at,
     want,
-    want_text,
 )
 from trainer_core.index.machine import load16_at, load32_at, load64_at, prefetch_at
+from trainer_core.index.places import compare_equal, enter_block, search_block, want_equal
 
 _LINE_KEYS = 8
 _FAR_SAMPLES = 128
@@ -259,163 +249,9 @@ def _leave_samples(desk: int, at: int, left: int, key: np.uint64) -> None:
     put(at, FIRST_EQUAL, left)
     put(at, STOP_EQUAL, right)
     if left < right:
-        _want_equal(desk, at, EQUAL_ORDER)
+        want_equal(desk, at, EQUAL_ORDER)
     else:
-        _enter_block(desk, at)
-
-
-# --- 2. by the text of sampled entries ---------------------------------------------------------
-
-
-@part
-def _want_equal(desk: int, at: int, state: int) -> None:
-    first = get(at, FIRST_EQUAL)
-    size = get(at, STOP_EQUAL) - first
-    order = get(get(at, RANGE), SORTED)
-    looks = get(desk, LOOKS)
-    for number in range(min(size, looks)):
-        rank = 16 * (first + pivot(size, looks, number))
-        if state == EQUAL_ORDER:
-            want(desk, order + 4 * rank)
-        else:
-            want_text(desk, position_at(desk, at, rank))
-    if size == 1:
-        prefetch_at(get(get(at, RANGE), SHARED) + 8 * first)
-    put(at, STATE, state)
-
-
-@part
-def _compare_equal(desk: int, at: int) -> None:
-    first = get(at, FIRST_EQUAL)
-    stop = get(at, STOP_EQUAL)
-    size = stop - first
-    looks = get(desk, LOOKS)
-    depth = max(1 + get(desk, LANES), min(get(at, BEFORE), get(at, AFTER)))
-    for number in range(min(size, looks)):
-        sample = first + pivot(size, looks, number)
-        place = position_at(desk, at, 16 * sample)
-        common, smaller = common_tokens(desk, at, place, depth, get(at, LIMIT))
-        if not smaller:
-            stop = sample
-            put(at, RIGHT, 16 * sample)
-            put(at, AFTER, common)
-            break
-        put(at, FIRST_EQUAL, sample + 1)
-        put(at, LEFT, 16 * sample)
-        put(at, BEFORE, common)
-    put(at, STOP_EQUAL, stop)
-    if get(at, FIRST_EQUAL) < stop:
-        _want_equal(desk, at, EQUAL_ORDER)
-    else:
-        _enter_block(desk, at)
-
-
-# --- 3. by what neighbours share, and the text of a few ----------------------------------------
-
-
-@part
-def _enter_block(desk: int, at: int) -> None:
-    """Entries of one block are left, between one that sorts before the context and one that does
-    not; they may be those outside of the bucket.
-    """
-    if get(at, RIGHT) - get(at, LEFT) == 1:
-        _leave_place(desk, at)
-        return
-    block = (get(at, RIGHT) - 1) >> 4
-    put(at, BLOCK, block)
-    put(at, FETCHED, 0)
-    put(at, STATE, PLACE)
-    prefetch_at(get(get(at, RANGE), SHARED) + 8 * block)
-    want(desk, get(get(at, RANGE), SORTED) + 64 * block)
-
-
-@inlined
-def _gaps_of_block(at: int) -> np.uint64:
-    """Those of the search's block; the bucket's neighbours share 1 token with it, as all of it."""
-    block = get(at, BLOCK)
-    gaps = shared_at(at, block)
-    left = get(at, LOW) - 1 - 16 * block
-    right = get(at, HIGH) - 1 - 16 * block
-    if left >= 0:
-        gaps |= np.uint64(1) << np.uint64(4 * left)
-    if right < 16:
-        gaps |= np.uint64(1) << np.uint64(4 * right)
-    return gaps
-
-
-@part
-def _search_block(desk: int, at: int, alone: bool) -> None:
-    """Come closer with what has been fetched, and have more of it fetched."""
-    base = 16 * get(at, BLOCK)
-    limit = get(at, LIMIT)
-    gaps = _gaps_of_block(at)
-    left = get(at, LEFT) - base
-    right = get(at, RIGHT) - base
-    before = get(at, BEFORE)
-    after = get(at, AFTER)
-    fetched = get(at, FETCHED)
-    while True:
-        left, before, right, after, looks = narrow(gaps, left, before, right, after, limit)
-        if looks == 0:
-            break
-        entry = middle_of(looks, left, right)
-        if (fetched >> entry) & 1 == 0:
-            break
-        place = position_at(desk, at, base + entry)
-        known = min(max(before, after), SHARED_MAX)
-        common, smaller = common_tokens(desk, at, place, known, limit)
-        if smaller:
-            left = entry
-            before = common
-        else:
-            right = entry
-            after = common
-    put(at, LEFT, base + left)
-    put(at, RIGHT, base + right)
-    put(at, BEFORE, before)
-    put(at, AFTER, after)
-    if looks == 0:
-        _leave_place(desk, at)
-    elif alone:  # nobody else waits: have everything fetched
-        for entry in range(left + 1, right):
-            want_text(desk, position_at(desk, at, base + entry))
-        put(at, FETCHED, 0xFFFF)
-    else:
-        put(at, FETCHED, fetched | _want_looks(desk, at, looks, left, right))
-
-
-@part
-def _want_looks(desk: int, at: int, looks: np.uint64, left: int, right: int) -> int:
-    """Have the text fetched of the entry to look at first and perhaps of those that come second."""
-    base = 16 * get(at, BLOCK)
-    first = middle_of(looks, left, right)
-    want_text(desk, position_at(desk, at, base + first))
-    fetched = 1 << first
-    if get(desk, LOOKS) == 1:
-        return fetched
-    bit = np.uint64(1) << np.uint64(4 * first - 4)
-    lower = looks & (bit - np.uint64(1))
-    upper = looks & ~(bit | (bit - np.uint64(1)))
-    if lower != 0:
-        entry = middle_of(lower, left, first)
-        want_text(desk, position_at(desk, at, base + entry))
-        fetched |= 1 << entry
-    if upper != 0:
-        entry = middle_of(upper, first, right)
-        want_text(desk, position_at(desk, at, base + entry))
-        fetched |= 1 << entry
-    return fetched
-
-
-@part
-def _leave_place(desk: int, at: int) -> None:
-    """The neighbours are known, and how many tokens the context shares with each."""
-    length = max(get(at, BEFORE), get(at, AFTER))
-    if length <= 1:
-        take_run(desk, at, 1, get(at, LOW), get(at, HIGH))
-        return
-    put(at, LENGTH, length)
-    begin_borders(desk, at, get(at, RIGHT))
+        enter_block(desk, at)
 
 
 # --- the next step -----------------------------------------------------------------------------
@@ -434,13 +270,13 @@ def step(desk: int, at: int, alone: bool) -> bool:
     if state == SAMPLES:
         _search_samples(desk, at)
     elif state == PLACE:
-        _search_block(desk, at, alone)
+        search_block(desk, at, alone)
     elif state == BORDERS_TEXT:
         compare_borders(desk, at)
     elif state == EQUAL_ORDER:
-        _want_equal(desk, at, EQUAL_TEXT)
+        want_equal(desk, at, EQUAL_TEXT)
     elif state == EQUAL_TEXT:
-        _compare_equal(desk, at)
+        compare_equal(desk, at)
     elif state == BORDERS_ORDER:
         found_borders_order(desk, at)
     elif state == BUCKET:
