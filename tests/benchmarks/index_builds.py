@@ -20,10 +20,10 @@ from trainer_core.index.building.assembly import Settings
 from trainer_core.index.building.build import build
 from trainer_core.index.contexts import Text as Contexts
 from trainer_core.index.features import features_from
+from trainer_core.index.lookups.tables import make_tables
 from trainer_core.index.records import Records, empty_records
 from trainer_core.index.sorting.engine import sort_range
 from trainer_core.index.sorting.merging import merge_range, shared_with_previous
-from trainer_core.index.tables import make_tables
 from trainer_core.index.tokens import frozen
 
 MAX_LENGTH = 32

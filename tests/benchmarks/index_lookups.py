@@ -16,8 +16,9 @@ from index_builds import MAX_LENGTH, Values, seconds
 from index_text import Text
 from numpy.typing import NDArray
 
-from trainer_core.index import MatchIndex, held_out_features, open_index, search
-from trainer_core.index.desk import ANSWER_FIELDS, Desk
+from trainer_core.index import MatchIndex, held_out_features, open_index
+from trainer_core.index.lookups import search
+from trainer_core.index.lookups.desk import ANSWER_FIELDS, Desk
 from trainer_core.index.tokens import frozen
 
 QUERIES = 100_000

@@ -16,7 +16,7 @@ from index_for_tests import as_rows, index_of, source_of
 
 from trainer_core.errors import DiskFullError, IndexFileError
 from trainer_core.index import build_from, build_index, open_index, store
-from trainer_core.index.portable import needed_files, open_portable_index
+from trainer_core.index.lookups.portable import needed_files, open_portable_index
 
 TRAIN = [0, 1, 2, 3, 4, 0, 1, 2, 3, 5, 0, 2, 3]
 STARTS = [0, 5, 10]

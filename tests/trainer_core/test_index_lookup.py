@@ -18,10 +18,11 @@ from index_for_tests import (
     source_of,
 )
 
-from trainer_core.index import Match, held_out_features, open_index, searcher
-from trainer_core.index.portable import open_portable_index
-from trainer_core.index.search_plain import PlainSearcher
-from trainer_core.index.stream import PlainReader
+from trainer_core.index import Match, held_out_features, open_index
+from trainer_core.index.lookups import searcher
+from trainer_core.index.lookups.portable import open_portable_index
+from trainer_core.index.lookups.search_plain import PlainSearcher
+from trainer_core.index.lookups.stream import PlainReader
 
 CONTEXTS = st.lists(st.integers(0, 4), min_size=1, max_size=14)
 QUICK = settings(

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_core.index.own_context import (
+from trainer_core.index.lookups.own_context import (
     CAPACITY,
     NODES,
     SIZE,

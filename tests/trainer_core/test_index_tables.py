@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from trainer_core.index import tables
 from trainer_core.index.compiled import COMPILED
+from trainer_core.index.lookups import tables
 
 SEPARATOR = 9
 

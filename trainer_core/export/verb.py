@@ -15,7 +15,8 @@ from trainer_core.export.destination import write_marker as mark_as_ours
 from trainer_core.export.loss_curve import loss_curve
 from trainer_core.export.model_card import CURVE_FILE, CardFacts, model_card
 from trainer_core.generate.loaded import Loaded, load_run
-from trainer_core.index import open_index, portable
+from trainer_core.index import open_index
+from trainer_core.index.lookups import portable
 from trainer_core.index.store import MANIFEST_NAME
 from trainer_core.job import Job
 from trainer_core.metrics import read_rows

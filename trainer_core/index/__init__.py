@@ -4,16 +4,17 @@ Features on arrays: `match_features`. On disk: `build_index`, `append_documents`
 `held_out_features`.
 
 `sorting` sorts contexts and settles matches in memory and merges what was sorted; `building` does
-so step by step for texts of any size; `store` names the files. `machine`, `contexts` and `records`
-are the words that all kernels speak, `compiled` makes machine code of them.
+so step by step for texts of any size; `lookups` asks an opened index; `store` names the files.
+`machine`, `contexts` and `records` are the words that all kernels speak, `compiled` makes machine
+code of them.
 """
 
 from trainer_core.index.building.build import IndexSource, append_documents, build_from, build_index
 from trainer_core.index.features import COUNT_BUCKETS, MatchFeatures, match_features
-from trainer_core.index.lookup import MatchIndex, held_out_features, open_index
-from trainer_core.index.match import Continuation, Match, MatchBatch
+from trainer_core.index.lookups.lookup import MatchIndex, held_out_features, open_index
+from trainer_core.index.lookups.match import Continuation, Match, MatchBatch
+from trainer_core.index.lookups.stream import MatchStream
 from trainer_core.index.store import IndexManifest
-from trainer_core.index.stream import MatchStream
 
 __all__ = [
     "COUNT_BUCKETS",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.index.features import COUNT_BUCKETS
-from trainer_core.index.lookup import MatchIndex
+from trainer_core.index.lookups.lookup import MatchIndex
 from trainer_core.index.passages import Passage, distinct, passage_at
 from trainer_core.index.value import REPEAT_TOKENS
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index.lookup import MatchIndex
+from trainer_core.index.lookups.lookup import MatchIndex
 from trainer_core.index.tokens import Tokens
 from trainer_core.index.value import REPEAT_TOKENS
 

@@ -14,7 +14,7 @@ from trainer_core.index.building.build import build, source_of_corpus, warm_up
 from trainer_core.index.building.whole import ALMOST, WholeBuild
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.duplicates import duplicates_of
-from trainer_core.index.lookup import MatchIndex, open_index
+from trainer_core.index.lookups.lookup import MatchIndex, open_index
 from trainer_core.index.value import value_of
 from trainer_core.spec import IndexSpec
 

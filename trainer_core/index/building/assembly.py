@@ -32,8 +32,8 @@ from trainer_core.index.building.older import OlderIndex, not_a_continuation
 from trainer_core.index.building.source import IndexSource, copy_text
 from trainer_core.index.building.stages import Progress, Work
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.held_out import features_against
-from trainer_core.index.lookup import MatchIndex
+from trainer_core.index.lookups.held_out import features_against
+from trainer_core.index.lookups.lookup import MatchIndex
 from trainer_core.index.sorting.engine import Advance
 from trainer_core.index.store import IndexManifest
 from trainer_core.index.tokens import Text, frozen

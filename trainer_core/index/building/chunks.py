@@ -26,9 +26,9 @@ from trainer_core.index.building.stages import (
 )
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.features import features_from
+from trainer_core.index.lookups.tables import make_tables
 from trainer_core.index.records import Records, empty_records
 from trainer_core.index.sorting.engine import SortedRange, sort_range
-from trainer_core.index.tables import make_tables
 from trainer_core.index_plan import FAR
 
 if COMPILED:

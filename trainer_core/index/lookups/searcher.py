@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainer_core.index import read_ahead
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.desk import (
+from trainer_core.index.lookups import read_ahead
+from trainer_core.index.lookups.desk import (
     ANSWER_FIELDS,
     KEEP_FROM_DISK,
     KEEP_MAX,
@@ -21,11 +21,11 @@ from trainer_core.index.desk import (
     Desk,
     IndexArrays,
 )
-from trainer_core.index.search_plain import PlainSearcher
+from trainer_core.index.lookups.search_plain import PlainSearcher
 from trainer_core.index.tokens import Tokens, as_tokens, frozen
 
 if COMPILED:
-    from trainer_core.index import search
+    from trainer_core.index.lookups import search
 
 I64 = NDArray[np.int64]
 

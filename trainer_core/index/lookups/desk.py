@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.index.tables import Tables
+from trainer_core.index.lookups.tables import Tables
 from trainer_core.index.tokens import Tokens
 
 I64 = NDArray[np.int64]

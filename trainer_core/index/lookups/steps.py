@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer_core.index.answer import (
+from trainer_core.index.compiled import inlined, part, signed
+from trainer_core.index.lookups.answer import (
     extend,
     go_on_with_run,
     take_run,
 )
-from trainer_core.index.borders import compare_borders, found_borders_order
-from trainer_core.index.compiled import inlined, part, signed
-from trainer_core.index.desk import (
+from trainer_core.index.lookups.borders import compare_borders, found_borders_order
+from trainer_core.index.lookups.desk import (
     AFTER,
     BEFORE,
     BEGIN,
@@ -68,7 +68,7 @@ from trainer_core.index.desk import (
     TOKEN_BYTES,
     VOCAB_SIZE,
 )
-from trainer_core.index.fetch import (
+from trainer_core.index.lookups.fetch import (
     first_above,
     first_from,
     first_key,
@@ -79,8 +79,8 @@ from trainer_core.index.fetch import (
     sample_at,
     want,
 )
+from trainer_core.index.lookups.places import compare_equal, enter_block, search_block, want_equal
 from trainer_core.index.machine import load16_at, load32_at, load64_at, prefetch_at
-from trainer_core.index.places import compare_equal, enter_block, search_block, want_equal
 
 _LINE_KEYS = 8
 _FAR_SAMPLES = 128

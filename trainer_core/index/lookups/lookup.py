@@ -15,19 +15,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from trainer_core.errors import IndexFileError
 from trainer_core.index import store
-from trainer_core.index.desk import IndexArrays, RangeArrays
 from trainer_core.index.features import MatchFeatures
-from trainer_core.index.held_out import features_against
-from trainer_core.index.match import NO_MATCH, Continuation, Match, MatchBatch
-from trainer_core.index.runs import count_longer, latest_of, most_frequent_next
-from trainer_core.index.searcher import last_tokens, searcher_of
+from trainer_core.index.lookups.desk import IndexArrays, RangeArrays
+from trainer_core.index.lookups.held_out import features_against
+from trainer_core.index.lookups.match import NO_MATCH, Continuation, Match, MatchBatch
+from trainer_core.index.lookups.runs import count_longer, latest_of, most_frequent_next
+from trainer_core.index.lookups.searcher import last_tokens, searcher_of
+from trainer_core.index.lookups.tables import Tables
 from trainer_core.index.store import IndexManifest
-from trainer_core.index.tables import Tables
 from trainer_core.index.tokens import Tokens, as_document_start, as_tokens, like
 from trainer_core.index_plan import FAR, NEAR, SAMPLE
 
 if TYPE_CHECKING:
-    from trainer_core.index.stream import MatchStream
+    from trainer_core.index.lookups.stream import MatchStream
 
 
 class MatchIndex:
@@ -184,7 +184,7 @@ class MatchIndex:
             own_context: Also seek matches in what it was given before; the longer match wins and a
                 tie goes to the own context.
         """
-        from trainer_core.index.stream import MatchStream
+        from trainer_core.index.lookups.stream import MatchStream
 
         return MatchStream(self, own_context=own_context)
 

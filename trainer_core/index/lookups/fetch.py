@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from trainer_core.index.compiled import inlined, part, signed
-from trainer_core.index.desk import (
+from trainer_core.index.lookups.desk import (
     KEYS,
     LANE_SHIFT,
     LANES,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainer_core.index.desk import IndexArrays
-from trainer_core.index.portable import PortableIndex, PortableRange
+from trainer_core.index.lookups.desk import IndexArrays
+from trainer_core.index.lookups.portable import PortableIndex, PortableRange
 from trainer_core.index.tokens import Tokens, as_tokens
 
 I64 = NDArray[np.int64]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.index.features import MatchFeatures, join, pack
-from trainer_core.index.match import MatchBatch
+from trainer_core.index.lookups.match import MatchBatch
 from trainer_core.index.sorting.engine import Advance
 from trainer_core.index.sorting.own_documents import matches_in_own_documents
 from trainer_core.index.sorting.packing import Fields

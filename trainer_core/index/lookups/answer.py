@@ -10,7 +10,7 @@ one token longer, and its occurrences are those that did.
 from __future__ import annotations
 
 from trainer_core.index.compiled import inlined, part
-from trainer_core.index.desk import (
+from trainer_core.index.lookups.desk import (
     BEGIN,
     COUNT,
     DONE,
@@ -39,7 +39,7 @@ from trainer_core.index.desk import (
     SORTED,
     STATE,
 )
-from trainer_core.index.fetch import get, position_at, put, token_at, want, want_text
+from trainer_core.index.lookups.fetch import get, position_at, put, token_at, want, want_text
 from trainer_core.index.machine import load32_at
 
 _LOW_HALF = (1 << 32) - 1

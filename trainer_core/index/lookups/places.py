@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer_core.index.answer import take_run
-from trainer_core.index.blocks import SHARED_MAX, middle_of, narrow
-from trainer_core.index.borders import begin_borders
 from trainer_core.index.compiled import inlined, part
-from trainer_core.index.desk import (
+from trainer_core.index.lookups.answer import take_run
+from trainer_core.index.lookups.blocks import SHARED_MAX, middle_of, narrow
+from trainer_core.index.lookups.borders import begin_borders
+from trainer_core.index.lookups.desk import (
     AFTER,
     BEFORE,
     BLOCK,
@@ -35,7 +35,7 @@ from trainer_core.index.desk import (
     STATE,
     STOP_EQUAL,
 )
-from trainer_core.index.fetch import (
+from trainer_core.index.lookups.fetch import (
     common_tokens,
     get,
     pivot,

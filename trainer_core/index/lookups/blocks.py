@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from trainer_core.index.compiled import inlined, part, signed
-from trainer_core.index.desk import HIGH, LOW
-from trainer_core.index.fetch import get, shared_at
+from trainer_core.index.lookups.desk import HIGH, LOW
+from trainer_core.index.lookups.fetch import get, shared_at
 from trainer_core.index.machine import leading_zeros, trailing_zeros
 
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.index.compiled import inlined, kernel, part, signed
-from trainer_core.index.desk import (
+from trainer_core.index.lookups.desk import (
     ANSWER_FIELDS,
     DONE,
     FIRST_QUERY,
@@ -40,10 +40,10 @@ from trainer_core.index.desk import (
     WINDOW_USED,
     WINDOW_WORDS,
 )
-from trainer_core.index.fetch import get, put
+from trainer_core.index.lookups.fetch import get, put
+from trainer_core.index.lookups.own_context import CAPACITY, SIZE, add_token, clear, own_match
+from trainer_core.index.lookups.steps import begin, go_on, step
 from trainer_core.index.machine import prefetch_at
-from trainer_core.index.own_context import CAPACITY, SIZE, add_token, clear, own_match
-from trainer_core.index.steps import begin, go_on, step
 
 U8 = NDArray[np.uint8]
 

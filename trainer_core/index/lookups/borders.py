@@ -8,10 +8,10 @@ than `SHARED_MAX` tokens and for long ones with many occurrences. For the steps 
 
 from __future__ import annotations
 
-from trainer_core.index.answer import take_run
-from trainer_core.index.blocks import SHARED_MAX, gap_after, gap_before
 from trainer_core.index.compiled import inlined, part
-from trainer_core.index.desk import (
+from trainer_core.index.lookups.answer import take_run
+from trainer_core.index.lookups.blocks import SHARED_MAX, gap_after, gap_before
+from trainer_core.index.lookups.desk import (
     AFTER,
     BEFORE,
     BORDERS_ORDER,
@@ -32,7 +32,7 @@ from trainer_core.index.desk import (
     SORTED,
     STATE,
 )
-from trainer_core.index.fetch import (
+from trainer_core.index.lookups.fetch import (
     common_tokens,
     first_above,
     first_key,

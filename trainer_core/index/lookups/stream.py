@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trainer_core.index.compiled import COMPILED
-from trainer_core.index.desk import KEEP_MAX, STREAM_FIELDS, Desk
-from trainer_core.index.lookup import MatchIndex
-from trainer_core.index.match import NO_MATCH, Match, MatchBatch
-from trainer_core.index.own_context import (
+from trainer_core.index.lookups.desk import KEEP_MAX, STREAM_FIELDS, Desk
+from trainer_core.index.lookups.lookup import MatchIndex
+from trainer_core.index.lookups.match import NO_MATCH, Match, MatchBatch
+from trainer_core.index.lookups.own_context import (
     CAPACITY,
     SIZE,
     add_token,
@@ -23,7 +23,7 @@ from trainer_core.index.own_context import (
 from trainer_core.index.tokens import as_tokens
 
 if COMPILED:
-    from trainer_core.index import search
+    from trainer_core.index.lookups import search
 
 I64 = NDArray[np.int64]
 
