@@ -17,14 +17,11 @@ from trainer_core.data.tokenizers import TextTokenizer
 from trainer_core.errors import IndexFileError, SpecError
 from trainer_core.generate.attribution import Attribution
 from trainer_core.index import MatchIndex, open_index
-from trainer_core.index.store import MANIFEST_NAME
+from trainer_core.index.store import INDEX_FOLDER, MANIFEST_NAME
 from trainer_core.status import SPEC_FILE
 
 Report = Callable[[str, float, float, str], None]
 """Called now and then with a phase, what is done of it, all of it, and the unit; may raise."""
-
-INDEX_FOLDER = "index"
-"""Where an index job keeps its index, and a tour its index job."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,9 @@ from trainer_core.index_plan import INDEX_VERSION as INDEX_VERSION
 from trainer_core.spec import MATCH_LENGTH_MAX
 
 MANIFEST_NAME = "manifest.json"
+INDEX_FOLDER = "index"
+"""Name of the index folder within a job folder."""
+
 TOKENS_FILE = "tokens.bin"
 BUCKETS_FILE = "buckets.bin"
 DOCUMENTS_FILE = "documents.bin"

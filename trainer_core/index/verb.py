@@ -15,14 +15,12 @@ from trainer_core.index.building.whole import ALMOST, WholeBuild
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.duplicates import duplicates_of
 from trainer_core.index.lookups.lookup import MatchIndex, open_index
+from trainer_core.index.store import INDEX_FOLDER
 from trainer_core.index.value import value_of
 from trainer_core.spec import IndexSpec
 
 if TYPE_CHECKING:
     from trainer_core.job import Job
-
-INDEX_FOLDER = "index"
-"""Name of the index folder within the job folder."""
 
 CHECKING = "checking the index"
 MEASURING = "measuring what it is worth"

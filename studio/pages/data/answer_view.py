@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QLayout, QVBoxLayout, QWidget
 
+from studio.widgets.card import Hairline
 from studio.widgets.empty import ErrorCard, LoadingBlocks
 from studio.widgets.headings import card_title
 from studio.widgets.scroll import ClearScroll
@@ -54,6 +55,21 @@ class AnswerView(QWidget):
     def add_title(self, text: str) -> None:
         """Put a heading below."""
         self.add(card_title(text), top=20)
+
+
+def question_above(panel: QWidget, question: QWidget, row: QLayout, answer: AnswerView) -> None:
+    """Lay a panel out: what asks, a row below it, a line, and the answer in the room left."""
+    top = QVBoxLayout()
+    top.setContentsMargins(PADDING_PX, 12, PADDING_PX, 12)
+    top.setSpacing(8)
+    top.addWidget(question)
+    top.addLayout(row)
+    column = QVBoxLayout(panel)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addLayout(top)
+    column.addWidget(Hairline())
+    column.addWidget(answer, 1)
 
 
 def _clear(layout: QLayout) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.pages.data.answer_view import AnswerView
+from studio.pages.data.answer_view import AnswerView, question_above
 from studio.pages.data.answers import CheckedText, ContaminationAnswer, Place
 from studio.pages.data.paths import PathList
 from studio.pages.data.place_line import PlaceLine, ending
@@ -50,19 +50,14 @@ class ContaminationPanel(QWidget):
             Label("Without files, the held-out documents are checked.", "label", "muted"), 1
         )
         row.addWidget(check)
-        top = QVBoxLayout()
-        top.setContentsMargins(16, 12, 16, 12)
-        top.setSpacing(8)
-        top.addWidget(Label(hint, "secondary", "muted", wrap=True))
-        top.addWidget(self.paths)
-        top.addLayout(row)
+        question = QWidget()
+        asked = QVBoxLayout(question)
+        asked.setContentsMargins(0, 0, 0, 0)
+        asked.setSpacing(8)
+        asked.addWidget(Label(hint, "secondary", "muted", wrap=True))
+        asked.addWidget(self.paths)
         self.answer = AnswerView()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(top)
-        column.addWidget(Hairline())
-        column.addWidget(self.answer, 1)
+        question_above(self, question, row, self.answer)
 
     def show_nothing(self) -> None:
         """Nothing was asked yet."""

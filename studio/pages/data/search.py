@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from studio.pages.data.answer_view import AnswerView
+from studio.pages.data.answer_view import AnswerView, question_above
 from studio.pages.data.answers import LookupAnswer
 from studio.pages.data.continuations import ContinuationBars
-from studio.widgets.card import Hairline
 from studio.widgets.controls import PrimaryButton, TextEdit
 from studio.widgets.figures import plural, whole
 from studio.widgets.headings import card_title
@@ -47,18 +46,8 @@ class SearchPanel(QWidget):
         row = QHBoxLayout()
         row.addWidget(Label("Enter searches, Shift+Enter begins a line", "label", "muted"), 1)
         row.addWidget(self._button)
-        top = QVBoxLayout()
-        top.setContentsMargins(16, 12, 16, 12)
-        top.setSpacing(8)
-        top.addWidget(self.field)
-        top.addLayout(row)
         self.answer = AnswerView()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(top)
-        column.addWidget(Hairline())
-        column.addWidget(self.answer, 1)
+        question_above(self, self.field, row, self.answer)
         self.show_nothing()
 
     # --- what is shown -----------------------------------------------------------------------
