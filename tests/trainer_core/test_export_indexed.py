@@ -12,9 +12,11 @@ import torch
 from tiny_run import indexed_run
 
 from trainer_core import spec as specs
+from trainer_core.data.matches import MatchTensors
 from trainer_core.errors import ExitCode
 from trainer_core.export.destination import files_in
 from trainer_core.generate.generation import Parts, generate
+from trainer_core.generate.told import match_tensors
 from trainer_core.index import open_index
 from trainer_core.job import run_job
 from trainer_core.protocol import Generate
@@ -136,10 +138,10 @@ def our_logits(run, tokens):
     """Logits with the matches of each row, found token by token."""
     index = open_index(run.folder.with_name("index"))
     rows = [[stream.advance(int(t)) for t in row] for row in tokens for stream in [index.stream()]]
-    following = torch.tensor([[m.next for m in row] for row in rows])
-    length = torch.tensor([[m.length for m in row] for row in rows])
+    parts = [match_tensors(row, 32) for row in rows]
+    matches = MatchTensors(*(torch.cat(column) for column in zip(*parts, strict=True)))
     with torch.no_grad():
-        return run.model(torch.from_numpy(tokens), following, length).numpy()
+        return run.model(torch.from_numpy(tokens), matches).numpy()
 
 
 def test_the_class_and_its_parameters_arrive_whole(run, exported):

@@ -4,6 +4,7 @@ import torch
 from tiny_run import indexed_run
 
 from trainer_core.generate.generation import Generation, Parts, generate, text_of
+from trainer_core.generate.told import match_tensors
 from trainer_core.index import open_index
 from trainer_core.protocol import Generate
 
@@ -31,14 +32,12 @@ def written(parts, **settings):
 
 def recomputed(parts, tokens, *, use_index=True):
     """Logits after the last token of the text, read at once, its matches sought from scratch."""
-    following = length = None
+    matches = None
     if use_index:
         stream = parts.index.stream()
-        matches = [stream.advance(token) for token in tokens]
-        following = torch.tensor([[match.next for match in matches]])
-        length = torch.tensor([[match.length for match in matches]])
+        matches = match_tensors([stream.advance(token) for token in tokens], 32)
     with torch.no_grad():
-        return parts.model(torch.tensor([tokens]), following, length)[0, -1]
+        return parts.model(torch.tensor([tokens]), matches)[0, -1]
 
 
 @pytest.mark.parametrize("use_index", [True, False])
@@ -115,8 +114,7 @@ def test_the_window_slides_exactly_when_the_context_is_full(parts, monkeypatch):
     with torch.no_grad():
         logits = parts.model(
             torch.tensor([generation.tokens[start:end]]),
-            torch.tensor([[m.next for m in matches]]),
-            torch.tensor([[m.length for m in matches]]),
+            match_tensors(matches, 32),
         )[0, -1]
     logits[parts.tokenizer.separator] = -torch.inf
     assert generation.tokens[end] == int(logits.argmax())

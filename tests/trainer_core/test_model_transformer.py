@@ -1,6 +1,7 @@
 import msgspec
 import pytest
 import torch
+from matches_for_tests import matched
 from torch.nn import functional
 
 from trainer_core.model.transformer import KVCache, Transformer
@@ -81,18 +82,18 @@ def test_plain_and_index_backed_models_share_their_first_weights():
 def test_a_future_token_never_changes_an_earlier_logit(config):
     model = build(config)
     tokens, following, length, _ = random_input(config)
-    before = model(tokens, following, length)
+    before = model(tokens, matched(following, length))
     tokens[:, 11:] = (tokens[:, 11:] + 1) % config.vocab_size
-    assert torch.equal(before[:, :11], model(tokens, following, length)[:, :11])
+    assert torch.equal(before[:, :11], model(tokens, matched(following, length))[:, :11])
 
 
 def test_a_future_match_never_changes_an_earlier_logit():
     model = build(VARIANTS["match"])
     tokens, following, length, _ = random_input(VARIANTS["match"])
-    before = model(tokens, following, length)
+    before = model(tokens, matched(following, length))
     following[:, 11:] = (following[:, 11:] + 1) % 61
     length[:, 11:] = 32 - length[:, 11:]
-    after = model(tokens, following, length)
+    after = model(tokens, matched(following, length))
     assert torch.equal(before[:, :11], after[:, :11])
     assert not torch.allclose(before[:, 11:], after[:, 11:])
 
@@ -101,18 +102,18 @@ def test_index_off_equals_lengths_of_zero():
     model = build(VARIANTS["match"])
     tokens, following, length, targets = random_input(VARIANTS["match"])
     none = torch.zeros_like(length)
-    assert torch.equal(model(tokens), model(tokens, following, none))
+    assert torch.equal(model(tokens), model(tokens, matched(following, none)))
     off = model.loss(tokens, targets)
-    assert torch.allclose(off, model.loss(tokens, targets, following, none), atol=1e-6)
+    assert torch.allclose(off, model.loss(tokens, targets, matched(following, none)), atol=1e-6)
 
 
 def test_the_loss_is_the_cross_entropy_of_the_logits(config):
     model = build(config)
     tokens, following, length, targets = random_input(config)
     targets[0] = following[0]
-    logits = model(tokens, following, length).double()
+    logits = model(tokens, matched(following, length)).double()
     expected = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-    found = model.loss(tokens, targets, following, length)
+    found = model.loss(tokens, targets, matched(following, length))
     assert found.dtype == torch.float32
     assert torch.allclose(found.flatten().double(), expected, atol=2e-5)
 
@@ -123,7 +124,7 @@ def test_gradients_stay_finite_when_the_pointer_is_certain():
         model.match.gate_bias.fill_(200.0)
     tokens, following, length, targets = random_input(VARIANTS["match"])
     targets[:2] = following[:2]
-    model.loss(tokens, targets, following, length).mean().backward()
+    model.loss(tokens, targets, matched(following, length)).mean().backward()
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters())
 
 
@@ -131,10 +132,10 @@ def test_the_cache_gives_what_reading_everything_gives(config):
     model = build(config)
     tokens, following, length, _ = random_input(config, time=24)
     with torch.no_grad():
-        whole = model(tokens, following, length)
+        whole = model(tokens, matched(following, length))
         cache = KVCache(config, batch_size=3)
         parts = [
-            model(tokens[:, a:b], following[:, a:b], length[:, a:b], cache)
+            model(tokens[:, a:b], matched(following[:, a:b], length[:, a:b]), cache)
             for a, b in ((0, 9), (9, 10), (10, 17), (17, 18), (18, 24))
         ]
     assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-5)
@@ -153,7 +154,7 @@ def test_one_batch_is_learned_by_heart(config):
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(120):
         optimizer.zero_grad()
-        loss = model.loss(tokens, targets, following, length).mean()
+        loss = model.loss(tokens, targets, matched(following, length)).mean()
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.05
@@ -166,9 +167,9 @@ def test_a_match_that_is_always_right_is_learned_faster_than_its_target():
         tokens, following, length, _ = random_input(VARIANTS["match"], seed=step)
         length = length.clamp_min(1)
         optimizer.zero_grad()
-        model.loss(tokens, following, following, length).mean().backward()
+        model.loss(tokens, following, matched(following, length)).mean().backward()
         optimizer.step()
     tokens, following, length, _ = random_input(VARIANTS["match"], seed=999)
     with torch.no_grad():
-        loss = model.loss(tokens, following, following, length.clamp_min(1)).mean().item()
+        loss = model.loss(tokens, following, matched(following, length.clamp_min(1))).mean().item()
     assert loss < 0.2  # random targets cost ln 61 = 4.1 without the match

@@ -1,13 +1,13 @@
 """What a step sees: every token once per epoch, by step and seed alone."""
 
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matches_for_tests import Features
 
 from trainer_core.data.batches import Prefetcher, TrainBatches, gather
 from trainer_core.errors import DataError
@@ -21,12 +21,6 @@ class Stream:
 
     def tokens(self):
         return np.arange(self.n_tokens, dtype=np.uint32)
-
-
-@dataclass
-class Features:
-    length: np.ndarray
-    next: np.ndarray
 
 
 def epoch_of(batches, batch_size):
@@ -82,8 +76,8 @@ def test_matches_are_gathered_at_the_inputs_and_counted():
     batch = gather(tokens, features, np.array([0, 2]), 4)
     assert batch.inputs.tolist() == [[5, 6, 7, 5], [7, 5, 6, 9]]
     assert batch.targets.tolist() == [[6, 7, 5, 6], [5, 6, 9, 9]]
-    assert batch.match_length.tolist() == [[0, 0, 0, 1], [0, 1, 2, 0]]
-    assert batch.match_next.tolist() == [[0, 0, 0, 6], [0, 6, 7, 0]]
+    assert batch.matches.length.tolist() == [[0, 0, 0, 1], [0, 1, 2, 0]]
+    assert batch.matches.next.tolist() == [[0, 0, 0, 6], [0, 6, 7, 0]]
     assert batch.hit_rate == pytest.approx(2 / 8)  # 6 after the match of 5, twice; 7 was wrong
     assert batch.mean_match == pytest.approx(4 / 8)
 

@@ -1,12 +1,13 @@
 """Held-out losses, the meter and the guard, on figures that can be checked by hand."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
+from matches_for_tests import Features
 
+from trainer_core.data.matches import MatchTensors
 from trainer_core.errors import DataError, KnownError
 from trainer_core.metrics import STEP_DTYPE, StepLog, read_rows
 from trainer_core.model.transformer import Transformer
@@ -34,12 +35,6 @@ class Split:
 
     def tokens(self):
         return self._tokens
-
-
-@dataclass
-class Features:
-    length: np.ndarray
-    next: np.ndarray
 
 
 def some_features(split, seed=1):
@@ -79,8 +74,9 @@ def window_losses(model, split, features, windows):
         at = slice(window * 8, window * 8 + 8)
         tokens = torch.tensor(split.tokens()[at].astype(np.int64))[None]
         targets = torch.tensor(split.tokens()[at.start + 1 : at.stop + 1].astype(np.int64))
-        matches = () if features is None else (features.next[at], features.length[at])
-        logits = model(tokens, *(torch.tensor(m.astype(np.int64))[None] for m in matches))
+        places = np.arange(at.start, at.stop)[None]
+        matches = None if features is None else MatchTensors.of(features.at(places))
+        logits = model(tokens, matches)
         logs = logits[0].double().log_softmax(-1)
         losses.append(-logs[torch.arange(8), targets])
     return torch.cat(losses).numpy()

@@ -14,6 +14,7 @@ import torch
 from trainer_core import spec as specs
 from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import Corpus
+from trainer_core.data.matches import MatchTensors
 from trainer_core.index import build_index, open_index
 from trainer_core.job import freeze_spec
 from trainer_core.journal import JournalWriter
@@ -66,21 +67,16 @@ def spread(model: Transformer, seed: int = 3) -> Transformer:
 def learn(model: Transformer, corpus: Corpus, index, steps: int = 30) -> None:
     """A few steps, so that greedy text has a shape and no two tokens tie."""
     tokens = torch.from_numpy(corpus.train.tokens().astype(np.int64))
-    features = [None, None]
-    if index is not None:
-        found = index.train_features()
-        features = [
-            torch.from_numpy(np.asarray(f).astype(np.int64)) for f in (found.next, found.length)
-        ]
+    features = None if index is None else index.train_features()
     time_ = model.config.context_length
     generator = torch.Generator().manual_seed(1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(steps):
         starts = torch.randint(0, len(tokens) - time_ - 1, (8,), generator=generator)
         at = starts[:, None] + torch.arange(time_)
-        inputs = [None if f is None else f[at] for f in features]
+        matches = None if features is None else MatchTensors.of(features.at(at.numpy()))
         optimizer.zero_grad()
-        model.loss(tokens[at], tokens[at + 1], *inputs).mean().backward()
+        model.loss(tokens[at], tokens[at + 1], matches).mean().backward()
         optimizer.step()
     model.eval()
 

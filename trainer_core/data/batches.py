@@ -9,7 +9,7 @@ import math
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -18,8 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainer_core.data.matches import Matches, MatchTensors
 from trainer_core.errors import DataError
 
+IGNORED = -100
+"""A target of which nothing is to be learned; torch's own number for it."""
 PREFETCHED = 4
 """Batches that are ready before they are wanted."""
 
@@ -35,35 +38,26 @@ class Tokens(Protocol):
         """All of them, (n_tokens,) of an unsigned integer type, mapped or in memory."""
 
 
-class Matches(Protocol):
-    """The longest match at each token of a stream, as the index gives them."""
-
-    @property
-    def length(self) -> NDArray[Any]:
-        """(n_tokens,) match length, 0 for none."""
-
-    @property
-    def next(self) -> NDArray[Any]:
-        """(n_tokens,) the token that followed the match."""
-
-
 @dataclass(frozen=True)
 class Batch:
     """One step's worth of windows.
 
     Attributes:
         inputs: (B, T) int64.
-        targets: (B, T) int64, the token after each input.
-        match_next: (B, T) int64, what followed the longest match; None without features.
-        match_length: (B, T) int64, 0 where there is no match; None without features.
+        targets: (B, T) int64, the token after each input; `IGNORED` where nothing is to be learned.
+        matches: (B, T) each, the longest match at each input; None without features.
+        documents: (B, T) int64, which document of its row each input belongs to; None where all
+            inputs of a row may see each other.
+        n_targets: How many targets are not ignored.
         hit_rate: Share of the inputs whose match names the target; NaN without features.
         mean_match: Mean match length in tokens; NaN without features.
     """
 
     inputs: Tensor
     targets: Tensor
-    match_next: Tensor | None = None
-    match_length: Tensor | None = None
+    matches: MatchTensors | None = None
+    documents: Tensor | None = None
+    n_targets: int = 0
     hit_rate: float = math.nan
     mean_match: float = math.nan
 
@@ -75,17 +69,19 @@ class Batch:
         """The same on a device; from pinned memory the copy overlaps with computing."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        def changed(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else change(tensor)
+    def rows(self, part: slice) -> Batch:
+        """Some of its sequences; rates stay those of the whole."""
+        cut = self._map(lambda tensor: tensor[part])
+        return replace(cut, n_targets=int((cut.targets != IGNORED).sum()))
 
-        return Batch(
-            change(self.inputs),
-            change(self.targets),
-            changed(self.match_next),
-            changed(self.match_length),
-            self.hit_rate,
-            self.mean_match,
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        matches, documents = self.matches, self.documents
+        return replace(
+            self,
+            inputs=change(self.inputs),
+            targets=change(self.targets),
+            matches=None if matches is None else MatchTensors(*map(change, matches)),
+            documents=None if documents is None else change(documents),
         )
 
 
@@ -102,20 +98,16 @@ def gather(
     """
     places = starts[:, None] + np.arange(context_length + 1)  # (B, T + 1)
     window = tokens[places].astype(np.int64)
-    inputs, targets = window[:, :-1], window[:, 1:]
-    batch = Batch(torch.from_numpy(inputs.copy()), torch.from_numpy(targets.copy()))
+    inputs, targets = window[:, :-1].copy(), window[:, 1:].copy()
+    batch = Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_targets=targets.size)
     if matches is None:
         return batch
-    places = places[:, :-1]
-    match_next = matches.next[places].astype(np.int64)
-    match_length = matches.length[places].astype(np.int64)
-    return Batch(
-        batch.inputs,
-        batch.targets,
-        torch.from_numpy(match_next),
-        torch.from_numpy(match_length),
-        hit_rate=float(np.mean((match_next == targets) & (match_length > 0))),
-        mean_match=float(np.mean(match_length)),
+    found = matches.at(places[:, :-1])
+    return replace(
+        batch,
+        matches=MatchTensors.of(found),
+        hit_rate=float(np.mean((found.next == targets) & (found.length > 0))),
+        mean_match=float(np.mean(found.length)),
     )
 
 

@@ -14,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainer_core.data.matches import MatchTensors
 from trainer_core.data.tokenizers import TextTokenizer
 from trainer_core.generate.sampler import Sampler
 from trainer_core.generate.stopping import StopFilter
 from trainer_core.generate.token import GeneratedToken, MatchKind
+from trainer_core.generate.told import match_tensors
 from trainer_core.index import Match, MatchIndex
 from trainer_core.model.transformer import KVCache, Transformer
 from trainer_core.presets import parameter_count
@@ -100,15 +102,9 @@ class Generation:
         self._seen = np.zeros(self._model.config.vocab_size, dtype=np.bool_)
         self._seen[self.tokens] = True
         self._stream = parts.index.stream() if parts.index is not None else None
-        self._next: list[int] = []
-        self._length: list[int] = []
-        self._match: Match | None = None
+        self._found: list[Match] = []
         if self._stream is not None:
-            found = self._stream.read(self.tokens)
-            self._next = found.next.tolist()
-            limit = self._model.config.match_length_max
-            self._length = np.minimum(found.length, limit).tolist()
-            self._match = found[-1]
+            self._found = list(self._stream.read(self.tokens))
         weight = self._model.embed.weight
         self._cache = KVCache(self._model.config, device=weight.device, dtype=weight.dtype)
         self._logits: NDArray[np.float32] | None = None
@@ -145,10 +141,7 @@ class Generation:
     def _advance(self, token: int) -> None:
         """Find the longest match of the text after one token more."""
         if self._stream is not None:
-            self._match = self._stream.advance(token)
-            limit = self._model.config.match_length_max
-            self._next.append(self._match.next)
-            self._length.append(min(self._match.length, limit))
+            self._found.append(self._stream.advance(token))
 
     def _write(self) -> GeneratedToken | None:
         """Choose the next token and read it; None at the end."""
@@ -159,7 +152,7 @@ class Generation:
         if choice.token == self._parts.tokenizer.separator:
             self.reason = "separator"
             return None
-        match = self._match
+        match = self._found[-1] if self._found else None
         matched = match is not None and match.length > 0
         token = GeneratedToken(
             index=self.written,
@@ -208,20 +201,19 @@ class Generation:
     def _step(self, start: int, end: int) -> None:
         """Read some tokens of the text; the logits after the last one are kept, (V,)."""
         tokens = self._row(self.tokens[start:end])
-        following, length = self._matches(start, end)
-        hidden = self._model.hidden(tokens, following, length, self._cache)
+        matches = self._matches(start, end)
+        hidden = self._model.hidden(tokens, matches, self._cache)
         if end < len(self.tokens):
             return
-        if following is not None and length is not None:
-            following, length = following[:, -1:], length[:, -1:]
-        logits = self._model.output(hidden[:, -1:], following, length)
+        logits = self._model.output(hidden[:, -1:], None if matches is None else matches.last())
         self._logits = logits[0, 0].float().cpu().numpy()
 
-    def _matches(self, start: int, end: int) -> tuple[Tensor | None, Tensor | None]:
+    def _matches(self, start: int, end: int) -> MatchTensors | None:
         """What the model is told of matches, (1, T) each, or nothing."""
         if self._stream is None or self._model.match is None or not self.ask.use_index:
-            return None, None
-        return self._row(self._next[start:end]), self._row(self._length[start:end])
+            return None
+        length_max = self._model.config.match_length_max
+        return match_tensors(self._found[start:end], length_max, self._model.embed.weight.device)
 
     def _row(self, values: list[int]) -> Tensor:
         return torch.tensor([values], dtype=torch.int64, device=self._model.embed.weight.device)

@@ -10,7 +10,7 @@ code of them.
 """
 
 from trainer_core.index.building.build import IndexSource, append_documents, build_from, build_index
-from trainer_core.index.features import COUNT_BUCKETS, MatchFeatures, match_features
+from trainer_core.index.features import COUNT_BUCKETS, MatchFeatures, count_bucket, match_features
 from trainer_core.index.lookups.lookup import MatchIndex, held_out_features, open_index
 from trainer_core.index.lookups.match import Continuation, Match, MatchBatch
 from trainer_core.index.lookups.stream import MatchStream
@@ -29,6 +29,7 @@ __all__ = [
     "append_documents",
     "build_from",
     "build_index",
+    "count_bucket",
     "held_out_features",
     "match_features",
     "open_index",

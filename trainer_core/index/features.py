@@ -45,6 +45,11 @@ _BUCKET_OF_COUNT = np.searchsorted(
 ).astype(np.uint8)
 
 
+def count_bucket(count: int) -> int:
+    """Number of the bucket in `COUNT_BUCKETS` that a number of occurrences belongs to."""
+    return int(_BUCKET_OF_COUNT[min(count, 1 << 13)])
+
+
 @dataclass(frozen=True)
 class MatchFeatures:
     """The longest earlier match of each token; arrays may be memory-mapped.
@@ -80,6 +85,12 @@ class MatchFeatures:
     def same_document(self) -> NDArray[np.bool_]:
         """(n,) bool, whether the most recent occurrence is in the token's own document."""
         return self._marked(_SAME_DOCUMENT)
+
+    def at(self, places: NDArray[np.int64]) -> MatchFeatures:
+        """The features of the tokens at these positions, in the shape of `places`."""
+        return MatchFeatures(
+            self.length[places], self.next[places], self.second[places], self.marks[places]
+        )
 
     def _marked(self, mark: int) -> NDArray[np.bool_]:
         marked: NDArray[np.bool_] = np.asarray(self.marks) & np.uint8(mark) != 0

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that everybody knows)
 
+from trainer_core.data.matches import MatchTensors
 from trainer_core.spec import ModelConfig
 
 _LENGTHS = (1.0, 3.0, 5.5, 8.0, 23.0, 32.0)
@@ -63,27 +64,33 @@ class MatchInput(nn.Module):
         self.gate_weight.zero_()
         self.gate_bias.copy_(_gate_prior(len(self.gate_bias) - 1))
 
-    def embed(self, match_next: Tensor, match_length: Tensor) -> Tensor:
-        """What is added to the token embeddings, (B, T, C); exactly 0 where the length is 0.
-
-        Args:
-            match_next: (B, T) int64, the token after the match; ignored where the length is 0.
-            match_length: (B, T) int64 in [0, L].
-        """
-        added = self.next_embedding(match_next) + self.length_embedding(match_length)
-        present: Tensor = (match_length > 0).unsqueeze(-1)
+    def embed(self, matches: MatchTensors) -> Tensor:
+        """What is added to the token embeddings, (B, T, C); exactly 0 where the length is 0."""
+        added = self.next_embedding(matches.next) + self.length_embedding(matches.length)
+        present: Tensor = (matches.length > 0).unsqueeze(-1)
         return torch.where(present, added, torch.zeros_like(added))
 
-    def gate(self, hidden: Tensor, match_length: Tensor) -> Tensor:
+    def gate(self, hidden: Tensor, matches: MatchTensors) -> Tensor:
         """Logit of the pointer's share, (B, T) float32; -inf where there is no match.
 
         Args:
             hidden: (B, T, C), the normed output of the last layer.
-            match_length: (B, T) int64.
+            matches: At the same tokens.
         """
+        length = matches.length
         logit = (hidden @ self.gate_weight.to(hidden.dtype)).float()
-        logit = logit + F.embedding(match_length, self.gate_bias.unsqueeze(1)).squeeze(-1).float()
-        return logit.masked_fill(match_length == 0, -torch.inf)
+        logit = logit + F.embedding(length, self.gate_bias.unsqueeze(1)).squeeze(-1).float()
+        return logit.masked_fill(length == 0, -torch.inf)
+
+    def mix(self, logits: Tensor, hidden: Tensor, matches: MatchTensors) -> Tensor:
+        """Logits of the mixture, (B, T, V) float32, from the transformer's own."""
+        return mixed_logits(logits, self.gate(hidden, matches), matches.next)
+
+    def mixed_loss(
+        self, loss: Tensor, hidden: Tensor, matches: MatchTensors, targets: Tensor
+    ) -> Tensor:
+        """Loss of the mixture in nats, (B, T) float32, from the transformer's own, (B, T)."""
+        return mixed_loss(loss, self.gate(hidden, matches), matches.next, targets)
 
 
 def mixed_logits(logits: Tensor, gate: Tensor, match_next: Tensor) -> Tensor:

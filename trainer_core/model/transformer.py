@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that everybody knows)
 
+from trainer_core.data.matches import MatchTensors
 from trainer_core.model.cross_entropy import linear_cross_entropy
-from trainer_core.model.match_input import MatchInput, mixed_logits, mixed_loss
+from trainer_core.model.match_input import MatchInput
 from trainer_core.spec import ModelConfig
 
 
@@ -205,9 +206,9 @@ class Transformer(nn.Module):
     def hidden(
         self,
         tokens: Tensor,
-        match_next: Tensor | None = None,
-        match_length: Tensor | None = None,
+        matches: MatchTensors | None = None,
         cache: KVCache | None = None,
+        documents: Tensor | None = None,
     ) -> Tensor:
         """The normed output of the last layer, (B, T, C). Arguments as for `forward`."""
         start = cache.length if cache is not None else 0
@@ -215,8 +216,8 @@ class Transformer(nn.Module):
         if end > self.config.context_length:
             raise ValueError(f"{end} tokens exceed the context of {self.config.context_length}")
         x = self.embed(tokens)
-        if self.match is not None and match_next is not None and match_length is not None:
-            x = x + self.match.embed(match_next, match_length)
+        if self.match is not None and matches is not None:
+            x = x + self.match.embed(matches)
         cos, sin = self.cos[start:end], self.sin[start:end]
         for block in self.blocks:
             x = block(x, cos, sin, cache)
@@ -225,61 +226,57 @@ class Transformer(nn.Module):
         normed: Tensor = self.norm(x)
         return normed
 
-    def output(
-        self,
-        hidden: Tensor,
-        match_next: Tensor | None = None,
-        match_length: Tensor | None = None,
-    ) -> Tensor:
+    def output(self, hidden: Tensor, matches: MatchTensors | None = None) -> Tensor:
         """Logits, (B, T, V), of hidden states (B, T, C) and the matches at the same tokens."""
         logits = F.linear(hidden, self._head_weight())
-        if self.match is None or match_next is None or match_length is None:
+        if self.match is None or matches is None:
             return logits
-        return mixed_logits(logits, self.match.gate(hidden, match_length), match_next)
+        return self.match.mix(logits, hidden, matches)
 
     def forward(
         self,
         tokens: Tensor,
-        match_next: Tensor | None = None,
-        match_length: Tensor | None = None,
+        matches: MatchTensors | None = None,
         cache: KVCache | None = None,
+        documents: Tensor | None = None,
     ) -> Tensor:
         """Logits, (B, T, V); their softmax is the distribution of the token after each.
 
         Args:
             tokens: (B, T) int64.
-            match_next: (B, T) int64, the token that followed the longest match of the text up to
-                and with each token. None switches the index off, as lengths of 0 do.
-            match_length: (B, T) int64 in [0, match_length_max]; 0 means no match.
+            matches: What followed the longest match of the text up to and with each token. None
+                switches the index off, as lengths of 0 do.
             cache: What was read before; the new tokens come after it and are added to it.
+            documents: (B, T) int64, which document of its row each token belongs to, rising; tokens
+                see their own document alone. None lets them see the whole row before them.
 
         Raises:
             ValueError: There are more tokens than the context holds.
         """
-        hidden = self.hidden(tokens, match_next, match_length, cache)
-        return self.output(hidden, match_next, match_length)
+        hidden = self.hidden(tokens, matches, cache, documents)
+        return self.output(hidden, matches)
 
     def loss(
         self,
         tokens: Tensor,
         targets: Tensor,
-        match_next: Tensor | None = None,
-        match_length: Tensor | None = None,
+        matches: MatchTensors | None = None,
+        documents: Tensor | None = None,
     ) -> Tensor:
-        """Cross-entropy of each token in nats, (B, T) float32.
+        """Cross-entropy of each token in nats, (B, T) float32; 0 where the target is ignored.
 
         Args:
             tokens: (B, T) int64.
-            targets: (B, T) int64, the token after each.
-            match_next: As for `forward`.
-            match_length: As for `forward`.
+            targets: (B, T) int64, the token after each, or -100 to ignore it.
+            matches: As for `forward`.
+            documents: As for `forward`.
         """
-        hidden = self.hidden(tokens, match_next, match_length)
+        hidden = self.hidden(tokens, matches, documents=documents)
         flat = linear_cross_entropy(hidden.flatten(0, 1), self._head_weight(), targets.flatten())
         loss = flat.view_as(targets)
-        if self.match is None or match_next is None or match_length is None:
+        if self.match is None or matches is None:
             return loss
-        return mixed_loss(loss, self.match.gate(hidden, match_length), match_next, targets)
+        return self.match.mixed_loss(loss, hidden, matches, targets)
 
     def _head_weight(self) -> Tensor:
         """The output matrix, (V, C)."""

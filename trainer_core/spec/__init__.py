@@ -13,6 +13,8 @@ from trainer_core.spec.index import (
     ValueSpec,
 )
 from trainer_core.spec.jobs import VERBS, JobSpec, TourSpec, verb_of
+from trainer_core.spec.model import Family, ModelConfig
+from trainer_core.spec.optimizer import OptimizerConfig
 from trainer_core.spec.prepare import (
     BpeTokenizer,
     ByteTokenizer,
@@ -39,10 +41,13 @@ from trainer_core.spec.section import (
 from trainer_core.spec.train import (
     BudgetConfig,
     CheckpointConfig,
+    DataConfig,
+    DistributedConfig,
     EvaluationConfig,
-    ModelConfig,
-    OptimizerConfig,
+    GuardConfig,
+    Precision,
     TrainSpec,
+    ValidationSet,
 )
 from trainer_core.spec.trained import EvaluateSpec, ExportSpec, GenerateSpec
 
@@ -57,13 +62,17 @@ __all__ = [
     "CheckpointConfig",
     "ContaminationSpec",
     "CorpusTokenizer",
+    "DataConfig",
+    "DistributedConfig",
     "DuplicatesSpec",
     "EvaluateSpec",
     "EvaluationConfig",
     "ExportSpec",
+    "Family",
     "Fraction",
     "GenerateSpec",
     "Gpt2Tokenizer",
+    "GuardConfig",
     "HubDataset",
     "IndexSpec",
     "JobSpec",
@@ -71,6 +80,7 @@ __all__ = [
     "ModelConfig",
     "OptimizerConfig",
     "Positive",
+    "Precision",
     "PrepareSpec",
     "PythonLibrary",
     "SavedDataset",
@@ -83,6 +93,7 @@ __all__ = [
     "Tokenizer",
     "TourSpec",
     "TrainSpec",
+    "ValidationSet",
     "ValueSpec",
     "convert",
     "from_builtins",

@@ -1,81 +1,16 @@
-"""How to train: the shape of the model, the optimizer, the budget."""
+"""How to train: the model, its data, the budget, when to measure and to save, and on what."""
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
-import math
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from trainer_core.spec.section import MATCH_LENGTH_MAX, Fraction, Positive, Section, Seed
+from trainer_core.spec.model import ModelConfig
+from trainer_core.spec.optimizer import OptimizerConfig
+from trainer_core.spec.section import Positive, Section, Seed
 
-
-class ModelConfig(Section, frozen=True, kw_only=True):
-    """Shape of the transformer; the architecture is Llama's, so plain models export as it."""
-
-    vocab_size: Annotated[int, Meta(ge=2, le=1_000_000)] = 257
-    context_length: Annotated[int, Meta(ge=2, le=131_072)] = 256
-    n_layer: Annotated[int, Meta(ge=1, le=256)] = 4
-    n_head: Annotated[int, Meta(ge=1, le=256)] = 4
-    n_kv_head: Annotated[int, Meta(ge=0, le=256)] = 0
-    """Key and value heads; 0 takes as many as `n_head`."""
-    n_embd: Annotated[int, Meta(ge=2, le=65_536)] = 128
-    n_inner: Annotated[int, Meta(ge=0, le=262_144)] = 0
-    """Width of the SwiGLU layer; 0 takes 8/3 of `n_embd`, rounded up to a multiple of 32."""
-    tie_embeddings: bool = True
-    rope_theta: Annotated[float, Meta(gt=0.0)] = 10_000.0
-    norm_eps: Annotated[float, Meta(gt=0.0, lt=1.0)] = 1e-5
-    match_input: bool = False
-    """Feed what followed the longest match in the training text to the model."""
-    match_length_max: Annotated[int, Meta(ge=1, le=MATCH_LENGTH_MAX)] = 32
-
-    def __post_init__(self) -> None:
-        """Hold the relations between the fields.
-
-        Raises:
-            ValueError: Two settings contradict each other; the message names them.
-        """
-        if self.n_embd % self.n_head:
-            raise ValueError(f"n_embd {self.n_embd} is not a multiple of n_head {self.n_head}")
-        if self.head_size % 2:
-            raise ValueError(f"n_embd / n_head is {self.head_size}; rotary positions need it even")
-        if self.n_head % self.kv_heads:
-            raise ValueError(f"n_head {self.n_head} is not a multiple of n_kv_head {self.kv_heads}")
-
-    @property
-    def head_size(self) -> int:
-        """Width of one attention head."""
-        return self.n_embd // self.n_head
-
-    @property
-    def kv_heads(self) -> int:
-        """Number of key and value heads in force."""
-        return self.n_kv_head or self.n_head
-
-    @property
-    def inner(self) -> int:
-        """Width of the SwiGLU layer in force."""
-        return self.n_inner or 32 * math.ceil(self.n_embd * 8 / 3 / 32)
-
-
-class OptimizerConfig(Section, frozen=True, kw_only=True):
-    """AdamW with warm-up and cosine decay.
-
-    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
-    """
-
-    lr: Annotated[float, Meta(gt=0.0, le=10.0)] = 3e-3
-    """Peak learning rate. The default suits a few million parameters and batches of 4k tokens."""
-    lr_floor: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.1
-    """Final learning rate as a share of the peak."""
-    warmup_steps: Annotated[int, Meta(ge=0)] = 50
-    weight_decay: Annotated[float, Meta(ge=0.0, le=10.0)] = 0.1
-    """Decay of matrices; norms and biases have none."""
-    beta1: Fraction = 0.9
-    beta2: Fraction = 0.95
-    eps: Annotated[float, Meta(gt=0.0)] = 1e-8
-    clip_norm: Annotated[float, Meta(ge=0.0)] = 1.0
-    """Gradients are scaled down to this norm; 0 leaves them as they are."""
+Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 
 
 class BudgetConfig(Section, frozen=True, kw_only=True):
@@ -83,15 +18,38 @@ class BudgetConfig(Section, frozen=True, kw_only=True):
 
     steps: Positive = 1000
     batch_size: Positive = 16
-    """Sequences in one step."""
+    """Sequences in one step, over all devices."""
+    micro_batch_size: Annotated[int, Meta(ge=0)] = 0
+    """Sequences that a device works on at once; the step's gradient is the exact mean over all its
+    tokens. 0 takes all of a device's share at once."""
+
+
+class DataConfig(Section, frozen=True, kw_only=True):
+    """How documents become sequences."""
+
+    mask_documents: bool = False
+    """Whether tokens see their own document alone, where a sequence holds several."""
+
+
+class ValidationSet(Section, frozen=True, kw_only=True):
+    """Held-out text of another corpus with the same tokenizer."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=60)]
+    corpus: str
 
 
 class EvaluationConfig(Section, frozen=True, kw_only=True):
     """When and on how much held-out text to measure."""
 
     every_steps: Positive = 100
+    time_share: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.0
+    """Validate as often as takes about this share of the run's time; 0 goes by `every_steps`."""
     max_tokens: Annotated[int, Meta(ge=1)] = 65_536
-    """Held-out tokens per validation, always the same ones."""
+    """Held-out tokens per validation and set, always the same ones."""
+    without_index: bool = False
+    """Whether an index-backed model is measured without its index too."""
+    sets: tuple[ValidationSet, ...] = ()
+    """More held-out text; the corpus's own counts for what is best."""
     sample_prompts: tuple[str, ...] = ()
     """Continued at each checkpoint, with the same seed."""
     sample_tokens: Annotated[int, Meta(ge=1, le=4096)] = 64
@@ -103,6 +61,39 @@ class CheckpointConfig(Section, frozen=True, kw_only=True):
     every_steps: Positive = 200
     keep: Positive = 4
     """How many of the newest checkpoints stay."""
+    resumable: Annotated[int, Meta(ge=0)] = 0
+    """How many of the newest keep what resuming needs; the others stay as weights only. 0: all."""
+
+
+class GuardConfig(Section, frozen=True, kw_only=True):
+    """When a training is stopped before it does harm."""
+
+    bad_steps: Positive = 5
+    """Skipped steps in a row, for a loss or gradient that is no number, that pause the run."""
+    divergence: Annotated[float, Meta(ge=0.0)] = 1.0
+    """The run pauses when the recent loss exceeds its longer average by these nats. 0: never."""
+    stall_minutes: Annotated[float, Meta(ge=0.0)] = 10.0
+    """A step that takes longer than this, and than twenty usual ones, is told. 0: never."""
+
+
+class DistributedConfig(Section, frozen=True, kw_only=True):
+    """Several processes, one for each device, on one machine or several."""
+
+    processes: Annotated[int, Meta(ge=1, le=64)] = 1
+    """On each machine."""
+    machines: Annotated[int, Meta(ge=1, le=64)] = 1
+    address: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    """Of the first machine, as the others reach it."""
+    port: Annotated[int, Meta(ge=1024, le=65535)] = 29_500
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """`ddp` keeps a whole model on each device, `fsdp` a share."""
+    restarts: Annotated[int, Meta(ge=0, le=100)] = 0
+    """How often dead processes are started again, from the last checkpoint."""
+
+    @property
+    def world_size(self) -> int:
+        """Processes in all."""
+        return self.processes * self.machines
 
 
 class TrainSpec(Section, frozen=True, kw_only=True, tag="train", tag_field="verb"):
@@ -116,10 +107,17 @@ class TrainSpec(Section, frozen=True, kw_only=True, tag="train", tag_field="verb
     budget: BudgetConfig = BudgetConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+    data: DataConfig = DataConfig()
+    guard: GuardConfig = GuardConfig()
+    distributed: DistributedConfig = DistributedConfig()
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Precision = "auto"
     """`auto` is bf16 on a GPU or processor that multiplies it natively, and fp32 elsewhere. Weights
     and optimizer are fp32 either way."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """`auto` compiles where it is known to pay and a compiler is there."""
+    activation_checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them."""
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     """CPU threads; 0 takes one per core."""
     seed: Seed = 1337
@@ -137,3 +135,21 @@ class TrainSpec(Section, frozen=True, kw_only=True, tag="train", tag_field="verb
                 f"optimizer.warmup_steps {self.optimizer.warmup_steps} leaves nothing of"
                 f" budget.steps {self.budget.steps}"
             )
+        self._check_shares()
+
+    def _check_shares(self) -> None:
+        size, world = self.budget.batch_size, self.distributed.world_size
+        if size % world:
+            raise ValueError(
+                f"budget.batch_size {size} is not a multiple of the {world} processes that share it"
+            )
+        if (size // world) % self.micro_batch_size:
+            raise ValueError(
+                f"budget.micro_batch_size {self.micro_batch_size} does not divide the"
+                f" {size // world} sequences of a process"
+            )
+
+    @property
+    def micro_batch_size(self) -> int:
+        """Sequences that a process works on at once."""
+        return self.budget.micro_batch_size or self.budget.batch_size // self.distributed.world_size

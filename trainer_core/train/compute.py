@@ -10,9 +10,9 @@ from typing import Literal
 import torch
 
 from trainer_core.errors import KnownError, SpecError
+from trainer_core.spec import Precision
 
 Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True)

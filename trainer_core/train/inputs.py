@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from trainer_core.data.batches import Matches
 from trainer_core.data.corpus import Corpus, open_corpus
+from trainer_core.data.matches import Matches
 from trainer_core.errors import CheckpointError, IndexFileError, SpecError
 from trainer_core.index import MatchIndex, open_index
 from trainer_core.spec import ModelConfig

@@ -77,7 +77,7 @@ def train_step(
         device.
     """
     with compute.autocast():
-        losses = model.loss(batch.inputs, batch.targets, batch.match_next, batch.match_length)
+        losses = model.loss(batch.inputs, batch.targets, batch.matches, batch.documents)
         loss = losses.mean()  # of (B, T)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     norm = optimizer.guarded_step(loss.detach(), lr)

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer_core.data.batches import Batch, Matches, Tokens, gather
+from trainer_core.data.batches import Batch, Tokens, gather
+from trainer_core.data.matches import Matches
 from trainer_core.errors import DataError
 from trainer_core.records import MATCH_BUCKETS, MatchBucket
 
@@ -64,10 +65,10 @@ class _Sums:
         self.loss += float(losses.sum())
         self.tokens += targets.size
         self.n_bytes += int(byte_lengths[targets].sum())
-        if batch.match_length is None or batch.match_next is None:
+        if batch.matches is None:
             return
-        lengths = batch.match_length.numpy()
-        hits = (batch.match_next.numpy() == targets) & (lengths > 0)
+        lengths = batch.matches.length.numpy()
+        hits = (batch.matches.next.numpy() == targets) & (lengths > 0)
         bucket = np.digitize(lengths, _BUCKET_STARTS).ravel()
         size = len(MATCH_BUCKETS)
         self.bucket_tokens += np.bincount(bucket, minlength=size)
@@ -176,9 +177,9 @@ class HeldOut:
             for starts in self.batches():
                 batch = gather(self._tokens, self._matches, starts, self._context_length)
                 there = batch.to(compute.device)
-                matches = (there.match_next, there.match_length) if use_index else (None, None)
+                matches = there.matches if use_index else None
                 with compute.autocast():
-                    losses = model.loss(there.inputs, there.targets, *matches)
+                    losses = model.loss(there.inputs, there.targets, matches, there.documents)
                 sums.add(losses.double().cpu().numpy(), batch, self._byte_lengths)
                 if between is not None:
                     between(sums.tokens, self.tokens)

@@ -1,0 +1,84 @@
+"""The longest match at each token: of a whole stream as the index gives it, and of one batch.
+
+Letters: B batch, T time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+N_COUNTS = 16
+"""Buckets of how often a run occurred; the index's `COUNT_BUCKETS`, 0 for no match."""
+
+
+class Matches(Protocol):
+    """The longest match at some tokens of a stream, as the index gives them; see `MatchFeatures`.
+
+    All arrays are of one shape.
+    """
+
+    @property
+    def length(self) -> NDArray[Any]:
+        """Tokens in the match, 0 for none."""
+
+    @property
+    def next(self) -> NDArray[Any]:
+        """What followed its most recent occurrence."""
+
+    @property
+    def second(self) -> NDArray[Any]:
+        """The latest other token that followed; 0 where all agree."""
+
+    @property
+    def count(self) -> NDArray[Any]:
+        """Number of the bucket of how often the run occurred."""
+
+    @property
+    def has_second(self) -> NDArray[np.bool_]:
+        """Whether another token has followed too."""
+
+    def at(self, places: NDArray[np.int64]) -> Self:
+        """Those of the tokens at these positions, in the shape of `places`."""
+
+
+class MatchTensors(NamedTuple):
+    """What a model is told of the longest match of the text up to and with each token.
+
+    Attributes:
+        length: (B, T) int64, tokens in the match; 0 where there is none, and the rest is ignored.
+        next: (B, T) int64, what followed its most recent occurrence.
+        second: (B, T) int64, the latest other token that followed; 0 where there is none.
+        count_bucket: (B, T) int64 in [0, N_COUNTS), bucket of how often it occurred.
+        has_second: (B, T) bool, whether another token has followed too.
+    """
+
+    length: Tensor
+    next: Tensor
+    second: Tensor
+    count_bucket: Tensor
+    has_second: Tensor
+
+    @classmethod
+    def of(cls, matches: Matches) -> MatchTensors:
+        """From arrays of shape (B, T)."""
+        return cls(
+            length=_int64(matches.length),
+            next=_int64(matches.next),
+            second=_int64(matches.second),
+            count_bucket=_int64(matches.count),
+            has_second=torch.from_numpy(np.ascontiguousarray(matches.has_second)),
+        )
+
+    def last(self) -> MatchTensors:
+        """Those of the last token, (B, 1)."""
+        return MatchTensors(*(tensor[:, -1:] for tensor in self))
+
+
+def _int64(values: NDArray[Any] | Sequence[int]) -> Tensor:
+    return torch.from_numpy(np.asarray(values).astype(np.int64))
