@@ -39,7 +39,7 @@ def test_steps_equal_torchs_adamw_with_its_clipping():
     for step in range(1, 21):
         lr = lr_at(step, 20, CONFIG)
         scale = 10.0 if step % 3 else 0.01  # clipped and not clipped
-        norm = optimizer.guarded_step(backward(ours, step, scale), lr)
+        norm = optimizer.guarded_step(backward(ours, step, scale), lr / CONFIG.lr)
         optimizer.zero_grad()
         backward(theirs, step, scale)
         theirs_norm = nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
@@ -55,7 +55,7 @@ def test_steps_equal_torchs_adamw_with_its_clipping():
 def test_without_clipping_the_gradient_enters_as_it_is():
     net = small_net()
     optimizer = GuardedAdamW(net, OptimizerConfig(clip_norm=0.0))
-    optimizer.guarded_step(backward(net, 1, 1000.0), 1e-3)
+    optimizer.guarded_step(backward(net, 1, 1000.0), 1.0)
     moment = optimizer.state[net[0].weight]["exp_avg"]
     torch.testing.assert_close(moment, 0.1 * net[0].weight.grad)
 
@@ -65,7 +65,7 @@ def test_without_clipping_the_gradient_enters_as_it_is():
 def test_a_step_with_a_bad_number_changes_nothing(where, value):
     net = small_net()
     optimizer = GuardedAdamW(net, CONFIG)
-    optimizer.guarded_step(backward(net, 1), 1e-2)
+    optimizer.guarded_step(backward(net, 1), 1.0)
     before = {k: v.clone() for k, v in net.state_dict().items()}
     state = {k: v.clone() for k, v in optimizer.tensors(dict(net.named_parameters())).items()}
     optimizer.zero_grad()
@@ -74,7 +74,7 @@ def test_a_step_with_a_bad_number_changes_nothing(where, value):
         loss = torch.tensor(value)
     else:
         net[3].weight.grad[1, 2] = value
-    optimizer.guarded_step(loss, 1e-2)
+    optimizer.guarded_step(loss, 1.0)
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     after = optimizer.tensors(dict(net.named_parameters()))
     assert all(torch.equal(after[k], state[k]) for k in state)
@@ -84,15 +84,15 @@ def test_the_state_comes_back_bit_for_bit():
     net = small_net()
     optimizer = GuardedAdamW(net, CONFIG)
     for step in (1, 2):
-        optimizer.guarded_step(backward(net, step), 1e-2)
+        optimizer.guarded_step(backward(net, step), 1.0)
         optimizer.zero_grad()
     other = small_net()
     other.load_state_dict(net.state_dict())
     second = GuardedAdamW(other, CONFIG)
     second.restore(dict(other.named_parameters()), optimizer.tensors(dict(net.named_parameters())))
     for step in (3, 4):
-        optimizer.guarded_step(backward(net, step), 1e-2)
-        second.guarded_step(backward(other, step), 1e-2)
+        optimizer.guarded_step(backward(net, step), 1.0)
+        second.guarded_step(backward(other, step), 1.0)
         optimizer.zero_grad()
         second.zero_grad()
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), other.parameters(), strict=True))

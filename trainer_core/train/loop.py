@@ -16,8 +16,8 @@ from trainer_core.spec import TrainSpec
 from trainer_core.train.compute import Compute, choose_compute, out_of_memory
 from trainer_core.train.inputs import open_inputs
 from trainer_core.train.opening import open_session
-from trainer_core.train.optim import GuardedAdamW
-from trainer_core.train.schedule import lr_at
+from trainer_core.train.optim import Optimizer
+from trainer_core.train.schedule import lr_factor
 from trainer_core.train.session import Session
 
 
@@ -53,15 +53,16 @@ def train(session: Session) -> None:
     with Prefetcher(session.batches, steps, session.compute.device) as batches:
         session.between_steps()
         for step, batch in zip(steps, batches, strict=True):
-            lr = lr_at(step, session.steps, spec.optimizer)
-            loss, norm = train_step(model, optimizer, batch, session.compute, lr)
+            factor = lr_factor(step, session.steps, spec.optimizer)
+            lr = spec.optimizer.lr * factor
+            loss, norm = train_step(model, optimizer, batch, session.compute, factor)
             state.step, state.tokens_seen = step, step * session.batches.tokens_per_step
             session.meter.add(step, loss, norm, lr=lr, hit=batch.hit_rate, match=batch.mean_match)
             session.between_steps()
 
 
 def train_step(
-    model: Transformer, optimizer: GuardedAdamW, batch: Batch, compute: Compute, lr: float
+    model: Transformer, optimizer: Optimizer, batch: Batch, compute: Compute, factor: float
 ) -> tuple[Tensor, Tensor]:
     """Forward, backward, clip, update. Nothing waits for the device.
 
@@ -70,7 +71,7 @@ def train_step(
         optimizer: Of this model.
         batch: On the compute's device.
         compute: Device and precision.
-        lr: Learning rate of this step.
+        factor: Share of the peak learning rate at this step.
 
     Returns:
         The mean loss in nats per token and the gradient norm before clipping, scalars on the
@@ -80,6 +81,6 @@ def train_step(
         losses = model.loss(batch.inputs, batch.targets, batch.matches, batch.documents)
         loss = losses.mean()  # of (B, T)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    norm = optimizer.guarded_step(loss.detach(), lr)
+    norm = optimizer.guarded_step(loss.detach(), factor)
     optimizer.zero_grad()
     return loss.detach(), norm

@@ -19,7 +19,7 @@ from trainer_core.train.compute import Compute
 from trainer_core.train.guard import Guard
 from trainer_core.train.inputs import Inputs, check_unchanged
 from trainer_core.train.meter import StepMeter, cut_log
-from trainer_core.train.optim import GuardedAdamW
+from trainer_core.train.optim import Optimizer, make_optimizer
 from trainer_core.train.saving import checkpoint_size_bytes, clear_drafts, newest_whole
 from trainer_core.train.session import RANDOM, Session
 from trainer_core.train.validate import HeldOut
@@ -48,7 +48,7 @@ def open_session(job: Job, spec: TrainSpec, inputs: Inputs, compute: Compute) ->
     )
     torch.manual_seed(spec.seed)
     model = Transformer(spec.model, torch.Generator().manual_seed(spec.seed)).to(compute.device)
-    optimizer = GuardedAdamW(model, spec.optimizer)
+    optimizer = make_optimizer(model, spec.optimizer, spec.budget.batch_size)
     clear_drafts(job.folder)
     checkpoint = _checkpoint_to_resume(job, spec, inputs)
     state = TrainState() if checkpoint is None else _restore(checkpoint, model, optimizer, compute)
@@ -99,7 +99,7 @@ def _checkpoint_to_resume(job: Job, spec: TrainSpec, inputs: Inputs) -> Checkpoi
 
 
 def _restore(
-    checkpoint: Checkpoint, model: Transformer, optimizer: GuardedAdamW, compute: Compute
+    checkpoint: Checkpoint, model: Transformer, optimizer: Optimizer, compute: Compute
 ) -> TrainState:
     checkpoint.load_weights(model)
     tensors = checkpoint.load_optimizer()

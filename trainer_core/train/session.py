@@ -28,7 +28,7 @@ from trainer_core.train.compute import Compute
 from trainer_core.train.guard import Guard
 from trainer_core.train.inputs import Inputs
 from trainer_core.train.meter import StepMeter
-from trainer_core.train.optim import GuardedAdamW
+from trainer_core.train.optim import Optimizer
 from trainer_core.train.samples import write_samples
 from trainer_core.train.saving import (
     Snapshot,
@@ -53,7 +53,7 @@ class Session:
     inputs: Inputs
     compute: Compute
     model: Transformer
-    optimizer: GuardedAdamW
+    optimizer: Optimizer
     batches: TrainBatches
     held_out: HeldOut
     state: TrainState

@@ -40,26 +40,22 @@ class GuardedAdamW(torch.optim.AdamW):
             fused=True,
         )
         self._parameters = parameters
-        self._clip_norm = config.clip_norm
+        self._clip_norm, self._peak_lr = config.clip_norm, config.lr
 
     @torch.no_grad()
-    def guarded_step(self, loss: Tensor, lr: float) -> Tensor:
-        """Clip the gradients and update the weights, unless loss or gradient is no number.
-
-        Args:
-            loss: The step's loss, a scalar on the device.
-            lr: Learning rate of this step.
-
-        Returns:
-            The gradients' total norm before clipping, a scalar on the device.
-        """
+    def guarded_step(self, loss: Tensor, factor: float, scale: Tensor | None = None) -> Tensor:
+        """See `Optimizer`."""
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
+        if scale is not None:
+            norm = norm / scale
         finite = norm.isfinite() & loss.isfinite()
         self.grad_scale = (norm / self._clip_norm).clamp_min(1.0) if self._clip_norm else None
+        if scale is not None:
+            self.grad_scale = scale if self.grad_scale is None else self.grad_scale * scale
         self.found_inf = (~finite).float()
         for group in self.param_groups:
-            group["lr"] = lr
+            group["lr"] = self._peak_lr * factor
         self.step()
         return norm
 
