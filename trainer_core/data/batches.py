@@ -6,6 +6,7 @@ Letters: B batch, T time (context length).
 from __future__ import annotations
 
 import math
+import operator
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ class Batch:
         matches: (B, T) each, the longest match at each input; None without features.
         documents: (B, T) int64, which document of its row each input belongs to; None where all
             inputs of a row may see each other.
-        n_targets: How many targets are not ignored.
+        n_targets: How many targets of the whole step are not ignored, whatever part this is.
         hit_rate: Share of the inputs whose match names the target; NaN without features.
         mean_match: Mean match length in tokens; NaN without features.
     """
@@ -69,10 +70,11 @@ class Batch:
         """The same on a device; from pinned memory the copy overlaps with computing."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def rows(self, part: slice) -> Batch:
-        """Some of its sequences; rates stay those of the whole."""
-        cut = self._map(lambda tensor: tensor[part])
-        return replace(cut, n_targets=int((cut.targets != IGNORED).sum()))
+    def parts(self, size: int) -> Iterator[Batch]:
+        """Its sequences, `size` at a time; counts and rates stay those of the whole."""
+        for start in range(0, len(self.inputs), size):
+            part = slice(start, start + size)
+            yield self._map(operator.itemgetter(part))
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         matches, documents = self.matches, self.documents

@@ -22,8 +22,8 @@ from trainer_core.spec import (
     TrainSpec,
 )
 from trainer_core.train.compute import choose_compute
-from trainer_core.train.loop import train_step
 from trainer_core.train.optim import make_optimizer
+from trainer_core.train.step import TrainStep
 
 STEP_LADDER = (20, 30, 50, 75, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1600, 2000)
 """Step counts are rungs, so that a repeated tour takes the same number in spite of noise."""
@@ -81,6 +81,7 @@ def measure_step_s(preset: Preset, corpus: Corpus, index: MatchIndex, seed: int)
     config = preset.model(corpus.vocab_size, match_input=True)
     model = Transformer(config).to(compute.device)
     optimizer = make_optimizer(model, OptimizerConfig(lr=preset.lr))
+    train_step = TrainStep(model, optimizer, compute, preset.batch_size)
     features = index.train_features()
     length = config.context_length
     batches = TrainBatches(corpus.train, features, preset.batch_size, length, seed)
@@ -88,7 +89,7 @@ def measure_step_s(preset: Preset, corpus: Corpus, index: MatchIndex, seed: int)
     for step in range(1, MEASURED_STEPS + 2):
         started = time.perf_counter()
         batch = batches.batch(step).to(compute.device)
-        train_step(model, optimizer, batch, compute, 1.0)
+        train_step(batch, 1.0)
         if compute.device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - started)

@@ -13,6 +13,7 @@ from trainer_core.errors import KnownError, SpecError
 from trainer_core.spec import Precision
 
 Device = Literal["auto", "cpu", "cuda"]
+Chosen = Literal["fp32", "tf32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True)
@@ -21,19 +22,21 @@ class Compute:
 
     Attributes:
         device: Where model and batches are.
-        precision: `fp32` or `bf16`.
+        precision: `tf32` is float32 with products rounded to 10 bits; gradients under `fp16` need
+            a loss scale.
         name: For people, such as `NVIDIA H200, bf16`.
     """
 
     device: torch.device
-    precision: Literal["fp32", "bf16"]
+    precision: Chosen
     name: str
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """The context for forward passes."""
-        if self.precision == "fp32":
+        if self.precision in ("fp32", "tf32"):
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        dtype = torch.bfloat16 if self.precision == "bf16" else torch.float16
+        return torch.autocast(self.device.type, dtype)
 
 
 def core_count() -> int:
@@ -52,10 +55,10 @@ def cpu_multiplies_bf16() -> bool:
 
 
 def choose_compute(device: Device, precision: Precision, threads: int) -> Compute:
-    """Settle what `auto` leaves open, and set the number of CPU threads of this process.
+    """Settle what `auto` leaves open, and set this process's threads and float32 products.
 
     Raises:
-        SpecError: A GPU or bf16 is asked for and absent.
+        SpecError: A GPU or a precision is asked for that is not there.
     """
     found = torch.cuda.is_available()
     if device == "cuda" and not found:
@@ -67,26 +70,43 @@ def choose_compute(device: Device, precision: Precision, threads: int) -> Comput
             field="device",
         )
     torch.set_num_threads(threads or core_count())
-    if device == "cuda" or (device == "auto" and found):
-        return _gpu(precision)
-    wanted = precision == "bf16" or (precision == "auto" and cpu_multiplies_bf16())
-    chosen: Literal["fp32", "bf16"] = "bf16" if wanted else "fp32"
+    on_gpu = device == "cuda" or (device == "auto" and found)
+    chosen = _gpu_precision(precision) if on_gpu else _cpu_precision(precision)
+    torch.set_float32_matmul_precision("high" if chosen == "tf32" else "highest")
+    if on_gpu:
+        return Compute(torch.device("cuda"), chosen, f"{torch.cuda.get_device_name()}, {chosen}")
     plural = "s" if torch.get_num_threads() > 1 else ""
     name = f"CPU, {torch.get_num_threads()} thread{plural}, {chosen}"
     return Compute(torch.device("cpu"), chosen, name)
 
 
-def _gpu(precision: Precision) -> Compute:
+def _cpu_precision(precision: Precision) -> Chosen:
+    if precision == "tf32":
+        raise _impossible("tf32", "a CPU", "auto, bf16 or fp32")
+    if precision == "auto":
+        return "bf16" if cpu_multiplies_bf16() else "fp32"
+    return precision
+
+
+def _gpu_precision(precision: Precision) -> Chosen:
     native = torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision == "auto":
+        return "bf16" if native else "fp32"
+    name = torch.cuda.get_device_name()
     if precision == "bf16" and not native:
-        raise SpecError(
-            f"precision is bf16, which {torch.cuda.get_device_name()} cannot compute.",
-            safe="Nothing was started.",
-            do="Choose precision = auto or fp32.",
-            field="precision",
-        )
-    chosen: Literal["fp32", "bf16"] = "bf16" if native and precision != "fp32" else "fp32"
-    return Compute(torch.device("cuda"), chosen, f"{torch.cuda.get_device_name()}, {chosen}")
+        raise _impossible("bf16", name, "auto, fp16 or fp32")
+    if precision == "tf32" and torch.cuda.get_device_capability() < (8, 0):
+        raise _impossible("tf32", name, "auto, fp16 or fp32")
+    return precision
+
+
+def _impossible(precision: str, where: str, others: str) -> SpecError:
+    return SpecError(
+        f"precision is {precision}, which {where} cannot compute.",
+        safe="Nothing was started.",
+        do=f"Choose precision = {others}.",
+        field="precision",
+    )
 
 
 def out_of_memory(error: RuntimeError, device: torch.device) -> KnownError | None:

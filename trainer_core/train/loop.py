@@ -1,22 +1,15 @@
-"""The training loop, top to bottom.
-
-Letters: B batch, T time.
-"""
+"""The training loop, top to bottom."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
-from trainer_core.data.batches import Batch, Prefetcher
+from trainer_core.data.batches import Prefetcher
 from trainer_core.job import Job
-from trainer_core.model.transformer import Transformer
 from trainer_core.spec import TrainSpec
-from trainer_core.train.compute import Compute, choose_compute, out_of_memory
+from trainer_core.train.compute import choose_compute, out_of_memory
 from trainer_core.train.inputs import open_inputs
 from trainer_core.train.opening import open_session
-from trainer_core.train.optim import Optimizer
 from trainer_core.train.schedule import lr_factor
 from trainer_core.train.session import Session
 
@@ -48,39 +41,14 @@ def run(job: Job, spec: TrainSpec) -> dict[str, Any]:
 
 def train(session: Session) -> None:
     """Step after step from where the session stands; what happens between them is its business."""
-    spec, model, optimizer, state = session.spec, session.model, session.optimizer, session.state
+    spec, state = session.spec, session.state
     steps = range(state.step + 1, session.steps + 1)
     with Prefetcher(session.batches, steps, session.compute.device) as batches:
         session.between_steps()
         for step, batch in zip(steps, batches, strict=True):
             factor = lr_factor(step, session.steps, spec.optimizer)
             lr = spec.optimizer.lr * factor
-            loss, norm = train_step(model, optimizer, batch, session.compute, factor)
+            loss, norm = session.train_step(batch, factor)
             state.step, state.tokens_seen = step, step * session.batches.tokens_per_step
             session.meter.add(step, loss, norm, lr=lr, hit=batch.hit_rate, match=batch.mean_match)
             session.between_steps()
-
-
-def train_step(
-    model: Transformer, optimizer: Optimizer, batch: Batch, compute: Compute, factor: float
-) -> tuple[Tensor, Tensor]:
-    """Forward, backward, clip, update. Nothing waits for the device.
-
-    Args:
-        model: On the compute's device.
-        optimizer: Of this model.
-        batch: On the compute's device.
-        compute: Device and precision.
-        factor: Share of the peak learning rate at this step.
-
-    Returns:
-        The mean loss in nats per token and the gradient norm before clipping, scalars on the
-        device.
-    """
-    with compute.autocast():
-        losses = model.loss(batch.inputs, batch.targets, batch.matches, batch.documents)
-        loss = losses.mean()  # of (B, T)
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    norm = optimizer.guarded_step(loss.detach(), factor)
-    optimizer.zero_grad()
-    return loss.detach(), norm

@@ -21,7 +21,9 @@ from trainer_core.train.inputs import Inputs, check_unchanged
 from trainer_core.train.meter import StepMeter, cut_log
 from trainer_core.train.optim import Optimizer, make_optimizer
 from trainer_core.train.saving import checkpoint_size_bytes, clear_drafts, newest_whole
+from trainer_core.train.scaler import SCALER
 from trainer_core.train.session import RANDOM, Session
+from trainer_core.train.step import TrainStep
 from trainer_core.train.validate import HeldOut
 
 
@@ -49,9 +51,12 @@ def open_session(job: Job, spec: TrainSpec, inputs: Inputs, compute: Compute) ->
     torch.manual_seed(spec.seed)
     model = Transformer(spec.model, torch.Generator().manual_seed(spec.seed)).to(compute.device)
     optimizer = make_optimizer(model, spec.optimizer, spec.budget.batch_size)
+    train_step = TrainStep(model, optimizer, compute, spec.micro_batch_size)
     clear_drafts(job.folder)
     checkpoint = _checkpoint_to_resume(job, spec, inputs)
-    state = TrainState() if checkpoint is None else _restore(checkpoint, model, optimizer, compute)
+    state = TrainState()
+    if checkpoint is not None:
+        state = _restore(checkpoint, model, optimizer, train_step, compute)
     log = StepLog(job.folder / STEPS_FILE)
     if state.step < spec.budget.steps and (checkpoint is not None or log.rows):
         job.record(records.Resumed(step=state.step))
@@ -65,6 +70,7 @@ def open_session(job: Job, spec: TrainSpec, inputs: Inputs, compute: Compute) ->
         compute=compute,
         model=model,
         optimizer=optimizer,
+        train_step=train_step,
         batches=batches,
         held_out=held_out,
         state=state,
@@ -99,11 +105,18 @@ def _checkpoint_to_resume(job: Job, spec: TrainSpec, inputs: Inputs) -> Checkpoi
 
 
 def _restore(
-    checkpoint: Checkpoint, model: Transformer, optimizer: Optimizer, compute: Compute
+    checkpoint: Checkpoint,
+    model: Transformer,
+    optimizer: Optimizer,
+    train_step: TrainStep,
+    compute: Compute,
 ) -> TrainState:
     checkpoint.load_weights(model)
     tensors = checkpoint.load_optimizer()
     random = {name: tensors.pop(name) for name in list(tensors) if name.startswith(RANDOM)}
+    train_step.restore(
+        {name: tensors.pop(name) for name in list(tensors) if name.startswith(SCALER)}
+    )
     torch.set_rng_state(random[f"{RANDOM}cpu"])
     if compute.device.type == "cuda" and f"{RANDOM}cuda" in random:
         torch.cuda.set_rng_state(random[f"{RANDOM}cuda"])

@@ -35,6 +35,7 @@ from trainer_core.train.saving import (
     retire_checkpoints,
     save_checkpoint,
 )
+from trainer_core.train.step import TrainStep
 from trainer_core.train.validate import HeldOut
 
 Reason = Literal["schedule", "best", "asked", "pause", "stop", "end"]
@@ -54,6 +55,7 @@ class Session:
     compute: Compute
     model: Transformer
     optimizer: Optimizer
+    train_step: TrainStep
     batches: TrainBatches
     held_out: HeldOut
     state: TrainState
@@ -234,7 +236,9 @@ class Session:
             fingerprints=self.fingerprints,
             state=self.state,
             weights=self.weights,
-            optimizer=self.optimizer.tensors(self.weights) | random,
+            optimizer=self.optimizer.tensors(self.weights)
+            | self.train_step.state_tensors()
+            | random,
             val_loss=self.state.val_loss if measured else None,
         )
 
