@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
+import math
 from typing import Any, Literal
 
 import msgspec
@@ -95,8 +96,49 @@ class MatchBucket(msgspec.Struct, frozen=True, kw_only=True):
     """Share of these tokens that the match alone names correctly."""
 
 
+def perplexity_of(loss: float) -> float:
+    """Perplexity of a loss in nats per token; its exponential, kept finite."""
+    return math.exp(min(loss, 700.0))
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What some held-out text cost a model. Loss is in nats per token."""
+
+    loss: float
+    bits_per_byte: float
+    tokens: int
+    buckets: tuple[MatchBucket, ...] = ()
+
+    @property
+    def perplexity(self) -> float:
+        """Per token."""
+        return perplexity_of(self.loss)
+
+
+class MeasuredSet(msgspec.Struct, frozen=True, kw_only=True):
+    """A further validation set, by its name in the settings."""
+
+    name: str
+    measured: Measured
+    without_index: Measured | None = None
+    """The same text without the index; None where that was not measured."""
+
+
+class GroupScore(msgspec.Struct, frozen=True, kw_only=True):
+    """How many cases of a group of a rule task the model solved."""
+
+    group: str
+    right: int
+    total: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the cases that it solved, 0 to 1; NaN without any."""
+        return self.right / self.total if self.total else math.nan
+
+
 class Validated(Entry, frozen=True, kw_only=True):
-    """Held-out text was measured. Loss is in nats per token."""
+    """Held-out text was measured. Loss is in nats per token, of the corpus's own held-out text."""
 
     step: int
     tokens_seen: int
@@ -105,7 +147,18 @@ class Validated(Entry, frozen=True, kw_only=True):
     tokens: int
     best: bool
     seconds: float = 0.0
+    """How long all of it took, the further sets and the groups among it."""
     buckets: tuple[MatchBucket, ...] = ()
+    without_index: Measured | None = None
+    """The same text without the index; None where that was not measured."""
+    sets: tuple[MeasuredSet, ...] = ()
+    groups: tuple[GroupScore, ...] = ()
+    """By group, where the corpus is a rule task."""
+
+    @property
+    def perplexity(self) -> float:
+        """Per token."""
+        return perplexity_of(self.loss)
 
 
 class CheckpointSaved(Entry, frozen=True, kw_only=True):
