@@ -88,7 +88,7 @@ def test_the_portable_reader_needs_only_the_files_that_it_names(folder, tmp_path
     (tmp_path / "few").mkdir()
     for name in needed_files(json.loads((folder / "manifest.json").read_text())):
         shutil.copy(folder / name, tmp_path / "few" / name)
-    assert open_portable_index(tmp_path / "few").lookup([1, 2, 3]) == (5, 3)
+    assert open_portable_index(tmp_path / "few").lookup([1, 2, 3])[:2] == (3, 5)
 
 
 def test_the_portable_reader_refuses_what_it_cannot_read(folder):

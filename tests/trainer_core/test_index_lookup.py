@@ -18,9 +18,9 @@ from index_for_tests import (
     source_of,
 )
 
-from trainer_core.index import Match, held_out_features, open_index
-from trainer_core.index.lookups import searcher
-from trainer_core.index.lookups.portable import open_portable_index
+from trainer_core.index import Match, count_bucket, held_out_features, open_index
+from trainer_core.index.lookups import portable, searcher
+from trainer_core.index.lookups.portable import PortableMatch, open_portable_index
 from trainer_core.index.lookups.search_plain import PlainSearcher
 from trainer_core.index.lookups.stream import PlainReader
 
@@ -48,6 +48,11 @@ def plain(match):
     return match.length, match.next, match.position, match.count, match.second
 
 
+def portably(match):
+    second = -1 if match.second is None else match.second
+    return PortableMatch(match.length, match.next, match.count, second)
+
+
 def check_lookups(index, train, starts, contexts):
     batch = index.lookup_batch(contexts)
     assert len(batch) == len(contexts)
@@ -60,8 +65,8 @@ def check_lookups(index, train, starts, contexts):
 
 def check_streams(index, train, starts, text):
     """The stream with and without the own context, and the portable reader."""
-    portable = open_portable_index(index.folder)
-    streams = index.stream(), index.stream(own_context=False), portable.stream()
+    reader = open_portable_index(index.folder)
+    streams = index.stream(), index.stream(own_context=False), reader.stream()
     for t, token in enumerate(text):
         context = text[: t + 1]
         expected = brute_lookup(train, starts, context, index.max_length, history=True)
@@ -71,7 +76,7 @@ def check_streams(index, train, starts, text):
         assert plain(match) == (*plain(expected)[:2], position, *plain(expected)[3:])
         assert match.kind == ("context" if own else "index" if expected.length else "none")
         assert without_own == index.lookup(context)
-        assert answer == portable.lookup(context) == (match.next, match.length)
+        assert answer == reader.lookup(context) == portably(match)
 
 
 def check_features(index, source):
@@ -215,7 +220,7 @@ def test_tokens_that_the_vocabulary_does_not_have_match_nothing(index, home):
         assert index.lookup([1, token]) == Match()
         assert index.stream().advance(token) == Match()
         assert index.count([token]) == 0
-        assert open_portable_index(home / "small").lookup([1, token]) == (0, 0)
+        assert open_portable_index(home / "small").lookup([1, token]) == PortableMatch()
 
 
 def test_nothing_matches_an_empty_context(index, home):
@@ -223,7 +228,7 @@ def test_nothing_matches_an_empty_context(index, home):
     assert len(index.lookup_batch([])) == 0
     assert index.lookup_batch([[], [1]])[0] == Match()
     assert index.occurrences([]).size == 0
-    assert open_portable_index(home / "small").lookup([]) == (0, 0)
+    assert open_portable_index(home / "small").lookup([]) == PortableMatch()
 
 
 def test_a_corpus_of_one_separator_has_an_index_that_finds_nothing(tmp_path):
@@ -233,7 +238,7 @@ def test_a_corpus_of_one_separator_has_an_index_that_finds_nothing(tmp_path):
     assert index.stream().advance(0) == Match()
     assert index.train_features().length.tolist() == [0]
     assert len(index.validation_features()) == 0
-    assert open_portable_index(tmp_path / "index").lookup([0]) == (0, 0)
+    assert open_portable_index(tmp_path / "index").lookup([0]) == PortableMatch()
 
 
 def test_a_corpus_of_empty_documents_works(tmp_path):
@@ -265,12 +270,12 @@ def test_lookups_on_a_larger_text_agree_with_its_features(tmp_path):
     source = source_of(train, starts[starts < train.size], held_out, held_out_starts, vocab_size=30)
     index = index_of(tmp_path / "index", source)
     features = index.validation_features()
-    stream, portable = index.stream(), open_portable_index(tmp_path / "index").stream()
+    stream, reader = index.stream(), open_portable_index(tmp_path / "index").stream()
     for t, token in enumerate(held_out.tolist()):
         match = stream.advance(token)
         assert (match.length, match.next) == (features.length[t], features.next[t])
         assert (match.second is not None) == features.has_second[t]
-        assert portable.advance(token) == (match.next, match.length)
+        assert reader.advance(token) == portably(match)
 
 
 def test_lookups_from_a_slow_disk_are_those_from_memory(tmp_path, monkeypatch):
@@ -283,6 +288,11 @@ def test_lookups_from_a_slow_disk_are_those_from_memory(tmp_path, monkeypatch):
     expected = list(index.lookup_batch(contexts))
     monkeypatch.setattr(searcher, "_QUERY_FROM_DISK_S", 0.0)
     assert list(index.lookup_batch(contexts)) == expected
+
+
+def test_the_portable_reader_counts_in_the_same_buckets():
+    counts = [*range(70), 4095, 4096, 8191, 8192, 8193, 10**9]
+    assert [portable.count_bucket(n) for n in counts] == [count_bucket(n) for n in counts]
 
 
 def test_an_index_can_be_opened_twice_at_once(index, home):

@@ -64,7 +64,8 @@ class _Reader:
             self.__init__(self.index)
             kept = 0
         for token in tokens[kept:]:
-            self.found.append(self.stream.advance(token))
+            match = self.stream.advance(token)
+            self.found.append((match.next, match.length))
         self.tokens = list(tokens)
         return self.found
 

@@ -3,7 +3,8 @@
 This file stands by itself, so that it can be copied beside an exported model. It needs some files
 of an index folder, see `needed_files`, and answers like Hearth itself: the longest run of tokens
 that ends the text and also stands in the training text or earlier in the text itself; the longer
-match wins, a tie goes to the text itself, and among equals the most recent one counts.
+match wins, a tie goes to the text itself, and among equals the most recent one counts. Where both
+are equally long, the occurrences of both are counted.
 """
 
 import json
@@ -14,6 +15,9 @@ import numpy as np
 
 FORMAT_VERSION = 2
 
+N_COUNTS = 16
+_BLOCK_ENTRIES = 1 << 20
+
 
 def needed_files(manifest: dict[str, Any]) -> list[str]:
     """Names of the files of an index folder that are needed here.
@@ -23,6 +27,24 @@ def needed_files(manifest: dict[str, Any]) -> list[str]:
     """
     ranges = [f"sorted-{number:03}.bin" for number in range(len(manifest["ranges"]))]
     return ["manifest.json", "tokens.bin", "buckets.bin", *ranges]
+
+
+def count_bucket(count: int) -> int:
+    """Number of the bucket that a number of occurrences belongs to: 0, 1, 2, 3, 4-7, 8-15, ..."""
+    return count if count < 4 else min(count.bit_length() + 1, N_COUNTS - 1)
+
+
+class PortableMatch(NamedTuple):
+    """The longest match of a text."""
+
+    length: int = 0
+    """Tokens in it; 0 without a match, and then the rest is 0 and -1."""
+    next: int = 0
+    """What followed its most recent occurrence."""
+    occurrences: int = 0
+    """How often the run occurs."""
+    second: int = -1
+    """The latest other token that followed it; -1 where all agree."""
 
 
 class PortableRange(NamedTuple):
@@ -57,8 +79,8 @@ class PortableIndex:
         """A reader that is given one token after the other."""
         return PortableStream(self)
 
-    def lookup(self, context: "np.ndarray | list[int]") -> tuple[int, int]:
-        """(next, length) of the longest match of a text, its own earlier part included.
+    def lookup(self, context: "np.ndarray | list[int]") -> PortableMatch:
+        """The longest match of a text, its own earlier part included.
 
         Args:
             context: (t,) tokens, the latest last.
@@ -69,23 +91,25 @@ class PortableIndex:
                 tokens = tokens[begin:]
                 break
         stream = self.stream()
-        found = (0, 0)
+        found = PortableMatch()
         for token in tokens[:-1]:
             stream.remember(token)
         for token in tokens[-1:]:
             found = stream.advance(token)
         return found
 
-    def longest(self, window: np.ndarray) -> tuple[int, int]:
-        """(next, length) of the longest match of a window in the training text.
-
-        Args:
-            window: (t,) int64, at most `max_length` tokens, the latest last.
-        """
-        length, run = self.run(window)
+    def answer(self, length: int, run: np.ndarray) -> tuple[PortableMatch, int]:
+        """What `run` found as a match, and where its most recent occurrence ends; -1 for none."""
         if not length:
-            return 0, 0
-        return int(self.tokens[self._inside(int(run.max())) + 1]), length
+            return PortableMatch(), -1
+        latest = max(int(block.max()) for block in self._blocks(run))
+        following = int(self.tokens[latest + 1])
+        other = -1
+        for block in self._blocks(run):
+            differing = block[self.tokens[block + 1] != following]
+            other = max(other, int(differing.max(initial=-1)))
+        second = int(self.tokens[other + 1]) if other >= 0 else -1
+        return PortableMatch(length, following, int(run.size), second), latest
 
     def run(self, window: np.ndarray) -> tuple[int, np.ndarray]:
         """Length of a window's longest match, and the positions at which its occurrences end.
@@ -111,6 +135,12 @@ class PortableIndex:
         begin = min(self._first(run, order, after=False), order.size - 1)
         end = max(self._first(run, order, after=True), begin + 1)
         return length, order[begin:end]
+
+    def _blocks(self, run: np.ndarray) -> "list[np.ndarray]":
+        """A run's positions, some at a time, held inside the text."""
+        pieces = range(0, run.size, _BLOCK_ENTRIES)
+        blocks = (run[at : at + _BLOCK_ENTRIES].astype(np.int64) for at in pieces)
+        return [np.minimum(block, self.tokens.size - 2) for block in blocks]
 
     def _inside(self, position: int) -> int:
         """A position of a file, held inside the text: the file may be damaged."""
@@ -170,17 +200,26 @@ class PortableStream:
         self._tokens[size] = token
         self._size = size + 1
 
-    def advance(self, token: int) -> tuple[int, int]:
-        """Read a token; (next, length) of the longest match of the text that it ends."""
+    def advance(self, token: int) -> PortableMatch:
+        """Read a token; the longest match of the text that it ends."""
         self.remember(token)
         window = self._tokens[max(self._size - self.index.max_length, 0) : self._size]
-        following, length = self.index.longest(window)
+        found, _ = self.index.answer(*self.index.run(window))
         runs = self._runs[: self._size - 1]
-        own_length = int(runs.max(initial=0))
-        if own_length and own_length >= length:
-            place = int(np.flatnonzero(runs == own_length)[-1])
-            return int(self._tokens[place + 1]), own_length
-        return following, length
+        length = int(runs.max(initial=0))
+        return self._own(length, runs, found) if length and length >= found.length else found
+
+    def _own(self, length: int, runs: np.ndarray, found: PortableMatch) -> PortableMatch:
+        """The text's own match, which is no shorter than the one in the training text."""
+        follows = self._tokens[np.flatnonzero(runs == length) + 1]
+        following, count = int(follows[-1]), int(follows.size)
+        others = follows[follows != following]
+        second = int(others[-1]) if others.size else -1
+        if length == found.length:
+            count += found.occurrences
+            if second < 0:
+                second = found.next if found.next != following else found.second
+        return PortableMatch(length, following, count, second)
 
 
 def _map(path: Path, dtype: str) -> np.ndarray:

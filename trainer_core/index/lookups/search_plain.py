@@ -5,8 +5,6 @@ q queries.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,16 +14,13 @@ from trainer_core.index.tokens import Tokens, as_tokens
 
 I64 = NDArray[np.int64]
 
-_NONE = [0, 0, -1, 0, -1]
-_BLOCK_ENTRIES = 1 << 20
+_N_NUMBERS = 5
 
 
 class PlainSearcher:
     """See `searcher.Searcher`."""
 
     def __init__(self, arrays: IndexArrays) -> None:
-        self._tokens = arrays.tokens
-        self._last_usable = arrays.tokens.size - 2
         ranges = [
             PortableRange(part.stop_token, part.first_rank, part.order) for part in arrays.ranges
         ]
@@ -46,28 +41,12 @@ class PlainSearcher:
 
     def answer_many(self, query: Tokens, ends: I64, limits: NDArray[np.uint8]) -> I64:
         """See `searcher.Searcher`."""
-        answers = np.empty((ends.size, len(_NONE)), dtype=np.int64)
+        answers = np.empty((ends.size, _N_NUMBERS), dtype=np.int64)
         for i, (end, limit) in enumerate(zip(ends.tolist(), limits.tolist(), strict=True)):
             window = query[end + 1 - limit : end + 1].astype(np.int64)
             answers[i] = self._answer(*self._index.run(window))
         return answers
 
     def _answer(self, length: int, run: NDArray[np.uint32]) -> list[int]:
-        if not length:
-            return _NONE
-        latest = max(int(block.max()) for block in self._blocks(run))
-        following = self._tokens[latest + 1]
-        other = -1
-        for block in self._blocks(run):
-            differing = block[self._tokens[block + 1] != following]
-            other = max(other, int(differing.max(initial=-1)))
-        second = int(self._tokens[other + 1]) if other >= 0 else -1
-        return [length, int(following), latest, run.size, second]
-
-    def _blocks(self, run: NDArray[np.uint32]) -> list[NDArray[Any]]:
-        """A run's positions, some at a time, held inside the text."""
-        pieces = range(0, run.size, _BLOCK_ENTRIES)
-        return [
-            np.minimum(run[i : i + _BLOCK_ENTRIES].astype(np.int64), self._last_usable)
-            for i in pieces
-        ]
+        match, position = self._index.answer(length, run)
+        return [match.length, match.next, position, match.occurrences, match.second]
