@@ -111,6 +111,7 @@ def _write(spec: PrepareSpec, partial: Path, report: Report, shard_tokens: int) 
         validation=validation,
         source=_all_together(documents, cut_path),
         sources=reports,
+        rule_task=spec.rule_task,
     )
     manifest = msgspec.structs.replace(manifest, fingerprint=manifest.computed_fingerprint())
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)

@@ -10,6 +10,7 @@ import msgspec
 
 from trainer_core.errors import DataError
 from trainer_core.records import Level
+from trainer_core.spec import TaskName
 
 CORPUS_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -103,6 +104,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sources: tuple[NamedSourceReport, ...] = ()
     """Each of them, in the order of the settings, which is that of their documents; none in a
     corpus that was prepared before there could be several."""
+    rule_task: TaskName | Literal[""] = ""
+    """The rule task that made all of this text, if one did."""
     fingerprint: str = ""
 
     def computed_fingerprint(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from trainer_core.data.generators import RuleSource, describe_rule_lines
 from trainer_core.data.rows import (
     describe_rows,
     is_saved_dataset,
@@ -18,6 +19,7 @@ from trainer_core.errors import DataError
 from trainer_core.spec import (
     HubDataset,
     PythonLibrary,
+    RuleLines,
     SavedDataset,
     Source,
     TextFiles,
@@ -32,7 +34,7 @@ def open_source(
 
     Args:
         source: Which source.
-        seed: Orders the files of the Python library.
+        seed: Orders the files of the Python library, and draws the lines of a rule task.
         skipped: Takes what is left out.
         tick: Called often; may raise to give up.
         scratch: Folder for what has to be kept until the corpus is written.
@@ -41,6 +43,8 @@ def open_source(
     Raises:
         DataError: Something that the user named does not exist or cannot be reached.
     """
+    if isinstance(source, RuleLines):
+        return RuleSource(source, seed)
     if isinstance(source, HubDataset):
         return open_hub_dataset(source, tick, field, scratch)
     if isinstance(source, SavedDataset):
@@ -72,4 +76,6 @@ def describe(source: Source) -> str:
         return describe_files(source)
     if isinstance(source, TokenFiles):
         return describe_token_files(source)
+    if isinstance(source, RuleLines):
+        return describe_rule_lines(source)
     return describe_rows(source)

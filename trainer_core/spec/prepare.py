@@ -2,8 +2,9 @@
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from trainer_core.spec.section import Section, Seed
@@ -81,7 +82,24 @@ class TokenFiles(Section, frozen=True, kw_only=True, tag="token_files", tag_fiel
     """What the source is called in reports; empty gives it a number."""
 
 
-Source = PythonLibrary | TextFiles | TokenFiles | HubDataset | SavedDataset
+TaskName = Literal["simple_dummy", "addition", "simple_dummy2"]
+
+
+class RuleLines(Section, frozen=True, kw_only=True, tag="rule_task", tag_field="kind"):
+    """Lines that are made by known rules, drawn with `seed`, so that learning can be scored.
+
+    `simple_dummy`: words whose consonants and vowels take turns. `addition`: sums up to 200.
+    `simple_dummy2`: letters, a digit that says what to do with them, and the result.
+    """
+
+    task: TaskName
+    lines: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
+    """How many; 0 takes as many as the task has."""
+    name: str = ""
+    """What the source is called in reports; empty gives it a number."""
+
+
+Source = PythonLibrary | TextFiles | TokenFiles | HubDataset | SavedDataset | RuleLines
 
 
 class ByteTokenizer(Section, frozen=True, kw_only=True, tag="bytes", tag_field="kind"):
@@ -114,6 +132,7 @@ class CorpusTokenizer(Section, frozen=True, kw_only=True, tag="corpus", tag_fiel
 
 
 Tokenizer = ByteTokenizer | BpeTokenizer | Gpt2Tokenizer | CorpusTokenizer
+_USUAL_TOKENIZER = BpeTokenizer()
 
 
 class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="verb"):
@@ -124,7 +143,8 @@ class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="
     sources: tuple[Source, ...] = ()
     """Sources that are read one after another. One that is added at the end leaves the training
     text before it as it was."""
-    tokenizer: Tokenizer = BpeTokenizer()
+    tokenizer: Tokenizer = _USUAL_TOKENIZER
+    """Left out, it is `bpe`, and `bytes` for a rule task: its rules are about letters."""
     name: str = "corpus"
     validation_fraction: Annotated[float, Meta(gt=0.0, le=0.5)] = 0.05
     seed: Seed = 1337
@@ -141,11 +161,19 @@ class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"sources has two of the name {name!r}")
+        if self.tokenizer is _USUAL_TOKENIZER and self.rule_task:
+            msgspec.structs.force_setattr(self, "tokenizer", ByteTokenizer())
 
     @property
     def all_sources(self) -> tuple[Source, ...]:
         """Every source, in order, however many there are."""
         return self.sources if isinstance(self.source, UnsetType) else (self.source,)
+
+    @property
+    def rule_task(self) -> TaskName | Literal[""]:
+        """The rule task that makes all of this text, if one does."""
+        sources = self.all_sources
+        return sources[0].task if len(sources) == 1 and isinstance(sources[0], RuleLines) else ""
 
     @property
     def source_names(self) -> tuple[str, ...]:
