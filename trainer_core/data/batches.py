@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer_core.data.matches import Matches, MatchTensors
+from trainer_core.data.matches import Matches, MatchTensors, dropped_rows
 from trainer_core.errors import DataError
 
 IGNORED = -100
@@ -125,7 +125,8 @@ class TrainBatches:
         matches: Its match features, or None.
         batch_size: B.
         context_length: T.
-        seed: Draws order and offsets.
+        seed: Draws order, offsets, and which windows see no match.
+        match_dropout: Share of the windows that see no match; rates are of all of them.
 
     Raises:
         DataError: The stream is shorter than one window and its last target.
@@ -138,6 +139,7 @@ class TrainBatches:
         batch_size: int,
         context_length: int,
         seed: int,
+        match_dropout: float = 0.0,
     ) -> None:
         if split.n_tokens < context_length + 1:
             raise DataError(
@@ -149,7 +151,7 @@ class TrainBatches:
             )
         self._tokens, self._matches = split.tokens(), matches
         self._batch_size, self._context_length = batch_size, context_length
-        self._seed = seed
+        self._seed, self._match_dropout = seed, match_dropout
         # One window less than fits leaves room for every offset; a short stream has no such room.
         self.windows_per_epoch = max(1, (split.n_tokens - context_length) // context_length)
         used = self.windows_per_epoch * context_length
@@ -164,7 +166,12 @@ class TrainBatches:
     def batch(self, step: int) -> Batch:
         """What the optimizer step of this number sees; the first one is 1."""
         samples = range((step - 1) * self._batch_size, step * self._batch_size)
-        return gather(self._tokens, self._matches, self._starts(samples), self._context_length)
+        starts = self._starts(samples)
+        batch = gather(self._tokens, self._matches, starts, self._context_length)
+        if batch.matches is None or not self._match_dropout:
+            return batch
+        rows = dropped_rows(self._match_dropout, self._seed, step, self._batch_size)
+        return replace(batch, matches=batch.matches.hidden(rows))
 
     def _starts(self, samples: range) -> NDArray[np.int64]:
         """Where the windows of these samples begin; samples are counted through all epochs."""

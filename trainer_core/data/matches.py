@@ -75,9 +75,36 @@ class MatchTensors(NamedTuple):
             has_second=torch.from_numpy(np.ascontiguousarray(matches.has_second)),
         )
 
+    def hidden(self, rows: NDArray[np.bool_]) -> MatchTensors:
+        """The same, but these of the B sequences have no match at all.
+
+        Args:
+            rows: (B,) which.
+        """
+        if not rows.any():
+            return self
+        seen = torch.from_numpy(~rows).unsqueeze(1)  # (B, 1)
+        return MatchTensors(*(tensor * seen for tensor in self))
+
     def last(self) -> MatchTensors:
         """Those of the last token, (B, 1)."""
         return MatchTensors(*(tensor[:, -1:] for tensor in self))
+
+
+def dropped_rows(share: float, seed: int, step: int, batch_size: int) -> NDArray[np.bool_]:
+    """Which sequences of a training step see no match, (B,); the same in a resumed training.
+
+    Source: Srivastava et al., "Dropout", 2014, for whole inputs.
+
+    Args:
+        share: Of all sequences, from 0 to 1.
+        seed: Of the training.
+        step: Of the optimizer.
+        batch_size: B, over all devices and micro batches.
+    """
+    # The counter's last word keeps these numbers apart from the epochs' order of the same seed.
+    random = np.random.Generator(np.random.Philox(key=[seed, step], counter=[0, 0, 0, 1]))
+    return random.random(batch_size) < share
 
 
 def _int64(values: NDArray[Any] | Sequence[int]) -> Tensor:

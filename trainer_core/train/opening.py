@@ -38,7 +38,12 @@ def open_session(job: Job, spec: TrainSpec, inputs: Inputs, compute: Compute) ->
     context_length, batch_size = spec.model.context_length, spec.budget.batch_size
     corpus = inputs.corpus
     batches = TrainBatches(
-        corpus.train, inputs.train_matches, batch_size, context_length, spec.seed
+        corpus.train,
+        inputs.train_matches,
+        batch_size,
+        context_length,
+        spec.seed,
+        spec.model.match_dropout,
     )
     held_out = HeldOut(
         corpus.validation,
