@@ -107,10 +107,27 @@ def match_parameter_count(config: ModelConfig) -> int:
 
 def parameter_count(config: ModelConfig) -> int:
     """How many parameters a model of this shape has; tied embeddings count once."""
-    width, kv_width = config.n_embd, config.kv_heads * config.head_size
-    embeddings = config.vocab_size * width * (1 if config.tie_embeddings else 2)
-    attention = width * (width + 2 * kv_width) + width * width
-    mlp = 3 * width * config.inner
-    norms = 2 * width
-    total = embeddings + config.n_layer * (attention + mlp + norms) + width
+    width, recipe = config.n_embd, config.recipe
+    norm = width * (2 if recipe.norm == "layer" else 1)
+    deepnet = config.residual_scaling == "deepnet"
+    total = config.vocab_size * width * (1 if config.tie_embeddings else 2)
+    if recipe.positions == "learned":
+        total += config.context_length * width
+    total += config.n_layer * (_attention_count(config) + _feed_forward_count(config) + 2 * norm)
+    total += 0 if deepnet else norm
     return total + (match_parameter_count(config) if config.match_input else 0)
+
+
+def _attention_count(config: ModelConfig) -> int:
+    width, recipe = config.n_embd, config.recipe
+    queries = config.n_head * config.head_size
+    qkv = queries + 2 * config.kv_heads * config.head_size
+    biases = (qkv if config.qkv_bias else 0) + width if recipe.biases else 0
+    norms = 2 * config.head_size if recipe.qk_norm else 0
+    return width * qkv + queries * width + biases + norms
+
+
+def _feed_forward_count(config: ModelConfig) -> int:
+    width, inner, recipe = config.n_embd, config.inner, config.recipe
+    matrices = 3 if recipe.feed_forward == "swiglu" else 2
+    return matrices * width * inner + (inner + width if recipe.biases else 0)

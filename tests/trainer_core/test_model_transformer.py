@@ -4,7 +4,8 @@ import torch
 from matches_for_tests import matched
 from torch.nn import functional
 
-from trainer_core.model.transformer import KVCache, Transformer
+from trainer_core.model.cache import KVCache
+from trainer_core.model.transformer import Transformer
 from trainer_core.presets import PRESETS, parameter_count
 from trainer_core.spec import ModelConfig
 

@@ -21,7 +21,8 @@ from trainer_core.generate.stopping import StopFilter
 from trainer_core.generate.token import GeneratedToken, MatchKind
 from trainer_core.generate.told import match_tensors
 from trainer_core.index import Match, MatchIndex
-from trainer_core.model.transformer import KVCache, Transformer
+from trainer_core.model.cache import KVCache
+from trainer_core.model.transformer import Transformer
 from trainer_core.presets import parameter_count
 from trainer_core.protocol import Generate
 

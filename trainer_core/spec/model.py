@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
-import math
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -10,6 +10,48 @@ from msgspec import Meta
 from trainer_core.spec.section import MATCH_LENGTH_MAX, Fraction, Section
 
 Family = Literal["llama", "gpt2", "qwen3", "hearth"]
+FeedForward = Literal["swiglu", "gelu", "relu2"]
+_ROPE_THETA = 10_000.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The parts that a family is made of.
+
+    Attributes:
+        norm: `rms` has a scale per channel, `layer` takes the mean away and has a shift too.
+        positions: A learned embedding for each place, or queries and keys turned by an angle.
+        feed_forward: `swiglu` is gated and has three matrices, the others have two.
+        biases: Whether the output of attention and both feed-forward matrices have biases.
+        qk_norm: Whether each head's queries and keys are normed.
+        inner_thirds: Width of the feed-forward layer, in thirds of the model's width.
+        inner_multiple: The feed-forward layer is rounded up to a multiple of this.
+    """
+
+    norm: Literal["rms", "layer"] = "rms"
+    positions: Literal["rotary", "learned"] = "rotary"
+    feed_forward: FeedForward = "swiglu"
+    biases: bool = False
+    qk_norm: bool = False
+    inner_thirds: int = 8
+    inner_multiple: int = 32
+
+
+RECIPES: dict[Family, Recipe] = {
+    "llama": Recipe(),
+    "gpt2": Recipe(
+        norm="layer",
+        positions="learned",
+        feed_forward="gelu",
+        biases=True,
+        inner_thirds=12,
+        inner_multiple=1,
+    ),
+    "qwen3": Recipe(qk_norm=True, inner_thirds=9),
+    "hearth": Recipe(feed_forward="relu2", qk_norm=True, inner_thirds=12),
+}
+"""Source: Touvron et al., "LLaMA", 2023; Radford et al., "Language models are unsupervised
+multitask learners", 2019; Yang et al., "Qwen3 technical report", 2025."""
 
 
 class ModelConfig(Section, frozen=True, kw_only=True):
@@ -37,7 +79,10 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     dropout: Fraction = 0.0
     """Share of activations that training leaves out."""
     residual_scaling: Literal["none", "deepnet"] = "none"
-    rope_theta: Annotated[float, Meta(gt=0.0)] = 10_000.0
+    """`deepnet` norms after each addition, weighs the stream above what is added to it, and starts
+    with smaller weights, so that a model of hundreds of layers trains."""
+    rope_theta: Annotated[float, Meta(gt=0.0, le=1e12)] = _ROPE_THETA
+    """Base of the rotary angles; without meaning for learned positions."""
     norm_eps: Annotated[float, Meta(gt=0.0, lt=1.0)] = 1e-5
     match_input: bool = False
     """Feed what followed the longest match in the training text to the model."""
@@ -54,17 +99,43 @@ class ModelConfig(Section, frozen=True, kw_only=True):
         Raises:
             ValueError: Two settings contradict each other; the message names them.
         """
-        if self.n_embd % self.n_head:
+        if not self.head_dim and self.n_embd % self.n_head:
             raise ValueError(f"n_embd {self.n_embd} is not a multiple of n_head {self.n_head}")
-        if self.head_size % 2:
-            raise ValueError(f"n_embd / n_head is {self.head_size}; rotary positions need it even")
         if self.n_head % self.kv_heads:
             raise ValueError(f"n_head {self.n_head} is not a multiple of n_kv_head {self.kv_heads}")
+        if self.family == "gpt2":
+            self._check_gpt2()
+        elif not self.qkv_bias:
+            raise ValueError(f"qkv_bias is a choice of gpt2 alone; {self.family} never has one")
+        if self.recipe.positions == "rotary" and self.head_size % 2:
+            where = "head_dim" if self.head_dim else "n_embd / n_head"
+            raise ValueError(f"{where} is {self.head_size}; rotary positions need it even")
+
+    def _check_gpt2(self) -> None:
+        if self.kv_heads != self.n_head:
+            raise ValueError(
+                f"n_kv_head {self.n_kv_head} shares keys and values between heads, which gpt2"
+                " cannot; leave it 0"
+            )
+        if self.head_size * self.n_head != self.n_embd:
+            raise ValueError(
+                f"head_dim {self.head_dim} times n_head {self.n_head} is not n_embd {self.n_embd},"
+                " which gpt2 needs; leave it 0"
+            )
+        if self.rope_theta != _ROPE_THETA:
+            raise ValueError(
+                f"rope_theta {self.rope_theta:g} is of rotary positions; gpt2 learns its own"
+            )
+
+    @property
+    def recipe(self) -> Recipe:
+        """The parts that the family is made of."""
+        return RECIPES[self.family]
 
     @property
     def head_size(self) -> int:
-        """Width of one attention head."""
-        return self.n_embd // self.n_head
+        """Width of one attention head in force."""
+        return self.head_dim or self.n_embd // self.n_head
 
     @property
     def kv_heads(self) -> int:
@@ -73,5 +144,7 @@ class ModelConfig(Section, frozen=True, kw_only=True):
 
     @property
     def inner(self) -> int:
-        """Width of the SwiGLU layer in force."""
-        return self.n_inner or 32 * math.ceil(self.n_embd * 8 / 3 / 32)
+        """Width of the feed-forward layer in force."""
+        multiple = self.recipe.inner_multiple
+        multiples = -(-self.n_embd * self.recipe.inner_thirds // (3 * multiple))  # rounded up
+        return self.n_inner or multiple * multiples

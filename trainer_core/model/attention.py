@@ -1,0 +1,78 @@
+"""Causal self-attention: one product for queries, keys and values, then softmax over the past.
+
+Letters: B batch, T time, S cached time + T, C channels, H heads, K key and value heads, D head
+size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the name that everybody knows)
+
+from trainer_core.model.cache import KVCache
+from trainer_core.model.masks import Mask, attend
+from trainer_core.model.rotary import rotate
+from trainer_core.spec import ModelConfig
+
+Angles = tuple[Tensor, Tensor] | None
+"""Cosines and sines of the new positions, (T, 1, D / 2) each; None without rotary positions."""
+
+
+class HeadNorm(nn.Module):
+    """RMSNorm over each head's channels, so that no query or key grows without bound.
+
+    Source: Henry et al., "Query-key normalization for transformers", 2020, as Qwen3 does it.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.shape, self.eps = (config.head_size,), config.norm_eps
+        self.weight = nn.Parameter(torch.ones(config.head_size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, heads, D) to float32 or finer, (B, T, heads, D)."""
+        # The fused kernel refuses a weight of another dtype than the input's, as under autocast.
+        return F.rms_norm(x, self.shape, eps=self.eps) * self.weight
+
+
+class Attention(nn.Module):
+    """Self-attention with as many key and value heads as the shape says."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        recipe = config.recipe
+        self.layer = layer
+        self.n_head, self.kv_heads = config.n_head, config.kv_heads
+        self.head_size = config.head_size
+        self.dropout = config.dropout
+        queries = self.n_head * self.head_size
+        width = queries + 2 * self.kv_heads * self.head_size
+        self.qkv = nn.Linear(config.n_embd, width, bias=recipe.biases and config.qkv_bias)
+        self.out = nn.Linear(queries, config.n_embd, bias=recipe.biases)
+        self.q_norm = self.k_norm = None
+        if recipe.qk_norm:
+            self.q_norm, self.k_norm = HeadNorm(config), HeadNorm(config)
+
+    def forward(self, x: Tensor, angles: Angles, mask: Mask, cache: KVCache | None) -> Tensor:
+        """(B, T, C) to (B, T, C)."""
+        b, t, _ = x.shape
+        q, k, v = self._queries_keys_values(x, angles)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)
+        y = attend(q, k, v, mask, self.dropout if self.training else 0.0)
+        out: Tensor = self.out(y.transpose(1, 2).reshape(b, t, -1))
+        return F.dropout(out, self.dropout, self.training) if self.dropout else out
+
+    def _queries_keys_values(self, x: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, H, T, D), and twice (B, K, T, D)."""
+        b, t, _ = x.shape
+        n, turned = self.n_head, self.n_head + self.kv_heads
+        qkv = self.qkv(x).view(b, t, turned + self.kv_heads, self.head_size)
+        qk, v = qkv[:, :, :turned], qkv[:, :, turned:]
+        if self.q_norm is not None and self.k_norm is not None:
+            qk = torch.cat((self.q_norm(qk[:, :, :n]), self.k_norm(qk[:, :, n:])), dim=2)
+        if angles is not None:
+            qk = rotate(qk, *angles)
+        qk = qk.to(v.dtype)
+        return qk[:, :, :n].transpose(1, 2), qk[:, :, n:].transpose(1, 2), v.transpose(1, 2)
