@@ -17,14 +17,13 @@ from trainer_core.model.transformer import Transformer
 from trainer_core.spec import ModelConfig
 from trainer_core.train import saving
 from trainer_core.train.checkpoint import (
-    Fingerprints,
-    NewerCheckpointError,
     TrainState,
     best_step,
     checkpoint_steps,
     open_checkpoint,
     weights_of,
 )
+from trainer_core.train.manifest import Fingerprints, NewerCheckpointError
 from trainer_core.train.saving import (
     Snapshot,
     checkpoint_size_bytes,

@@ -21,7 +21,8 @@ from trainer_core.journal import JournalWriter
 from trainer_core.metrics import STEP_DTYPE, StepLog
 from trainer_core.model.transformer import Transformer
 from trainer_core.records import Ended, JobStarted, MatchBucket, Validated
-from trainer_core.train.checkpoint import Fingerprints, TrainState, weights_of
+from trainer_core.train.checkpoint import TrainState, weights_of
+from trainer_core.train.manifest import Fingerprints
 from trainer_core.train.saving import Snapshot, save_checkpoint
 
 POEM = """The owl and the pussy-cat went to sea in a beautiful pea-green boat,

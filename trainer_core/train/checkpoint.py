@@ -7,64 +7,37 @@ Nothing in it is ever unpickled.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import torch
 from torch import Tensor
 
 from trainer_core.errors import CheckpointError
 from trainer_core.spec import ModelConfig
-from trainer_core.train.tensor_file import FileFact, file_fact, read_tensors
+from trainer_core.train.manifest import (
+    MANIFEST,
+    OPTIMIZER,
+    STATE,
+    WEIGHTS,
+    Manifest,
+    NewerCheckpointError,
+    damaged,
+    read_manifest,
+)
+from trainer_core.train.tensor_file import file_fact, read_tensors
 
 if TYPE_CHECKING:
     from trainer_core.model.transformer import Transformer
 
-VERSION = 1
 FOLDER = "checkpoints"
-WEIGHTS = "model.safetensors"
-OPTIMIZER = "optimizer.safetensors"
-STATE = "state.json"
-MANIFEST = "manifest.json"
-FILES = frozenset({WEIGHTS, OPTIMIZER, STATE})
-
 _NAME = re.compile(r"step-(\d{8,})")
 _log = logging.getLogger(__name__)
-
-
-class Fingerprints(msgspec.Struct, frozen=True, kw_only=True):
-    """What a training was fed with; a run goes on only with the same."""
-
-    corpus: str
-    tokenizer: str
-    index: str = ""
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a checkpoint is, and what its files must be to count as whole."""
-
-    version: int = VERSION
-    step: int
-    tokens_seen: int
-    config: ModelConfig
-    fingerprints: Fingerprints
-    val_loss: float | None
-    """Of this very step, in nats per token; None when it was not measured here."""
-    saved_s: float
-    files: dict[str, FileFact]
-    digest: str = ""
-    """SHA-256 of this manifest with an empty digest."""
-
-    def sealed(self) -> Manifest:
-        """The manifest with its digest filled in."""
-        blank = msgspec.structs.replace(self, digest="")
-        digest = hashlib.sha256(msgspec.json.encode(blank)).hexdigest()
-        return msgspec.structs.replace(self, digest=digest)
 
 
 class TrainState(msgspec.Struct, kw_only=True):
@@ -84,11 +57,19 @@ class TrainState(msgspec.Struct, kw_only=True):
     """Steps in a row, up to now, whose loss or gradient was no number."""
     recent_norms: list[float] = msgspec.field(default_factory=list)
     """Gradient norms that a spike is told from."""
+    loss_fast: float = 0.0
+    """Recent mean of the training loss, as the guard keeps it, not yet corrected for its bias."""
+    loss_slow: float = 0.0
+    """Longer mean, likewise."""
+    losses_seen: int = 0
+    """Losses in both means."""
+    loss_slow_least: float | None = None
+    """The least that the longer mean has been, bias corrected."""
+    calm_step: int = 0
+    """The last step at which the loss was not on the rise."""
+    high_steps: int = 0
+    """Steps in a row, up to now, whose recent mean was beyond the guard's limit."""
     sampled_step: int = -1
-
-
-class NewerCheckpointError(CheckpointError):
-    """A checkpoint that a newer Hearth wrote: not damaged, only unreadable here."""
 
 
 @dataclass(frozen=True)
@@ -141,16 +122,36 @@ class Checkpoint:
                 safe="Nothing was changed.",
                 do="Use another checkpoint.",
             )
+        self._check_finite(stored, "weights")
         for name, tensor in wanted.items():
             tensor.data.copy_(stored[name])
 
     def load_optimizer(self) -> dict[str, Tensor]:
-        """The optimizer's tensors, by name.
+        """The optimizer's tensors, by name, and whatever else a resumed training needs.
 
         Raises:
-            CheckpointError: They cannot be read.
+            CheckpointError: They cannot be read, or only the weights were kept.
         """
-        return read_tensors(self.folder / OPTIMIZER)
+        if not self.manifest.resumable:
+            raise CheckpointError(
+                f"The checkpoint at step {self.step} holds weights only: a training cannot go on"
+                " from it.",
+                safe="It still serves for text, measurement and export.",
+                do="Use a newer checkpoint, or set checkpoint.resumable higher in the next run.",
+                field="checkpoint.resumable",
+            )
+        tensors = read_tensors(self.folder / OPTIMIZER)
+        self._check_finite(tensors, "optimizer's figures")
+        return tensors
+
+    def _check_finite(self, tensors: dict[str, Tensor], what: str) -> None:
+        if not all_finite(tensors.values()):
+            raise CheckpointError(
+                f"The checkpoint {self.folder} is of no use: one of its {what} is not a finite"
+                " number.",
+                safe="The other checkpoints are not affected.",
+                do="Use an earlier checkpoint.",
+            )
 
     def load_state(self) -> TrainState:
         """Where the loop stood.
@@ -161,7 +162,16 @@ class Checkpoint:
         try:
             return msgspec.json.decode((self.folder / STATE).read_bytes(), type=TrainState)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _damaged(self.folder, str(error)) from None
+            raise damaged(self.folder, str(error)) from None
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether every value is a number, and none is infinite; waits for the device once."""
+    floating = [t for t in tensors if t.is_floating_point() and t.numel()]
+    if not floating:
+        return True
+    ends = [end for tensor in floating for end in torch.aminmax(tensor.detach())]
+    return bool(torch.stack([end.float() for end in ends]).isfinite().all().item())
 
 
 def weights_of(model: Transformer) -> dict[str, Tensor]:
@@ -189,44 +199,6 @@ def checkpoint_steps(run_folder: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def _damaged(folder: Path, why: str) -> CheckpointError:
-    return CheckpointError(
-        f"The checkpoint {folder} is damaged: {why}.",
-        safe="The other checkpoints are not affected.",
-        do="Use an earlier checkpoint.",
-    )
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a checkpoint.
-
-    Raises:
-        NewerCheckpointError: It was written by a newer version.
-        CheckpointError: It is absent or damaged.
-    """
-    try:
-        data = (folder / MANIFEST).read_bytes()
-        version = msgspec.json.decode(data, type=_Version).version
-        if version > VERSION:
-            raise NewerCheckpointError(
-                f"The checkpoint {folder} was written by a newer version of Hearth.",
-                safe="Nothing was changed.",
-                do="Update Hearth to use it.",
-            )
-        manifest = msgspec.json.decode(data, type=Manifest)
-    except OSError as error:
-        raise _damaged(folder, error.strerror or str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _damaged(folder, f"its manifest is unreadable ({error})") from None
-    if manifest.sealed() != manifest or frozenset(manifest.files) != FILES:
-        raise _damaged(folder, "its manifest has been changed")
-    return manifest
-
-
-class _Version(msgspec.Struct):
-    version: int
-
-
 def read_checkpoint(run_folder: Path, step: int, *, verify: bool = True) -> Checkpoint:
     """The checkpoint of one step.
 
@@ -247,9 +219,9 @@ def read_checkpoint(run_folder: Path, step: int, *, verify: bool = True) -> Chec
             if verify and whole:
                 whole = file_fact(path) == fact
         except OSError as error:
-            raise _damaged(folder, f"{name}: {error.strerror}") from None
+            raise damaged(folder, f"{name}: {error.strerror}") from None
         if not whole:
-            raise _damaged(folder, f"{name} is not what was written")
+            raise damaged(folder, f"{name} is not what was written")
     return Checkpoint(folder, manifest)
 
 

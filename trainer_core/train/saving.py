@@ -19,20 +19,24 @@ from trainer_core.files import draft_beside, put_back, put_in_place, sync
 from trainer_core.spec import ModelConfig
 from trainer_core.train.checkpoint import (
     FOLDER,
-    MANIFEST,
-    OPTIMIZER,
-    STATE,
-    WEIGHTS,
     Checkpoint,
-    Fingerprints,
-    Manifest,
-    NewerCheckpointError,
     TrainState,
     best_step,
     checkpoint_steps,
     folder_name,
     read_checkpoint,
     weights_of,
+)
+from trainer_core.train.manifest import (
+    MANIFEST,
+    OPTIMIZER,
+    STATE,
+    WEIGHTS,
+    Fingerprints,
+    LoaderPosition,
+    Manifest,
+    NewerCheckpointError,
+    encode_manifest,
 )
 from trainer_core.train.tensor_file import tensor_file_bytes, write_pieces, write_tensors
 
@@ -49,6 +53,7 @@ class Snapshot:
     weights: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
     val_loss: float | None
+    loader: LoaderPosition | None = None
 
 
 def _doomed(folder: Path) -> Path:
@@ -96,8 +101,9 @@ def _write(draft: Path, snapshot: Snapshot) -> Manifest:
         val_loss=snapshot.val_loss,
         saved_s=time.time(),
         files=facts,
-    ).sealed()
-    write_pieces(draft / MANIFEST, iter([memoryview(msgspec.json.encode(manifest))]))
+        loader=snapshot.loader,
+    )
+    write_pieces(draft / MANIFEST, iter([memoryview(encode_manifest(manifest))]))
     return manifest
 
 

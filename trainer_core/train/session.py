@@ -20,13 +20,13 @@ from trainer_core.model.transformer import Transformer
 from trainer_core.spec import TrainSpec
 from trainer_core.train.checkpoint import (
     Checkpoint,
-    Fingerprints,
     TrainState,
     best_step,
 )
 from trainer_core.train.compute import Compute
 from trainer_core.train.guard import Guard
 from trainer_core.train.inputs import Inputs
+from trainer_core.train.manifest import Fingerprints
 from trainer_core.train.meter import StepMeter
 from trainer_core.train.optim import Optimizer
 from trainer_core.train.samples import write_samples
