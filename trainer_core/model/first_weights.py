@@ -57,7 +57,7 @@ def _draw_deepnet(block: Block, config: ModelConfig, generator: torch.Generator 
     """
     beta = deepnet_scales(config)[1]
     queries, keys = config.n_head * config.head_size, config.kv_heads * config.head_size
-    parts = block.attention.qkv.weight.split([queries, keys, keys])
+    parts = torch.split(block.attention.qkv.weight, [queries, keys, keys])
     for part, gain in zip(parts, (1.0, 1.0, beta), strict=True):
         nn.init.xavier_normal_(part, gain, generator=generator)
     nn.init.xavier_normal_(block.attention.out.weight, beta, generator=generator)

@@ -68,8 +68,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask, dropout: float) -> Tenso
     """
     grouped = q.shape[1] != k.shape[1]
     if isinstance(mask, BlockMask):
-        compiling = torch.compiler.is_compiling()
-        flex = flex_attention if compiling else _compiled_flex_attention()
+        flex: Callable[..., Tensor] = _compiled_flex_attention()
+        if torch.compiler.is_compiling():  # it becomes a part of the larger graph
+            flex = flex_attention  # type: ignore[assignment]  # it returns more only when asked to
         seen: Tensor = flex(q, k, v, block_mask=mask, enable_gqa=grouped)
         return seen
     return F.scaled_dot_product_attention(
