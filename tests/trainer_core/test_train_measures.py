@@ -17,7 +17,7 @@ from trainer_core.train.checkpoint import TrainState
 from trainer_core.train.compute import Compute
 from trainer_core.train.guard import Guard
 from trainer_core.train.meter import CAPACITY, StepMeter, cut_log
-from trainer_core.train.validate import HeldOut
+from trainer_core.train.validate import HeldOut, Validation
 
 CPU = Compute(torch.device("cpu"), "fp32", "CPU")
 VOCABULARY = 13
@@ -86,7 +86,7 @@ def window_losses(model, split, features, windows):
 def test_loss_and_bits_per_byte_are_those_of_the_logits(model, with_index):
     split = Split(100)
     features = some_features(split) if with_index else None
-    measure = held_out(split, features).measure(model, CPU)
+    (measure,) = held_out(split, features).measure(model, CPU)
     losses = window_losses(model, split, features, 12)  # 99 // 8 whole windows
     n_bytes = BYTES[split.tokens()[1:97]].sum()
     assert (measure.tokens, measure.n_bytes) == (96, n_bytes)
@@ -98,7 +98,7 @@ def test_loss_and_bits_per_byte_are_those_of_the_logits(model, with_index):
 def test_losses_are_sorted_by_the_length_of_the_match_before_the_target(model, use_index):
     split = Split(400)
     features = some_features(split)
-    measure = held_out(split, features).measure(model, CPU, use_index=use_index)
+    (measure,) = held_out(split, features).measure(model, CPU, use_index=(use_index,))
     losses = window_losses(model, split, features if use_index else None, 49)
     length, following = features.length[:392], features.next[:392]
     hits = (following == split.tokens()[1:393]) & (length > 0)
@@ -119,13 +119,13 @@ def test_losses_are_sorted_by_the_length_of_the_match_before_the_target(model, u
 
 def test_the_batch_size_does_not_change_the_measure(model):
     split = Split(300)
-    losses = {held_out(split, batch_size=b).measure(model, CPU).loss for b in (1, 5, 100)}
+    losses = {held_out(split, batch_size=b).measure(model, CPU)[0].loss for b in (1, 5, 100)}
     assert max(losses) == pytest.approx(min(losses), rel=1e-6)
 
 
 @pytest.mark.parametrize(("max_tokens", "tokens"), [(1, 8), (17, 16), (10**6, 96)])
 def test_only_whole_windows_up_to_the_limit_are_measured(model, max_tokens, tokens):
-    assert held_out(Split(100), max_tokens=max_tokens).measure(model, CPU).tokens == tokens
+    assert held_out(Split(100), max_tokens=max_tokens).measure(model, CPU)[0].tokens == tokens
 
 
 def test_the_windows_are_spread_over_the_whole_text():
@@ -146,7 +146,7 @@ def test_the_model_stays_in_training_mode_even_when_measuring_is_broken_off(mode
     class EnoughError(Exception):
         pass
 
-    def stop(done, total):
+    def stop(tokens):
         raise EnoughError
 
     model.train()

@@ -38,6 +38,17 @@ class ValidationSet(Section, frozen=True, kw_only=True):
     corpus: str
 
 
+def check_set_names(sets: tuple[ValidationSet, ...]) -> None:
+    """Make sure that figures can be told apart by the names of their sets.
+
+    Raises:
+        ValueError: Two sets have one name.
+    """
+    names = [one.name for one in sets]
+    if doubled := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"sets has the name {min(doubled)!r} more than once")
+
+
 class EvaluationConfig(Section, frozen=True, kw_only=True):
     """When and on how much held-out text to measure."""
 
@@ -53,6 +64,14 @@ class EvaluationConfig(Section, frozen=True, kw_only=True):
     sample_prompts: tuple[str, ...] = ()
     """Continued at each checkpoint, with the same seed."""
     sample_tokens: Annotated[int, Meta(ge=1, le=4096)] = 64
+
+    def __post_init__(self) -> None:
+        """Hold the relations between the fields.
+
+        Raises:
+            ValueError: Two sets have one name.
+        """
+        check_set_names(self.sets)
 
 
 class CheckpointConfig(Section, frozen=True, kw_only=True):

@@ -7,17 +7,30 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from trainer_core.spec.section import Section
+from trainer_core.spec.train import ValidationSet, check_set_names
 
 
 class EvaluateSpec(Section, frozen=True, kw_only=True, tag="evaluate", tag_field="verb"):
-    """Measure a checkpoint on the held-out text, by match length."""
+    """Measure a checkpoint on held-out text, by match length."""
 
     run: str
     """Job folder of the training."""
     checkpoint: str = "best"
     """`best`, `last`, or a step number."""
-    index: Literal["as_trained", "off"] = "as_trained"
+    index: Literal["as_trained", "off", "both"] = "as_trained"
+    """Whether an index-backed model is given its matches; `both` measures it in both ways."""
     max_tokens: Annotated[int, Meta(ge=1)] = 1_000_000
+    """Held-out tokens of each set."""
+    sets: tuple[ValidationSet, ...] = ()
+    """More held-out text than the corpus's own."""
+
+    def __post_init__(self) -> None:
+        """Hold the relations between the fields.
+
+        Raises:
+            ValueError: Two sets have one name.
+        """
+        check_set_names(self.sets)
 
 
 class GenerateSpec(Section, frozen=True, kw_only=True, tag="generate", tag_field="verb"):

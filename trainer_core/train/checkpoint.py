@@ -70,6 +70,11 @@ class TrainState(msgspec.Struct, kw_only=True):
     high_steps: int = 0
     """Steps in a row, up to now, whose recent mean was beyond the guard's limit."""
     sampled_step: int = -1
+    validation_s: float = 0.0
+    """Time that all validations took."""
+    last_validation_s: float = 0.0
+    step_s: float = 0.0
+    """How long a step takes; learned where validations keep to a share of the time."""
 
 
 @dataclass(frozen=True)

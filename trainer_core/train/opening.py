@@ -17,14 +17,16 @@ from trainer_core.status import STEPS_FILE
 from trainer_core.train.checkpoint import Checkpoint, TrainState, weights_of
 from trainer_core.train.compute import Compute
 from trainer_core.train.guard import Guard
+from trainer_core.train.held_out_sets import Windows, open_validation
 from trainer_core.train.inputs import Inputs, check_unchanged
 from trainer_core.train.meter import StepMeter, cut_log
 from trainer_core.train.optim import Optimizer, make_optimizer
+from trainer_core.train.rhythm import Rhythm
 from trainer_core.train.saving import checkpoint_size_bytes, clear_drafts, newest_whole
 from trainer_core.train.scaler import SCALER
 from trainer_core.train.session import RANDOM, Session
 from trainer_core.train.step import TrainStep
-from trainer_core.train.validate import HeldOut
+from trainer_core.train.validate import Validation
 
 
 def open_session(job: Job, spec: TrainSpec, inputs: Inputs, compute: Compute) -> Session:
@@ -45,14 +47,7 @@ def open_session(job: Job, spec: TrainSpec, inputs: Inputs, compute: Compute) ->
         spec.seed,
         spec.model.match_dropout,
     )
-    held_out = HeldOut(
-        corpus.validation,
-        inputs.validation_matches,
-        inputs.byte_lengths,
-        context_length=context_length,
-        batch_size=batch_size,
-        max_tokens=spec.evaluation.max_tokens,
-    )
+    validation = _validation(job, spec, inputs)
     torch.manual_seed(spec.seed)
     model = Transformer(spec.model, torch.Generator().manual_seed(spec.seed)).to(compute.device)
     optimizer = make_optimizer(model, spec.optimizer, spec.budget.batch_size)
@@ -77,7 +72,8 @@ def open_session(job: Job, spec: TrainSpec, inputs: Inputs, compute: Compute) ->
         optimizer=optimizer,
         train_step=train_step,
         batches=batches,
-        held_out=held_out,
+        validation=validation,
+        rhythm=Rhythm(spec.evaluation, spec.budget.steps, state),
         state=state,
         log=log,
         meter=meter,
@@ -89,6 +85,20 @@ def open_session(job: Job, spec: TrainSpec, inputs: Inputs, compute: Compute) ->
     if state.step < session.steps:
         _introduce(session)
     return session
+
+
+def _validation(job: Job, spec: TrainSpec, inputs: Inputs) -> Validation:
+    """All that this run measures while it trains."""
+    windows = Windows(spec.model.context_length, spec.micro_batch_size, spec.evaluation.max_tokens)
+    both = spec.evaluation.without_index and spec.model.match_input
+    return open_validation(
+        job.folder,
+        inputs,
+        spec.evaluation.sets,
+        windows,
+        use_index=(True, False) if both else (True,),
+        report=lambda phase, done, total: job.progress(phase, done, total, "tokens"),
+    )
 
 
 def _checkpoint_to_resume(job: Job, spec: TrainSpec, inputs: Inputs) -> Checkpoint | None:

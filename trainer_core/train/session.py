@@ -17,6 +17,7 @@ from trainer_core.errors import KnownError, from_os_error
 from trainer_core.job import Job, JobStopped
 from trainer_core.metrics import StepLog, read_rows
 from trainer_core.model.transformer import Transformer
+from trainer_core.records import perplexity_of
 from trainer_core.spec import TrainSpec
 from trainer_core.train.checkpoint import (
     Checkpoint,
@@ -29,6 +30,7 @@ from trainer_core.train.inputs import Inputs
 from trainer_core.train.manifest import Fingerprints
 from trainer_core.train.meter import StepMeter
 from trainer_core.train.optim import Optimizer
+from trainer_core.train.rhythm import Rhythm
 from trainer_core.train.samples import write_samples
 from trainer_core.train.saving import (
     Snapshot,
@@ -36,7 +38,7 @@ from trainer_core.train.saving import (
     save_checkpoint,
 )
 from trainer_core.train.step import TrainStep
-from trainer_core.train.validate import HeldOut
+from trainer_core.train.validate import Validation
 
 Reason = Literal["schedule", "best", "asked", "pause", "stop", "end"]
 _MUST_SAVE: frozenset[Reason] = frozenset({"pause", "stop", "end"})
@@ -57,7 +59,8 @@ class Session:
     optimizer: Optimizer
     train_step: TrainStep
     batches: TrainBatches
-    held_out: HeldOut
+    validation: Validation
+    rhythm: Rhythm
     state: TrainState
     log: StepLog
     meter: StepMeter
@@ -88,8 +91,7 @@ class Session:
         if self.meter.due or wanted or last:
             self.hand_over()
         best = False
-        due = step % self.spec.evaluation.every_steps == 0 or last
-        if due and self.state.validated_step != step:
+        if self.rhythm.due(step) and self.state.validated_step != step:
             best = self.validate()
             wanted = self.job.wanted
         if reason := self._reason(wanted, asked=asked, best=best):
@@ -127,6 +129,7 @@ class Session:
         self.state.elapsed_s = self.meter.elapsed_s
         if len(rows):
             self.job.hint()
+            self.rhythm.watch(rows)
             self.guard.watch(rows)
 
     # --- validation -----------------------------------------------------------------------------
@@ -140,11 +143,12 @@ class Session:
         self.job.state("validating")
         state = self.state
         try:
-            measure = self.held_out.measure(
-                self.model, self.compute, between=lambda _done, _all: self.job.check_stop()
+            found = self.validation.run(
+                self.model, self.compute, between=lambda _tokens: self.job.check_stop()
             )
         except JobStopped:
             return False
+        measure = found.own
         known = math.isfinite(measure.loss)
         best = known and state.step > 0
         best = best and (state.best_val_loss is None or measure.loss < state.best_val_loss)
@@ -153,6 +157,7 @@ class Session:
         state.bits_per_byte = measure.bits_per_byte if known else None
         if best:
             state.best_val_loss, state.best_step = measure.loss, state.step
+        self.rhythm.measured(found.seconds)
         self.job.record(
             records.Validated(
                 step=state.step,
@@ -161,8 +166,11 @@ class Session:
                 bits_per_byte=measure.bits_per_byte,
                 tokens=measure.tokens,
                 best=best,
-                seconds=measure.seconds,
+                seconds=found.seconds,
                 buckets=measure.buckets,
+                without_index=found.without_index,
+                sets=found.sets,
+                groups=found.groups,
             )
         )
         return best
@@ -259,7 +267,7 @@ class Session:
             "tokens_seen": state.tokens_seen,
             "train_loss": float(losses.mean()) if len(losses) else math.nan,
             "val_loss": state.val_loss,
-            "perplexity": None if state.val_loss is None else math.exp(min(state.val_loss, 700.0)),
+            "perplexity": None if state.val_loss is None else perplexity_of(state.val_loss),
             "bits_per_byte": state.bits_per_byte,
             "best_val_loss": state.best_val_loss,
             "best_step": state.best_step,

@@ -1,100 +1,47 @@
-"""Measuring held-out text: loss, bits per byte, and loss by match length, on fixed windows.
+"""Measuring held-out text, of one corpus or several: always the same windows, in every way asked.
 
-Letters: B batch, T time, V vocabulary.
+Letters: B batch, T time, V vocabulary, W windows.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from trainer_core.data.batches import Batch, Tokens, gather
 from trainer_core.data.matches import Matches
 from trainer_core.errors import DataError
-from trainer_core.records import MATCH_BUCKETS, MatchBucket
+from trainer_core.records import GroupScore, Measured, MeasuredSet
+from trainer_core.train.distributed.world import World
+from trainer_core.train.measures import Measure, Sums
 
 if TYPE_CHECKING:
     from trainer_core.model.transformer import Transformer
     from trainer_core.train.compute import Compute
 
-_BUCKET_STARTS = np.array([low for low, _ in MATCH_BUCKETS[1:]])
+ALONE = World()
 
 
-@dataclass(frozen=True)
-class Measure:
-    """What held-out text cost a model.
+def window_starts(n_tokens: int, context_length: int, max_tokens: int) -> NDArray[np.int64]:
+    """Where the measured windows begin, (W,), spread evenly over the whole held-out text.
 
-    Attributes:
-        loss: Mean over the tokens, in nats per token.
-        bits_per_byte: Bits for all tokens, separators among them, per byte of text; comparable
-            across tokenizers. NaN when the tokens hold no byte.
-        tokens: How many tokens were predicted.
-        n_bytes: Bytes of text in them.
-        seconds: How long it took.
-        buckets: Loss by match length; buckets without tokens are left out, all of them without an
-            index.
+    A few large documents at its head must not stand for all of it.
+
+    Args:
+        n_tokens: Of the text; more than one context.
+        context_length: T.
+        max_tokens: At most this many are measured, but at least one window.
     """
-
-    loss: float
-    bits_per_byte: float
-    tokens: int
-    n_bytes: int
-    seconds: float
-    buckets: tuple[MatchBucket, ...] = ()
-
-
-class _Sums:
-    """Running totals in float64; one bucket for each range of match length."""
-
-    def __init__(self) -> None:
-        self.loss, self.tokens, self.n_bytes = 0.0, 0, 0
-        size = len(MATCH_BUCKETS)
-        self.bucket_loss, self.bucket_hits = np.zeros(size), np.zeros(size)
-        self.bucket_tokens = np.zeros(size, np.int64)
-
-    def add(self, losses: NDArray[Any], batch: Batch, byte_lengths: NDArray[Any]) -> None:
-        """Count a batch; `losses` is (B, T) float64."""
-        targets = batch.targets.numpy()
-        self.loss += float(losses.sum())
-        self.tokens += targets.size
-        self.n_bytes += int(byte_lengths[targets].sum())
-        if batch.matches is None:
-            return
-        lengths = batch.matches.length.numpy()
-        hits = (batch.matches.next.numpy() == targets) & (lengths > 0)
-        bucket = np.digitize(lengths, _BUCKET_STARTS).ravel()
-        size = len(MATCH_BUCKETS)
-        self.bucket_tokens += np.bincount(bucket, minlength=size)
-        self.bucket_loss += np.bincount(bucket, losses.ravel(), size)
-        self.bucket_hits += np.bincount(bucket, hits.ravel().astype(np.float64), size)
-
-    def measure(self, seconds: float) -> Measure:
-        """The means."""
-        buckets = tuple(
-            MatchBucket(
-                low=low, high=high, tokens=int(n), loss=float(loss / n), hit_rate=float(hits / n)
-            )
-            for (low, high), n, loss, hits in zip(
-                MATCH_BUCKETS, self.bucket_tokens, self.bucket_loss, self.bucket_hits, strict=True
-            )
-            if n
-        )
-        bits = self.loss / math.log(2)
-        return Measure(
-            loss=self.loss / self.tokens,
-            bits_per_byte=bits / self.n_bytes if self.n_bytes else math.nan,
-            tokens=self.tokens,
-            n_bytes=self.n_bytes,
-            seconds=seconds,
-            buckets=buckets,
-        )
+    fit = (n_tokens - 1) // context_length
+    windows = max(1, min(fit, max_tokens // context_length))
+    return np.arange(windows, dtype=np.int64) * fit // windows * context_length
 
 
 class HeldOut:
@@ -133,23 +80,18 @@ class HeldOut:
             )
         self._tokens, self._matches, self._byte_lengths = split.tokens(), matches, byte_lengths
         self._context_length, self._batch_size = context_length, batch_size
-        self._fit = (split.n_tokens - 1) // context_length
-        self._windows = max(1, min(self._fit, max_tokens // context_length))
+        self._starts = window_starts(split.n_tokens, context_length, max_tokens)
 
     @property
     def tokens(self) -> int:
         """Tokens in one measurement."""
-        return self._windows * self._context_length
+        return self._starts.size * self._context_length
 
     def batches(self) -> list[NDArray[np.int64]]:
-        """Where the windows of each batch begin: spread evenly over the whole held-out text.
-
-        A few large documents at its head must not stand for all of it.
-        """
-        numbers = np.arange(self._windows, dtype=np.int64) * self._fit // self._windows
-        starts = numbers * self._context_length
+        """Where the windows of each batch begin."""
+        starts = self._starts
         return [
-            starts[at : at + self._batch_size] for at in range(0, self._windows, self._batch_size)
+            starts[at : at + self._batch_size] for at in range(0, starts.size, self._batch_size)
         ]
 
     @torch.no_grad()
@@ -158,31 +100,124 @@ class HeldOut:
         model: Transformer,
         compute: Compute,
         *,
-        use_index: bool = True,
-        between: Callable[[int, int], None] | None = None,
-    ) -> Measure:
-        """Predict every token once.
+        use_index: Sequence[bool] = (True,),
+        between: Callable[[int], None] | None = None,
+        world: World = ALONE,
+    ) -> tuple[Measure, ...]:
+        """Predict every token, once for each way.
 
         Args:
             model: On the compute's device.
             compute: Device and precision.
-            use_index: Whether the model is given the matches; they sort the losses either way.
-            between: Called after each batch with the tokens done and in all; may raise to end.
+            use_index: For each way whether the model is given the matches; they sort the losses
+                either way.
+            between: Called after each batch with its tokens; may raise to end.
+            world: The processes that share the batches out; each gets the whole measure.
         """
-        began = time.perf_counter()
         training = model.training
         model.eval()
-        sums = _Sums()
+        sums = Sums(len(use_index), self._byte_lengths, compute.device)
         try:
-            for starts in self.batches():
+            for starts, counts in world.deal(self.batches()):
                 batch = gather(self._tokens, self._matches, starts, self._context_length)
                 there = batch.to(compute.device)
-                matches = there.matches if use_index else None
                 with compute.autocast():
-                    losses = model.loss(there.inputs, there.targets, matches, there.documents)
-                sums.add(losses.double().cpu().numpy(), batch, self._byte_lengths)
+                    losses = [_losses(model, there, use) for use in use_index]
+                if counts:
+                    sums.add(losses, batch)
                 if between is not None:
-                    between(sums.tokens, self.tokens)
+                    between(batch.targets.numel())
         finally:
             model.train(training)
-        return sums.measure(time.perf_counter() - began)
+        return sums.measures(world.sum_(sums.total()))
+
+
+def _losses(model: Transformer, batch: Batch, use_index: bool) -> Tensor:
+    """(B, T) nats."""
+    matches = batch.matches if use_index else None
+    return model.loss(batch.inputs, batch.targets, matches, batch.documents)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one validation found.
+
+    Attributes:
+        own: The corpus's own held-out text, in the first way.
+        without_index: The same without the index, where that is a second way.
+        sets: The further sets.
+        groups: Of a rule task.
+        seconds: How long all of it took.
+    """
+
+    own: Measure
+    without_index: Measured | None
+    sets: tuple[MeasuredSet, ...]
+    groups: tuple[GroupScore, ...]
+    seconds: float
+
+
+class Scorer(Protocol):
+    """Asks a model the cases of a rule task."""
+
+    def score(self, model: Transformer, compute: Compute) -> tuple[GroupScore, ...]:
+        """How many cases of each group it solves."""
+
+
+class Validation:
+    """All that is measured at once; it changes nothing of the training.
+
+    Args:
+        own: The corpus's own held-out text.
+        sets: Further ones by name.
+        use_index: The ways to measure: with the index, without it, or both in this order.
+        scorer: Of a rule task.
+        world: The processes that share the work.
+    """
+
+    def __init__(
+        self,
+        own: HeldOut,
+        sets: Mapping[str, HeldOut],
+        *,
+        use_index: Sequence[bool] = (True,),
+        scorer: Scorer | None = None,
+        world: World = ALONE,
+    ) -> None:
+        self._own, self._sets, self._use_index = own, sets, use_index
+        self._scorer, self._world = scorer, world
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in all sets."""
+        return self._own.tokens + sum(held_out.tokens for held_out in self._sets.values())
+
+    def run(
+        self,
+        model: Transformer,
+        compute: Compute,
+        between: Callable[[int], None] | None = None,
+    ) -> Outcome:
+        """Measure everything; arguments as for `HeldOut.measure`."""
+        began_s = time.perf_counter()
+        measures = {
+            name: held_out.measure(
+                model, compute, use_index=self._use_index, between=between, world=self._world
+            )
+            for name, held_out in {"": self._own, **self._sets}.items()
+        }
+        own = measures.pop("")
+        return Outcome(
+            own=own[0],
+            without_index=_second(own),
+            sets=tuple(
+                MeasuredSet(name=name, measured=ways[0].measured, without_index=_second(ways))
+                for name, ways in measures.items()
+            ),
+            groups=() if self._scorer is None else self._scorer.score(model, compute),
+            seconds=time.perf_counter() - began_s,
+        )
+
+
+def _second(ways: Sequence[Measure]) -> Measured | None:
+    return ways[1].measured if len(ways) > 1 else None

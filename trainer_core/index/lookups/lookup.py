@@ -5,7 +5,7 @@ n training tokens, V vocabulary, D training documents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -304,7 +304,10 @@ def open_index(
 
 
 def held_out_features(
-    index: MatchIndex, tokens: ArrayLike, document_start: ArrayLike
+    index: MatchIndex,
+    tokens: ArrayLike,
+    document_start: ArrayLike,
+    advance: Callable[[int, int], None] | None = None,
 ) -> MatchFeatures:
     """The longest match of each held-out token, in the training part and its own document so far.
 
@@ -315,6 +318,7 @@ def held_out_features(
         index: The index of the training part.
         tokens: (n,) held-out tokens.
         document_start: (D,) rising positions at which documents begin; position 0 always does.
+        advance: Called now and then with the tokens done and all of them; may raise to end.
 
     Returns:
         Features of the n tokens; `same_document` is true where the own document gave the match.
@@ -323,4 +327,5 @@ def held_out_features(
         ValueError: An argument has the wrong shape or is out of range.
     """
     checked = as_tokens(tokens)
-    return features_against(index, checked, as_document_start(document_start, checked.size))
+    starts = as_document_start(document_start, checked.size)
+    return features_against(index, checked, starts, advance)
