@@ -35,6 +35,8 @@ from trainer_core.train.validate import Outcome, Validation
 
 _BATCH_TOKENS = 16_384
 """Tokens in one forward pass."""
+_CASES = 1000
+"""Of each group of a rule task."""
 _WAYS = {"as_trained": (True,), "off": (False,), "both": (True, False)}
 
 
@@ -90,7 +92,7 @@ def _validation(
         job.folder,
         inputs,
         spec.sets,
-        Windows(length, max(1, _BATCH_TOKENS // length), spec.max_tokens),
+        Windows(length, max(1, _BATCH_TOKENS // length), spec.max_tokens, _CASES),
         use_index=use_index,
         report=lambda phase, done, total: job.progress(phase, done, total, "tokens"),
         field="sets",

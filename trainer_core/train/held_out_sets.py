@@ -13,6 +13,7 @@ from pathlib import Path
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.matches import Matches
 from trainer_core.errors import DataError, KnownError, SpecError
+from trainer_core.evals.rules import rule_scorer
 from trainer_core.spec import ValidationSet
 from trainer_core.train.distributed.world import World
 from trainer_core.train.held_out_matches import matches_of_windows
@@ -33,11 +34,13 @@ class Windows:
         context_length: T.
         batch_size: Windows in one forward pass.
         max_tokens: Of each set at most this many.
+        cases: Of each group of a rule task so many.
     """
 
     context_length: int
     batch_size: int
     max_tokens: int
+    cases: int = 50
 
 
 def open_validation(
@@ -77,7 +80,8 @@ def open_validation(
         matches = find() if world.is_main else None
         world.barrier()
         further[wanted.name] = _held_out(corpus, matches if world.is_main else find(), windows)
-    return Validation(own, further, use_index=use_index, world=world)
+    scorer = rule_scorer(inputs.corpus, windows.context_length, windows.cases)
+    return Validation(own, further, use_index=use_index, scorer=scorer, world=world)
 
 
 def _held_out(corpus: Corpus, matches: Matches | None, windows: Windows) -> HeldOut:
