@@ -13,6 +13,7 @@ from trainer_core.spec.index import (
     ValueSpec,
 )
 from trainer_core.spec.jobs import VERBS, JobSpec, TourSpec, verb_of
+from trainer_core.spec.labels import Label, labels
 from trainer_core.spec.model import Family, ModelConfig
 from trainer_core.spec.optimizer import OptimizerConfig
 from trainer_core.spec.prepare import (
@@ -78,6 +79,7 @@ __all__ = [
     "HubDataset",
     "IndexSpec",
     "JobSpec",
+    "Label",
     "LookupSpec",
     "ModelConfig",
     "OptimizerConfig",
@@ -102,6 +104,7 @@ __all__ = [
     "convert",
     "from_builtins",
     "from_toml",
+    "labels",
     "load",
     "to_toml",
     "verb_of",

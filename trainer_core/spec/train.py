@@ -149,11 +149,7 @@ class TrainSpec(Section, frozen=True, kw_only=True, tag="train", tag_field="verb
         """
         if self.model.match_input and not self.index:
             raise ValueError("model.match_input is on, but no index is given")
-        if self.optimizer.warmup_steps >= self.budget.steps:
-            raise ValueError(
-                f"optimizer.warmup_steps {self.optimizer.warmup_steps} leaves nothing of"
-                f" budget.steps {self.budget.steps}"
-            )
+        self.optimizer.check(self.budget.steps, self.budget.batch_size)
         self._check_shares()
 
     def _check_shares(self) -> None:

@@ -10,7 +10,7 @@ from trainer_core.spec import TrainSpec
 from trainer_core.train.compute import choose_compute, out_of_memory
 from trainer_core.train.inputs import open_inputs
 from trainer_core.train.opening import open_session
-from trainer_core.train.schedule import lr_factor
+from trainer_core.train.schedule import lr_at, lr_factor
 from trainer_core.train.session import Session
 
 
@@ -47,7 +47,7 @@ def train(session: Session) -> None:
         session.between_steps()
         for step, batch in zip(steps, batches, strict=True):
             factor = lr_factor(step, session.steps, spec.optimizer)
-            lr = spec.optimizer.lr * factor
+            lr = lr_at(step, session.steps, spec.optimizer, spec.budget.batch_size)
             loss, norm = session.train_step(batch, factor)
             state.step, state.tokens_seen = step, step * session.batches.tokens_per_step
             session.meter.add(step, loss, norm, lr=lr, hit=batch.hit_rate, match=batch.mean_match)

@@ -1,4 +1,4 @@
-"""The learning rate at each step: a linear warm-up, then half a cosine."""
+"""The learning rate at each step: a linear warm-up, then one of four courses."""
 
 from __future__ import annotations
 
@@ -8,25 +8,50 @@ from trainer_core.spec import OptimizerConfig
 
 
 def lr_factor(step: int, steps: int, config: OptimizerConfig) -> float:
-    """Share of the peak learning rate at an optimizer step.
+    """Share of the peak learning rates at an optimizer step.
 
-    It rises from `1 / warmup_steps` at step 1 to 1 at step `warmup_steps`, and falls to `lr_floor`
-    at the last step.
-
-    Source: Loshchilov and Hutter, "SGDR", 2017, without restarts.
+    It rises from `1 / warmup_steps` at step 1 to 1 at step `warmup_steps`, and, unless it is
+    constant, reaches `lr_floor` at the last step.
 
     Args:
         step: 1 to `steps`.
         steps: The run's length.
-        config: Floor and warm-up.
+        config: Schedule, floor, warm-up and decay.
     """
     if step <= config.warmup_steps:
         return step / config.warmup_steps
-    done = (step - config.warmup_steps) / (steps - config.warmup_steps)
-    floor = config.lr_floor
-    return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+    return config.lr_floor + (1.0 - config.lr_floor) * _height(step, steps, config)
 
 
-def lr_at(step: int, steps: int, config: OptimizerConfig) -> float:
-    """Learning rate of an optimizer step."""
-    return config.lr * lr_factor(step, steps, config)
+def _height(step: int, steps: int, config: OptimizerConfig) -> float:
+    """Where the course stands after the warm-up, from 1 at the peak to 0 at the floor.
+
+    Source: the cosine is Loshchilov and Hutter's, "SGDR", 2017, without restarts; that the plateau
+    ends in 1 - sqrt rather than a line is Hägele et al.'s finding, "Scaling laws and
+    compute-optimal training beyond fixed training durations", 2024, figure 5.
+    """
+    falling = steps - config.warmup_steps
+    if config.schedule == "wsd":
+        falling = config.decay_steps(steps)
+    done = min(1.0, max(0.0, 1.0 - (steps - step) / falling))
+    match config.schedule:
+        case "cosine":
+            return 0.5 * (1.0 + math.cos(math.pi * done))
+        case "wsd":
+            return 1.0 - math.sqrt(done)
+        case "linear":
+            return 1.0 - done
+        case "constant":
+            return 1.0
+
+
+def lr_at(step: int, steps: int, config: OptimizerConfig, batch_size: int) -> float:
+    """Learning rate of an optimizer step, as it is logged: of what AdamW or Adafactor changes.
+
+    Args:
+        step: 1 to `steps`.
+        steps: The run's length.
+        config: Peak and schedule.
+        batch_size: Sequences in one step over all devices.
+    """
+    return config.lr * config.lr_scale(batch_size) * lr_factor(step, steps, config)

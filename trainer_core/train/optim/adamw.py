@@ -1,88 +1,96 @@
-"""AdamW as the loop uses it: decay groups, clipping, bad steps skipped, state by name."""
+"""AdamW by torch's fused kernel, which divides gradients and leaves out bad steps by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from trainer_core.spec import OptimizerConfig
+from trainer_core.train.optim.groups import decays
+from trainer_core.train.optim.packing import Packing
+from trainer_core.train.optim.sharding import shared_like
 
 
-class GuardedAdamW(torch.optim.AdamW):
-    """Fused AdamW that clips, and skips bad steps, without anyone waiting for the device.
+class AdamWRule:
+    """AdamW; matrices and embedding tables decay, norms, biases and gates do not.
 
-    Matrices and embedding tables decay; norms, biases and gates do not.
+    All parameters count their steps together, since all get a gradient in each step.
 
-    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019; the groups are
-    nanoGPT's: whatever has two dimensions decays.
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+
+    Args:
+        parameters: On their device, where they stay.
+        config: Betas, epsilon and decay.
+        peak_lr: Peak learning rate.
     """
 
-    grad_scale: Tensor | None = None
-    """What the kernel divides gradients by; this is how GradScaler, too, talks to it."""
-    found_inf: Tensor | None = None
-    """1 makes the kernel leave weights, moments and step counts alone."""
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], config: OptimizerConfig, peak_lr: float
+    ) -> None:
+        self.parameters = parameters
+        self._config, self._peak_lr = config, peak_lr
+        matrices = [p for p in parameters if decays(p)]
+        rest = [p for p in parameters if not decays(p)]
+        self._groups: list[_Group] = []
+        self._group_of: dict[nn.Parameter, _Group] = {}
+        for members, decay in ((matrices, config.weight_decay), (rest, 0.0)):
+            if members:
+                group = _Group(Packing(members), decay)
+                self._groups.append(group)
+                self._group_of |= dict.fromkeys(members, group)
+        self._step = torch.zeros((), device=parameters[0].device)
 
-    def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
-        parameters = list(model.parameters())
-        decays = [p for p in parameters if p.ndim >= 2]
-        rest = [p for p in parameters if p.ndim < 2]
-        groups = [
-            {"params": decays, "weight_decay": config.weight_decay},
-            {"params": rest, "weight_decay": 0.0},
-        ]
-        super().__init__(
-            [group for group in groups if group["params"]],
-            lr=config.lr,
-            betas=(config.beta1, config.beta2),
-            eps=config.eps,
-            fused=True,
-        )
-        self._parameters = parameters
-        self._clip_norm, self._peak_lr = config.clip_norm, config.lr
+    def gradients(self) -> list[Tensor]:
+        """See `Rule`."""
+        for group in self._groups:
+            group.gradients = group.packing.gradients()
+        return [gradient for group in self._groups for gradient in group.gradients]
 
-    @torch.no_grad()
-    def guarded_step(self, loss: Tensor, factor: float, scale: Tensor | None = None) -> Tensor:
-        """See `Optimizer`."""
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if scale is not None:
-            norm = norm / scale
-        finite = norm.isfinite() & loss.isfinite()
-        self.grad_scale = (norm / self._clip_norm).clamp_min(1.0) if self._clip_norm else None
-        if scale is not None:
-            self.grad_scale = scale if self.grad_scale is None else self.grad_scale * scale
-        self.found_inf = (~finite).float()
-        for group in self.param_groups:
-            group["lr"] = self._peak_lr * factor
-        self.step()
-        return norm
+    def update(self, factor: float, divisor: Tensor | None, found_bad: Tensor) -> None:
+        """See `Rule`."""
+        config = self._config
+        self._step += 1.0 - found_bad
+        for group in self._groups:
+            torch._fused_adamw_(
+                group.packing.tensors,
+                group.gradients,
+                group.exp_avg,
+                group.exp_avg_sq,
+                [],
+                [self._step] * len(group.gradients),
+                lr=self._peak_lr * factor,
+                beta1=config.beta1,
+                beta2=config.beta2,
+                weight_decay=group.weight_decay,
+                eps=config.eps,
+                amsgrad=False,
+                maximize=False,
+                grad_scale=divisor,
+                found_inf=found_bad,
+            )
 
-    def tensors(self, names: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The state as `exp_avg/<name>`, `exp_avg_sq/<name>` and `step/<name>`.
-
-        Args:
-            names: The parameters by name.
-        """
+    def state(self, parameter: nn.Parameter) -> dict[str, Tensor]:
+        """`exp_avg`, `exp_avg_sq` and `step`, as torch names them."""
+        group = self._group_of[parameter]
         return {
-            f"{kind}/{name}": tensor
-            for name, parameter in names.items()
-            for kind, tensor in self.state.get(parameter, {}).items()
+            "exp_avg": group.packing.part(parameter, group.exp_avg),
+            "exp_avg_sq": group.packing.part(parameter, group.exp_avg_sq),
+            "step": self._step,
         }
 
-    def restore(self, names: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `tensors` gave.
+    def put(self, parameter: nn.Parameter, state: Mapping[str, Tensor]) -> None:
+        """See `Rule`."""
+        for kind, own in self.state(parameter).items():
+            own.copy_(shared_like(own, state[kind]))
 
-        Raises:
-            KeyError: A tensor belongs to no parameter.
-            ValueError: A tensor is of another shape than its parameter.
-        """
-        self.state.clear()
-        for key, tensor in tensors.items():
-            kind, name = key.split("/", 1)
-            parameter = names[name]
-            if kind != "step" and tensor.shape != parameter.shape:
-                raise ValueError(f"{key} is {tuple(tensor.shape)}, not {tuple(parameter.shape)}")
-            # A copy of its own: what the file gave may lie unaligned in its mapping.
-            self.state[parameter][kind] = tensor.to(parameter.device, copy=True)
+
+class _Group:
+    """Parameters that decay alike, and their moments."""
+
+    def __init__(self, packing: Packing, weight_decay: float) -> None:
+        self.packing, self.weight_decay = packing, weight_decay
+        self.exp_avg = [torch.zeros_like(tensor) for tensor in packing.tensors]
+        self.exp_avg_sq = [torch.zeros_like(tensor) for tensor in packing.tensors]
+        self.gradients: list[Tensor] = []
