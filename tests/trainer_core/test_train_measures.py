@@ -5,17 +5,20 @@ import math
 import numpy as np
 import pytest
 import torch
-from matches_for_tests import Features
+from matches_for_tests import Features, matched
 
+from trainer_core.data.batches import IGNORED, Batch
 from trainer_core.data.matches import MatchTensors
 from trainer_core.errors import DataError, KnownError
 from trainer_core.metrics import STEP_DTYPE, StepLog, read_rows
 from trainer_core.model.transformer import Transformer
-from trainer_core.records import MATCH_BUCKETS
+from trainer_core.records import MATCH_BUCKETS, MeasuredSet
 from trainer_core.spec import ModelConfig
 from trainer_core.train.checkpoint import TrainState
 from trainer_core.train.compute import Compute
 from trainer_core.train.guard import Guard
+from trainer_core.train.distributed.world import World
+from trainer_core.train.measures import Sums
 from trainer_core.train.meter import CAPACITY, StepMeter, cut_log
 from trainer_core.train.validate import HeldOut, Validation
 
@@ -153,6 +156,90 @@ def test_the_model_stays_in_training_mode_even_when_measuring_is_broken_off(mode
     with pytest.raises(EnoughError):
         held_out(Split(100)).measure(model, CPU, between=stop)
     assert model.training
+
+
+def test_several_ways_in_one_pass_are_those_of_a_pass_each(model):
+    split = Split(200)
+    windows = held_out(split, some_features(split))
+    both = windows.measure(model, CPU, use_index=(True, False))
+    alone = tuple(windows.measure(model, CPU, use_index=(use,))[0] for use in (True, False))
+    assert both == alone
+    assert both[0].loss != both[1].loss
+
+
+def test_ignored_targets_count_for_nothing():
+    targets = torch.tensor([[1, IGNORED, 3], [IGNORED, 2, 4]])
+    length = torch.tensor([[4, 4, 0], [5, 8, 8]])
+    matches = matched(torch.tensor([[1, 9, 9], [9, 9, 4]]), length)
+    sums = Sums(1, BYTES, torch.device("cpu"))
+    losses = torch.tensor([[0.5, 0.0, 1.0], [0.0, 2.0, 0.25]])
+    sums.add([losses], Batch(torch.zeros_like(targets), targets, matches))
+    (measure,) = sums.measures(sums.total())
+    assert (measure.tokens, measure.n_bytes) == (4, 1 + 3 + 2 + 4)
+    assert measure.loss == 3.75 / 4
+    by_low = {
+        bucket.low: (bucket.tokens, bucket.loss, bucket.hit_rate) for bucket in measure.buckets
+    }
+    assert by_low == {0: (1, 1.0, 0.0), 4: (1, 0.5, 1.0), 8: (2, 1.125, 0.5)}
+
+
+def test_text_of_ignored_targets_alone_has_no_loss():
+    sums = Sums(1, BYTES, torch.device("cpu"))
+    (measure,) = sums.measures(sums.total())
+    assert math.isnan(measure.loss) and math.isnan(measure.bits_per_byte)
+
+
+class OneOf(World):
+    """A rank whose sums are kept, or added to those of the ranks before it."""
+
+    def __init__(self, rank, size, before):
+        super().__init__(rank, size)
+        self.before = before
+
+    def sum_(self, tensor):
+        self.before.append(tensor.clone())
+        return torch.stack(self.before).sum(0)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_ranks_share_the_batches_and_add_up_to_the_whole(model, size):
+    split = Split(200)
+    windows = held_out(split, some_features(split), batch_size=4)  # 24 windows, 6 batches
+    whole = windows.measure(model, CPU, use_index=(True, False))
+    sums, calls = [], []
+    for rank in range(size):
+        seen = []
+        shared = windows.measure(
+            model,
+            CPU,
+            use_index=(True, False),
+            between=seen.append,
+            world=OneOf(rank, size, sums),
+        )
+        calls.append(len(seen))
+    assert len(set(calls)) == 1  # a sharded model is computed by all ranks together
+    for ours, theirs in zip(shared, whole, strict=True):
+        assert (ours.tokens, ours.n_bytes) == (theirs.tokens, theirs.n_bytes)
+        assert ours.loss == pytest.approx(theirs.loss, rel=1e-12)
+        assert [b.tokens for b in ours.buckets] == [b.tokens for b in theirs.buckets]
+
+
+def test_a_validation_measures_each_set_in_each_way(model):
+    split, other = Split(200), Split(120, seed=5)
+    own, more = held_out(split, some_features(split)), held_out(other, some_features(other))
+    validation = Validation(own, {"more": more}, use_index=(True, False))
+    seen = []
+    found = validation.run(model, CPU, seen.append)
+    ways = own.measure(model, CPU, use_index=(True, False))
+    assert (found.own, found.without_index) == (ways[0], ways[1].measured)
+    more_ways = more.measure(model, CPU, use_index=(True, False))
+    assert found.sets == (
+        MeasuredSet(
+            name="more", measured=more_ways[0].measured, without_index=more_ways[1].measured
+        ),
+    )
+    assert sum(seen) == validation.tokens == own.tokens + more.tokens
+    assert found.seconds > 0 and found.groups == ()
 
 
 # --- the meter ------------------------------------------------------------------------------------

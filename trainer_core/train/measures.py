@@ -94,13 +94,13 @@ class Sums:
         self._losses[:, 1:] += flat @ member.double()
 
     def total(self) -> Tensor:
-        """All totals as one float64 vector on the device, for adding up over processes."""
+        """All totals as one float64 vector on the CPU, for adding up over processes."""
         counts = np.concatenate([self._counts, self._bucket_counts.ravel()]).astype(np.float64)
-        return torch.cat([self._losses.ravel(), torch.from_numpy(counts).to(self._losses.device)])
+        return torch.cat([self._losses.ravel().cpu(), torch.from_numpy(counts)])
 
     def measures(self, total: Tensor) -> tuple[Measure, ...]:
         """The means for each way, from `total` or the sum of several."""
-        values = total.cpu().numpy()
+        values = total.numpy()
         losses = values[: self._losses.numel()].reshape(self._losses.shape)
         counts = np.rint(values[self._losses.numel() :]).astype(np.int64)
         tokens, n_bytes = int(counts[0]), int(counts[1])
