@@ -51,7 +51,7 @@ def test_every_step_has_a_row(finished):
     got = rows(folder)
     assert got["step"].tolist() == list(range(1, 41))
     assert got["tokens_seen"].tolist() == [step * 4 * 32 for step in range(1, 41)]
-    expected = np.array([lr_at(step, 40, spec.optimizer) for step in range(1, 41)], np.float32)
+    expected = np.array([lr_at(step, 40, spec.optimizer, 4) for step in range(1, 41)], np.float32)
     np.testing.assert_array_equal(got["lr"], expected)
     assert np.isfinite(got["loss"]).all() and (got["grad_norm"] > 0).all()
     assert (np.diff(got["elapsed_s"]) > 0).all() and (got["tokens_per_s"] > 0).all()
