@@ -24,6 +24,8 @@ from trainer_core.errors import DataError
 
 IGNORED = -100
 """A target of which nothing is to be learned; torch's own number for it."""
+ORDER_VERSION = 1
+"""Goes up with any change that has a seed give other batches: runs cannot go on across it."""
 PREFETCHED = 4
 """Batches that are ready before they are wanted."""
 
@@ -70,11 +72,13 @@ class Batch:
         """The same on a device; from pinned memory the copy overlaps with computing."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def parts(self, size: int) -> Iterator[Batch]:
+    def rows(self, part: slice) -> Batch:
+        """Some of its sequences; counts and rates stay those of the whole."""
+        return self._map(operator.itemgetter(part))
+
+    def parts(self, size: int) -> list[Batch]:
         """Its sequences, `size` at a time; counts and rates stay those of the whole."""
-        for start in range(0, len(self.inputs), size):
-            part = slice(start, start + size)
-            yield self._map(operator.itemgetter(part))
+        return [self.rows(slice(at, at + size)) for at in range(0, len(self.inputs), size)]
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         matches, documents = self.matches, self.documents
@@ -88,7 +92,11 @@ class Batch:
 
 
 def gather(
-    tokens: NDArray[Any], matches: Matches | None, starts: NDArray[np.int64], context_length: int
+    tokens: NDArray[Any],
+    matches: Matches | None,
+    starts: NDArray[np.int64],
+    context_length: int,
+    document_start: NDArray[np.int64] | None = None,
 ) -> Batch:
     """The windows that begin at these positions.
 
@@ -97,11 +105,16 @@ def gather(
         matches: Features of the same stream, or None.
         starts: (B,) positions; a window and its last target must lie within the stream.
         context_length: T.
+        document_start: Where the stream's documents begin, rising, so that the tokens of a window
+            see their own document alone; None lets them see the whole window.
     """
     places = starts[:, None] + np.arange(context_length + 1)  # (B, T + 1)
     window = tokens[places].astype(np.int64)
     inputs, targets = window[:, :-1].copy(), window[:, 1:].copy()
     batch = Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_targets=targets.size)
+    if document_start is not None:
+        numbers = np.searchsorted(document_start, places[:, :-1], side="right")
+        batch = replace(batch, documents=torch.from_numpy(numbers - numbers[:, :1]))
     if matches is None:
         return batch
     found = matches.at(places[:, :-1])
@@ -116,9 +129,9 @@ def gather(
 class TrainBatches:
     """Non-overlapping windows in a new order, and from a new offset, in each epoch.
 
-    Batch `step` depends on the seed and the step alone, so a resumed training sees exactly what an
-    uninterrupted one would have seen. Within an epoch every token is an input once, but for less
-    than two windows at the ends of the stream.
+    Batch `step` depends on the seed, the step and `passed_over` alone, so a resumed training sees
+    exactly what an uninterrupted one would have seen. Within an epoch every token is an input once,
+    but for less than two windows at the ends of the stream.
 
     Args:
         split: The training part.
@@ -127,6 +140,8 @@ class TrainBatches:
         context_length: T.
         seed: Draws order, offsets, and which windows see no match.
         match_dropout: Share of the windows that see no match; rates are of all of them.
+        document_start: Where documents begin, when tokens see their own document alone.
+        share: The rows of each batch that this process works on; counts and rates are of all rows.
 
     Raises:
         DataError: The stream is shorter than one window and its last target.
@@ -140,6 +155,8 @@ class TrainBatches:
         context_length: int,
         seed: int,
         match_dropout: float = 0.0,
+        document_start: NDArray[np.int64] | None = None,
+        share: slice | None = None,
     ) -> None:
         if split.n_tokens < context_length + 1:
             raise DataError(
@@ -152,26 +169,32 @@ class TrainBatches:
         self._tokens, self._matches = split.tokens(), matches
         self._batch_size, self._context_length = batch_size, context_length
         self._seed, self._match_dropout = seed, match_dropout
+        self._document_start, self._share = document_start, share
         # One window less than fits leaves room for every offset; a short stream has no such room.
         self.windows_per_epoch = max(1, (split.n_tokens - context_length) // context_length)
         used = self.windows_per_epoch * context_length
         self._offsets = min(context_length, split.n_tokens - used)
         self._epochs: dict[int, NDArray[np.int64]] = {}
+        self.passed_over = 0
+        """Batches that are left out before the next step."""
 
     @property
     def tokens_per_step(self) -> int:
-        """B · T."""
+        """B · T, of all processes."""
         return self._batch_size * self._context_length
 
     def batch(self, step: int) -> Batch:
         """What the optimizer step of this number sees; the first one is 1."""
-        samples = range((step - 1) * self._batch_size, step * self._batch_size)
+        number = step + self.passed_over
+        samples = range((number - 1) * self._batch_size, number * self._batch_size)
         starts = self._starts(samples)
-        batch = gather(self._tokens, self._matches, starts, self._context_length)
-        if batch.matches is None or not self._match_dropout:
-            return batch
-        rows = dropped_rows(self._match_dropout, self._seed, step, self._batch_size)
-        return replace(batch, matches=batch.matches.hidden(rows))
+        batch = gather(
+            self._tokens, self._matches, starts, self._context_length, self._document_start
+        )
+        if batch.matches is not None and self._match_dropout:
+            rows = dropped_rows(self._match_dropout, self._seed, number, self._batch_size)
+            batch = replace(batch, matches=batch.matches.hidden(rows))
+        return batch if self._share is None else batch.rows(self._share)
 
     def _starts(self, samples: range) -> NDArray[np.int64]:
         """Where the windows of these samples begin; samples are counted through all epochs."""

@@ -14,6 +14,7 @@ from trainer_core.data.batches import Batch
 from trainer_core.data.matches import MatchTensors
 from trainer_core.model.transformer import Transformer
 from trainer_core.train.compute import Compute
+from trainer_core.train.distributed import World
 from trainer_core.train.optim import Optimizer
 from trainer_core.train.scaler import LossScaler
 
@@ -48,13 +49,21 @@ class TrainStep:
         optimizer: Of this model.
         compute: Device and precision.
         micro_batch_size: Sequences that are worked on at once; divides the batch.
+        world: The processes that share each batch; their gradients are averaged by whatever wraps
+            `module`.
     """
 
     def __init__(
-        self, model: Transformer, optimizer: Optimizer, compute: Compute, micro_batch_size: int
+        self,
+        model: Transformer,
+        optimizer: Optimizer,
+        compute: Compute,
+        micro_batch_size: int,
+        world: World | None = None,
     ) -> None:
         self.module: nn.Module = LossSum(model)
         self._optimizer, self._compute = optimizer, compute
+        self._world = world or World()
         self._micro_batch_size = micro_batch_size
         self._scaler = LossScaler(compute.device) if compute.precision == "fp16" else None
 
@@ -70,9 +79,14 @@ class TrainStep:
             device. The norm is 0 in a step that was skipped because the scale of fp16 was too high.
         """
         scale = None if self._scaler is None else self._scaler.scale
+        weight = 1 / max(1, batch.n_targets)
         loss = torch.zeros((), device=self._compute.device)
-        for part in batch.parts(self._micro_batch_size):
-            loss += self._backward(part, 1 / max(1, batch.n_targets), scale)
+        *parts, last = batch.parts(self._micro_batch_size)
+        for part in parts:
+            with self._world.holding(self.module):
+                loss += self._backward(part, weight, scale)
+        loss += self._backward(last, weight, scale)
+        self._world.sum_(loss)
         norm = self._optimizer.guarded_step(loss, factor, scale)
         self._optimizer.zero_grad()
         if self._scaler is not None:
@@ -84,7 +98,9 @@ class TrainStep:
         with self._compute.autocast():
             total = self.module(part.inputs, part.targets, part.matches, part.documents)
         loss: Tensor = total * weight
-        (loss if scale is None else loss * scale).backward()  # type: ignore[no-untyped-call]
+        # What averages gradients over processes takes their sum apart again.
+        goal = loss * self._world.size
+        (goal if scale is None else goal * scale).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     def state_tensors(self) -> dict[str, Tensor]:
