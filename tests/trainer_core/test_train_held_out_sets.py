@@ -1,4 +1,4 @@
-"""Further validation sets: what is measured of them, where their matches come from, what must fit."""
+"""Further validation sets: what is measured of them, whence their matches, what must fit."""
 
 import numpy as np
 import pytest
