@@ -70,12 +70,24 @@ _log = logging.getLogger(__name__)
 
 
 class JobStopped(Exception):  # noqa: N818 - not an error: the work is saved
-    """Raised by a verb that was asked to pause or stop and has saved its work."""
+    """Raised by a verb that was asked to pause or stop and has saved its work.
 
-    def __init__(self, state: Literal["paused", "stopped"], step: int | None = None) -> None:
+    Args:
+        state: How the job stands now.
+        step: The training step that it would go on from.
+        problem: Why it paused of its own accord; then somebody should look at it.
+    """
+
+    def __init__(
+        self,
+        state: Literal["paused", "stopped"],
+        step: int | None = None,
+        problem: KnownError | None = None,
+    ) -> None:
         super().__init__(state)
         self.state = state
         self.step = step
+        self.problem = problem
 
 
 @dataclass
@@ -248,7 +260,13 @@ def freeze_spec(folder: Path, spec: specs.JobSpec) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Work in a folder alone.
+
+    Raises:
+        LockedError: Another process works in it.
+        KnownError: It cannot be written.
+    """
     lock = filelock.FileLock(folder / status.LOCK_FILE)
     try:
         lock.acquire(timeout=LOCK_PATIENCE_S, poll_interval=0.1)
@@ -269,7 +287,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals(job: Job) -> Iterator[None]:
+def signals_to(job: Job) -> Iterator[None]:
     """SIGTERM and SIGINT ask the job to stop; its verb decides when to end."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -296,10 +314,21 @@ def _logging_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def _ended(error: BaseException) -> Ended:
+def ended_by(error: BaseException) -> Ended:
     """The last record of a job that this exception ended."""
     if isinstance(error, JobStopped):
-        return Ended(state=error.state, exit_code=ExitCode.OK, step=error.step)
+        ended = Ended(state=error.state, exit_code=ExitCode.OK, step=error.step)
+        why = error.problem
+        if why is None:
+            return ended
+        return msgspec.structs.replace(
+            ended,
+            exit_code=why.exit_code,
+            what=why.what,
+            safe=why.safe,
+            do=why.do,
+            field=why.field,
+        )
     if isinstance(error, OSError):
         error = from_os_error(error, "working on the job")
     if isinstance(error, MemoryError):
@@ -340,7 +369,7 @@ def _run_verb(job: Job, spec: specs.JobSpec) -> Ended:
         job.record(Result(values=values))
         return Ended(state="finished", exit_code=ExitCode.OK)
     except Exception as error:  # noqa: BLE001 - the outermost border of every job
-        ended = _ended(error)
+        ended = ended_by(error)
         if ended.exit_code == ExitCode.BUG:
             _log.exception("the job failed")
         elif ended.state == "failed":
@@ -376,8 +405,22 @@ def run_job(
     else:
         freeze_spec(folder, spec)
     folder = folder.resolve()
+    if parent is None and isinstance(spec, specs.TrainSpec) and spec.distributed.world_size > 1:
+        start = importlib.import_module("trainer_core.train.distributed.start")
+        return ExitCode(start.run(folder, spec))
+    return run_alone(folder, spec, parent=parent)
+
+
+def run_alone(folder: Path, spec: specs.JobSpec, *, parent: Job | None = None) -> ExitCode:
+    """Run the job of a folder in this process; see `run_job`.
+
+    Args:
+        folder: The job folder, resolved.
+        spec: What is frozen in it.
+        parent: The job that this one is a part of.
+    """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_locked(folder))
+        stack.enter_context(locked(folder))
         try:
             stack.enter_context(_logging_to(folder / status.LOG_FILE))
             journal = stack.enter_context(JournalWriter(folder / status.JOURNAL_FILE))
@@ -387,7 +430,7 @@ def run_job(
         stack.callback(server.close)
         job = Job(folder, specs.verb_of(spec), journal, server, parent)
         if parent is None:
-            stack.enter_context(_signals(job))
+            stack.enter_context(signals_to(job))
         return _run_in(job, spec)
 
 

@@ -168,9 +168,21 @@ class CheckpointSaved(Entry, frozen=True, kw_only=True):
     folder: str
     size_bytes: int
     seconds: float = 0.0
+    """From the copy until it was whole."""
+    blocked_s: float | None = None
+    """How long the training stood still for it; None: all these seconds, in old journals."""
     val_loss: float | None = None
     best: bool = False
     reason: str = "schedule"
+    resumable: bool = True
+    """Whether a training can go on from it, or only its weights are left."""
+
+
+class CheckpointThinned(Entry, frozen=True, kw_only=True):
+    """Only the weights of a checkpoint were kept: no training can go on from it any more."""
+
+    step: int
+    size_bytes: int
 
 
 class CheckpointRemoved(Entry, frozen=True, kw_only=True):
@@ -232,6 +244,7 @@ Record = (
     | Progress
     | Validated
     | CheckpointSaved
+    | CheckpointThinned
     | CheckpointRemoved
     | Sampled
     | Noted

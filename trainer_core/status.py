@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError
 from trainer_core.journal import read_records
@@ -14,6 +16,7 @@ from trainer_core.records import (
     END_STATES,
     CheckpointRemoved,
     CheckpointSaved,
+    CheckpointThinned,
     ChildStarted,
     Ended,
     JobStarted,
@@ -108,6 +111,9 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
         case CheckpointSaved():
             kept = tuple(c for c in status.checkpoints if c.step != record.step)
             return replace(status, checkpoints=(*kept, record))
+        case CheckpointThinned():
+            thinned = tuple(_thinned(c, record) for c in status.checkpoints)
+            return replace(status, checkpoints=thinned)
         case CheckpointRemoved():
             kept = tuple(c for c in status.checkpoints if c.step != record.step)
             return replace(status, checkpoints=kept)
@@ -121,6 +127,12 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
             return replace(status, result=record.values)
         case Ended():
             return replace(status, state=record.state, ended=record)
+
+
+def _thinned(saved: CheckpointSaved, record: CheckpointThinned) -> CheckpointSaved:
+    if saved.step != record.step:
+        return saved
+    return msgspec.structs.replace(saved, size_bytes=record.size_bytes, resumable=False)
 
 
 def _forget_after(status: JobStatus, step: int) -> JobStatus:

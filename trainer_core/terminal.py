@@ -128,10 +128,10 @@ def raise_failure(status: JobStatus) -> None:
     """Raise what the job failed with, so that the command line prints it like any other error.
 
     Raises:
-        KnownError: The job failed.
+        KnownError: The job failed, or paused because something was wrong.
     """
     ended = status.ended
-    if ended is not None and ended.state == "failed":
+    if ended is not None and ended.exit_code != ExitCode.OK:
         error = KnownError(ended.what, safe=ended.safe, do=ended.do, field=ended.field)
         error.exit_code = ExitCode(ended.exit_code)
         raise error

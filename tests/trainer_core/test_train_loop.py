@@ -1,8 +1,6 @@
 """A training from its first step to its last, and what it leaves behind."""
 
-import errno
 import math
-import os
 
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from train_for_tests import (
     ended,
     journal,
     make_corpus,
-    notes,
     result,
     rows,
     saved_steps,
@@ -23,10 +20,8 @@ from train_for_tests import (
 from trainer_core.data.corpus import open_corpus
 from trainer_core.errors import ExitCode
 from trainer_core.job import run_job
-from trainer_core.model.transformer import Transformer
 from trainer_core.records import CheckpointRemoved, CheckpointSaved, Sampled
 from trainer_core.spec import EvaluateSpec
-from trainer_core.train import session
 from trainer_core.train.checkpoint import checkpoint_steps, open_checkpoint, weights_of
 from trainer_core.train.schedule import lr_at
 
@@ -163,99 +158,6 @@ def test_bf16_on_the_cpu_trains_close_to_fp32(corpus, tmp_path):
         losses[precision] = rows(folder)["loss"]
         assert result(folder)["device"] == f"CPU, 1 thread, {precision}"
     assert abs(losses["fp32"] - losses["bf16"]).max() < 0.1
-
-
-# --- numbers that are none ------------------------------------------------------------------------
-
-
-def poison(monkeypatch, bad_steps):
-    """Make the loss of these training steps no number; validation is left alone."""
-    loss = Transformer.loss
-    seen = {"step": 0}
-
-    def poisoned(self, *batch):
-        losses = loss(self, *batch)
-        if torch.is_grad_enabled():
-            seen["step"] += 1
-            if seen["step"] in bad_steps:
-                return losses * math.nan
-        return losses
-
-    monkeypatch.setattr(Transformer, "loss", poisoned)
-
-
-def test_a_step_without_a_usable_loss_is_skipped_and_told(corpus, tmp_path, monkeypatch):
-    poison(monkeypatch, {7, 8, 21})
-    folder = trained(tmp_path / "run", tiny_spec(corpus))
-    assert [note.step for note in notes(folder, "Step skipped")] == [7, 8, 21]
-    got = rows(folder)
-    assert np.flatnonzero(~np.isfinite(got["loss"])).tolist() == [6, 7, 20]
-    assert got["loss"][-1] < got["loss"][0]
-    weights = weights_of(open_checkpoint(folder, "last").load_model())
-    assert all(weight.isfinite().all() for weight in weights.values())
-    assert math.isfinite(result(folder)["train_loss"])
-
-
-def test_five_in_a_row_end_the_run_on_its_last_good_checkpoint(corpus, tmp_path, monkeypatch):
-    poison(monkeypatch, set(range(13, 99)))
-    folder = tmp_path / "run"
-    assert run_job(folder, tiny_spec(corpus)) == ExitCode.KNOWN_ERROR
-    last = ended(folder)
-    assert last.state == "failed" and "5 steps in a row, up to step 17" in last.what
-    assert "last checkpoint is good" in last.safe
-    assert checkpoint_steps(folder) == [10]
-    monkeypatch.undo()
-    assert run_job(folder) == ExitCode.OK
-    assert np.isfinite(rows(folder)["loss"]).all()
-
-
-def test_a_weight_that_is_no_number_never_reaches_a_checkpoint(corpus, tmp_path, monkeypatch):
-    initialise = Transformer._initialise
-
-    def broken(self, generator):
-        initialise(self, generator)
-        with torch.no_grad():
-            self.embed.weight[250] = math.nan  # a byte that no text holds
-
-    monkeypatch.setattr(Transformer, "_initialise", broken)
-    folder = tmp_path / "run"
-    assert run_job(folder, tiny_spec(corpus, model={"tie_embeddings": False})) != ExitCode.OK
-    assert "A weight is not a finite number" in ended(folder).what
-    assert checkpoint_steps(folder) == []
-
-
-# --- a full disk ----------------------------------------------------------------------------------
-
-
-def fill_disk(monkeypatch, full_steps):
-    save = session.save_checkpoint
-
-    def maybe_full(folder, snapshot):
-        if snapshot.state.step in full_steps:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return save(folder, snapshot)
-
-    monkeypatch.setattr(session, "save_checkpoint", maybe_full)
-
-
-def test_a_full_disk_does_not_end_the_training(corpus, tmp_path, monkeypatch):
-    fill_disk(monkeypatch, {10, 20})
-    folder = trained(tmp_path / "run", tiny_spec(corpus))
-    assert [note.step for note in notes(folder, "Checkpoint not saved")] == [10, 20]
-    assert saved_steps(folder) == [30, 40]
-
-
-def test_a_disk_that_is_full_at_the_end_is_an_error_and_nothing_older_is_lost(
-    corpus, tmp_path, monkeypatch
-):
-    fill_disk(monkeypatch, {40})
-    folder = tmp_path / "run"
-    assert run_job(folder, tiny_spec(corpus)) == ExitCode.DISK_FULL
-    assert "disk is full" in ended(folder).what
-    assert checkpoint_steps(folder) == [10, 20, 30]
-    monkeypatch.undo()
-    assert run_job(folder) == ExitCode.OK
-    assert checkpoint_steps(folder)[-1] == 40
 
 
 # --- settings that cannot work --------------------------------------------------------------------

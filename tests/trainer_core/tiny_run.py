@@ -23,7 +23,8 @@ from trainer_core.model.transformer import Transformer
 from trainer_core.records import Ended, JobStarted, MatchBucket, Validated
 from trainer_core.train.checkpoint import TrainState, weights_of
 from trainer_core.train.manifest import Fingerprints
-from trainer_core.train.saving import Snapshot, save_checkpoint
+from trainer_core.train.saving import save_checkpoint
+from trainer_core.train.snapshot import Snapshot
 
 POEM = """The owl and the pussy-cat went to sea in a beautiful pea-green boat,
 They took some honey, and plenty of money, wrapped up in a five-pound note.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,32 +104,34 @@ class Checkpoint:
         """The model in evaluation mode.
 
         Raises:
-            CheckpointError: The weights cannot be read or are of another shape.
+            CheckpointError: See `read_weights`.
         """
         from trainer_core.model.transformer import Transformer
 
         model = Transformer(self.config)
-        self.load_weights(model)
+        put_weights(model, self.read_weights())
         return model.to(device).eval()
 
-    def load_weights(self, model: Transformer) -> None:
-        """Copy the weights into a model of the same shape, wherever it is.
+    def read_weights(self) -> dict[str, Tensor]:
+        """The weights by name, on the CPU.
 
         Raises:
-            CheckpointError: The weights cannot be read or are of another shape.
+            CheckpointError: They cannot be read, are of another shape than the manifest names, or
+                hold a number that is none.
         """
+        from trainer_core.model.transformer import Transformer
+
         stored = read_tensors(self.folder / WEIGHTS)
-        wanted = weights_of(model)
-        shapes = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
-        if {name: tuple(tensor.shape) for name, tensor in stored.items()} != shapes:
+        with torch.device("meta"):
+            wanted = weights_of(Transformer(self.config))
+        if _shapes(stored) != _shapes(wanted):
             raise CheckpointError(
                 f"The weights in {self.folder} are not of the shape that its manifest names.",
                 safe="Nothing was changed.",
                 do="Use another checkpoint.",
             )
         self._check_finite(stored, "weights")
-        for name, tensor in wanted.items():
-            tensor.data.copy_(stored[name])
+        return stored
 
     def load_optimizer(self) -> dict[str, Tensor]:
         """The optimizer's tensors, by name, and whatever else a resumed training needs.
@@ -170,6 +172,10 @@ class Checkpoint:
             raise damaged(self.folder, str(error)) from None
 
 
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
 def all_finite(tensors: Iterable[Tensor]) -> bool:
     """Whether every value is a number, and none is infinite; waits for the device once."""
     floating = [t for t in tensors if t.is_floating_point() and t.numel()]
@@ -188,6 +194,13 @@ def weights_of(model: Transformer) -> dict[str, Tensor]:
             seen.add(id(tensor))
             names[name] = tensor
     return names
+
+
+@torch.no_grad()
+def put_weights(model: Transformer, weights: Mapping[str, Tensor]) -> None:
+    """Copy weights into a model of their shape, wherever it is."""
+    for name, tensor in weights_of(model).items():
+        tensor.copy_(weights[name])
 
 
 def folder_name(step: int) -> str:

@@ -8,6 +8,8 @@ from trainer_core.data.batches import Prefetcher
 from trainer_core.job import Job
 from trainer_core.spec import TrainSpec
 from trainer_core.train.compute import choose_compute, out_of_memory
+from trainer_core.train.distributed.meeting import meeting
+from trainer_core.train.distributed.place import take_device, threads_of
 from trainer_core.train.inputs import open_inputs
 from trainer_core.train.opening import open_session
 from trainer_core.train.schedule import lr_at, lr_factor
@@ -23,15 +25,17 @@ def run(job: Job, spec: TrainSpec) -> dict[str, Any]:
         JobStopped: It was asked to pause or stop, and the work is saved.
         KnownError: The settings, the data or the disk do not allow it.
     """
-    compute = choose_compute(spec.device, spec.precision, spec.threads)
+    take_device(spec)
+    compute = choose_compute(spec.device, spec.precision, threads_of(spec))
     inputs = open_inputs(spec.corpus, spec.index, spec.model)
     try:
-        session = open_session(job, spec, inputs, compute)
-        try:
-            train(session)
-            return session.results()
-        finally:
-            session.log.close()
+        with meeting(job, spec, inputs.fingerprints) as world:
+            session = open_session(job, spec, inputs, compute, world)
+            try:
+                train(session)
+                return session.results()
+            finally:
+                session.close()
     except RuntimeError as error:
         problem = out_of_memory(error, compute.device)
         if problem is None:

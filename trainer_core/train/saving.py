@@ -1,4 +1,4 @@
-"""Writing checkpoints whole or not at all, and removing those that are no longer kept."""
+"""Writing checkpoints whole or not at all, and changing or removing what was written."""
 
 from __future__ import annotations
 
@@ -6,54 +6,29 @@ import contextlib
 import re
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import torch
-from torch import Tensor
 
 from trainer_core.errors import CheckpointError
-from trainer_core.files import draft_beside, put_back, put_in_place, sync
-from trainer_core.spec import ModelConfig
-from trainer_core.train.checkpoint import (
-    FOLDER,
-    Checkpoint,
-    TrainState,
-    best_step,
-    checkpoint_steps,
-    folder_name,
-    read_checkpoint,
-    weights_of,
-)
+from trainer_core.files import draft_beside, put_back, put_in_place, sync, write_whole_file
+from trainer_core.train.checkpoint import FOLDER, Checkpoint, checkpoint_steps, folder_name
 from trainer_core.train.manifest import (
     MANIFEST,
     OPTIMIZER,
     STATE,
+    VERSION,
     WEIGHTS,
-    Fingerprints,
+    WEIGHTS_ONLY,
     LoaderPosition,
     Manifest,
-    NewerCheckpointError,
     encode_manifest,
+    read_manifest,
 )
-from trainer_core.train.tensor_file import tensor_file_bytes, write_pieces, write_tensors
+from trainer_core.train.snapshot import Snapshot
+from trainer_core.train.tensor_file import write_pieces, write_tensors
 
 _HIDDEN_NAME = re.compile(r"\.(step-\d+)\.(writing|removing|replaced)")
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """All that a checkpoint holds, as the loop has it in memory."""
-
-    config: ModelConfig
-    fingerprints: Fingerprints
-    state: TrainState
-    weights: Mapping[str, Tensor]
-    optimizer: Mapping[str, Tensor]
-    val_loss: float | None
-    loader: LoaderPosition | None = None
 
 
 def _doomed(folder: Path) -> Path:
@@ -107,6 +82,37 @@ def _write(draft: Path, snapshot: Snapshot) -> Manifest:
     return manifest
 
 
+def keep_weights_only(checkpoint: Checkpoint) -> Checkpoint:
+    """Give up what a training would need to go on from a checkpoint.
+
+    With the new manifest, which replaces the old one in one step, it is a whole checkpoint of the
+    weights; the optimizer's file is removed after that, or by `clear_drafts`.
+
+    Raises:
+        OSError: The disk is full or gone; the checkpoint is as it was.
+    """
+    files = {name: checkpoint.manifest.files[name] for name in sorted(WEIGHTS_ONLY)}
+    manifest = msgspec.structs.replace(checkpoint.manifest, version=VERSION, files=files)
+    thinned = _replace_manifest(checkpoint, manifest)
+    (checkpoint.folder / OPTIMIZER).unlink(missing_ok=True)
+    return thinned
+
+
+def move_loader(checkpoint: Checkpoint, loader: LoaderPosition) -> Checkpoint:
+    """Have the training that goes on from a checkpoint begin with other text.
+
+    Raises:
+        OSError: The disk is full or gone; the checkpoint is as it was.
+    """
+    manifest = msgspec.structs.replace(checkpoint.manifest, version=VERSION, loader=loader)
+    return _replace_manifest(checkpoint, manifest)
+
+
+def _replace_manifest(checkpoint: Checkpoint, manifest: Manifest) -> Checkpoint:
+    write_whole_file(checkpoint.folder / MANIFEST, encode_manifest(manifest))
+    return Checkpoint(checkpoint.folder, manifest)
+
+
 def remove_checkpoint(run_folder: Path, step: int) -> None:
     """Remove a checkpoint; a crash in the middle leaves no half one under its name.
 
@@ -120,20 +126,6 @@ def remove_checkpoint(run_folder: Path, step: int) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
-def retire_checkpoints(run_folder: Path, keep: int) -> list[int]:
-    """Remove all but the newest `keep` and the best; the steps that went.
-
-    Raises:
-        OSError: A folder cannot be renamed.
-    """
-    steps = checkpoint_steps(run_folder)
-    kept = {*steps[-keep:], best_step(run_folder)}
-    gone = [step for step in steps if step not in kept]
-    for step in gone:
-        remove_checkpoint(run_folder, step)
-    return gone
-
-
 def clear_drafts(run_folder: Path) -> None:
     """Remove what a killed process left half written, half removed or replaced."""
     folder = run_folder / FOLDER
@@ -143,50 +135,13 @@ def clear_drafts(run_folder: Path) -> None:
         if found := _HIDDEN_NAME.fullmatch(entry.name):
             put_back(folder / found[1])
             shutil.rmtree(entry, ignore_errors=True)
+    for step in checkpoint_steps(run_folder):
+        _clear_strays(folder / folder_name(step))
 
 
-def newest_whole(run_folder: Path) -> tuple[Checkpoint | None, list[CheckpointError]]:
-    """The checkpoint to go on from; damaged newer ones are set aside as `*.damaged`.
-
-    Returns:
-        The newest whole checkpoint, or None when there is none, and what was wrong with the others.
-
-    Raises:
-        NewerCheckpointError: The newest one was written by a newer version.
-    """
-    problems: list[CheckpointError] = []
-    for step in reversed(checkpoint_steps(run_folder)):
-        try:
-            return read_checkpoint(run_folder, step), problems
-        except NewerCheckpointError:
-            raise
-        except CheckpointError as error:
-            problems.append(error)
-            _set_aside(run_folder / FOLDER / folder_name(step))
-    return None, problems
-
-
-def _set_aside(folder: Path) -> None:
-    number = 0
-    while True:
-        aside = folder.with_name(f"{folder.name}.damaged{f'-{number}' if number else ''}")
-        if not aside.exists():
-            break
-        number += 1
-    with contextlib.suppress(FileNotFoundError):
-        folder.rename(aside)
-
-
-def checkpoint_size_bytes(config: ModelConfig) -> int:
-    """Size of one checkpoint of a training with AdamW, known before the run, to within 1 %."""
-    from trainer_core.model.transformer import Transformer
-
-    with torch.device("meta"):
-        model = Transformer(config)
-    weights = weights_of(model)
-    count = torch.zeros((), device="meta")
-    moments: dict[str, Tensor] = {}
-    for name, weight in weights.items():
-        moments |= {f"exp_avg/{name}": weight, f"exp_avg_sq/{name}": weight, f"step/{name}": count}
-    rest = 5_056 + 4_096  # torch's random state; state, manifest and headers
-    return tensor_file_bytes(weights) + tensor_file_bytes(moments) + rest
+def _clear_strays(folder: Path) -> None:
+    for draft in folder.glob(f".{MANIFEST}.*"):
+        draft.unlink(missing_ok=True)
+    with contextlib.suppress(CheckpointError):
+        if not read_manifest(folder).resumable:
+            (folder / OPTIMIZER).unlink(missing_ok=True)

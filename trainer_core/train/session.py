@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -13,38 +13,29 @@ from torch import Tensor
 
 from trainer_core import records
 from trainer_core.data.batches import TrainBatches
-from trainer_core.errors import KnownError, from_os_error
+from trainer_core.errors import KnownError
 from trainer_core.job import Job, JobStopped
 from trainer_core.metrics import StepLog, read_rows
 from trainer_core.model.transformer import Transformer
 from trainer_core.records import perplexity_of
 from trainer_core.spec import TrainSpec
-from trainer_core.train.checkpoint import (
-    Checkpoint,
-    TrainState,
-    best_step,
-)
+from trainer_core.train.background import BackgroundSaver, Reason, SaveOrder
+from trainer_core.train.checkpoint import TrainState, all_finite
 from trainer_core.train.compute import Compute
-from trainer_core.train.guard import Guard
+from trainer_core.train.distributed import Wishes, World
+from trainer_core.train.guard import Guard, Trouble
 from trainer_core.train.inputs import Inputs
-from trainer_core.train.manifest import Fingerprints
+from trainer_core.train.manifest import Fingerprints, LoaderPosition
 from trainer_core.train.meter import StepMeter
 from trainer_core.train.optim import Optimizer
+from trainer_core.train.resuming import RANDOM, go_back, loader_position
+from trainer_core.train.retention import good_step
 from trainer_core.train.rhythm import Rhythm
 from trainer_core.train.samples import write_samples
-from trainer_core.train.saving import (
-    Snapshot,
-    retire_checkpoints,
-    save_checkpoint,
-)
+from trainer_core.train.snapshot import Snapshot
+from trainer_core.train.stall import Slowness, Watchdog
 from trainer_core.train.step import TrainStep
 from trainer_core.train.validate import Validation
-
-Reason = Literal["schedule", "best", "asked", "pause", "stop", "end"]
-_MUST_SAVE: frozenset[Reason] = frozenset({"pause", "stop", "end"})
-"""Reasons to save after which the process ends: failing then is an error, not a warning."""
-RANDOM = "random/"
-"""Prefix of random states among the optimizer's tensors in a checkpoint."""
 
 
 @dataclass
@@ -65,9 +56,13 @@ class Session:
     log: StepLog
     meter: StepMeter
     guard: Guard
+    watchdog: Watchdog
+    slowness: Slowness
+    saver: BackgroundSaver
     fingerprints: Fingerprints
     weights: dict[str, Tensor] = field(default_factory=dict)
     saved_step: int = -1
+    world: World = field(default_factory=World)
 
     @property
     def steps(self) -> int:
@@ -85,16 +80,18 @@ class Session:
         """
         step = self.state.step
         self.job.step = step
-        wanted = self.job.wanted
-        asked = bool(self.job.commands())
+        self.watchdog.rest()
         last = step == self.steps
-        if self.meter.due or wanted or last:
+        wishes, measures = self._agreed(step)
+        measures = measures and self.state.validated_step != step
+        scheduled = step > 0 and step % self.spec.checkpoint.every_steps == 0
+        if self.meter.due or wishes.wanted or wishes.save or measures or scheduled or last:
             self.hand_over()
-        best = False
-        if self.rhythm.due(step) and self.state.validated_step != step:
+        wanted, best = wishes.wanted, False
+        if measures:
             best = self.validate()
-            wanted = self.job.wanted
-        if reason := self._reason(wanted, asked=asked, best=best):
+            wanted = self.world.agree(Wishes(self.job.wanted), now=True).wanted or wanted
+        if reason := self._reason(wanted, asked=wishes.save, best=best, scheduled=scheduled):
             self.save(reason)
         if last and self.state.validated_step == step:
             return  # finished, whatever is wanted
@@ -102,8 +99,19 @@ class Session:
             raise JobStopped("paused" if wanted == "pause" else "stopped", step)
         self.job.state("running")
         self.meter.start()
+        self.watchdog.begin(step + 1)
 
-    def _reason(self, wanted: str, *, asked: bool, best: bool) -> Reason | None:
+    def _agreed(self, step: int) -> tuple[Wishes, bool]:
+        """What is wished for at this step, the same on every rank, and whether to validate."""
+        due = self.rhythm.due(step)
+        by_clock = bool(self.spec.evaluation.time_share) and 0 < step < self.steps
+        wishes = self.world.agree(
+            Wishes(self.job.wanted, bool(self.job.commands()), by_clock and due),
+            now=step == self.steps,
+        )
+        return wishes, wishes.validate if by_clock else due
+
+    def _reason(self, wanted: str, *, asked: bool, best: bool, scheduled: bool) -> Reason | None:
         """Why a checkpoint is due now, or None."""
         step = self.state.step
         reasons: tuple[tuple[bool, Reason], ...] = (
@@ -112,7 +120,7 @@ class Session:
             (wanted == "stop", "stop"),
             (asked, "asked"),
             (best, "best"),
-            (step > 0 and step % self.spec.checkpoint.every_steps == 0, "schedule"),
+            (scheduled, "schedule"),
         )
         if step == self.saved_step and not best:
             return None
@@ -122,15 +130,38 @@ class Session:
         """Write the figures of the steps since the last time, and look at them.
 
         Raises:
-            KnownError: The guard ends the training.
+            JobStopped: The guard pauses the training on an earlier checkpoint.
+            KnownError: It would, and there is none.
             OSError: The log cannot be written.
         """
+        before_s = self.meter.elapsed_s
         rows = self.meter.hand_over()
         self.state.elapsed_s = self.meter.elapsed_s
         if len(rows):
             self.job.hint()
             self.rhythm.watch(rows)
-            self.guard.watch(rows)
+            self.slowness.watch(rows, before_s)
+            if (trouble := self.guard.watch(rows)) is not None:
+                self._pause_in(trouble)
+
+    def _pause_in(self, trouble: Trouble) -> NoReturn:
+        """Go back to the last checkpoint before it, and leave the rest to the user."""
+        self.saver.wait()
+        folder = self.job.folder
+        step = good_step(folder, trouble.calm_step)
+        if step is None:
+            raise trouble.problem(
+                "No checkpoint was written before that.", f"Start a run with {trouble.do}."
+            )
+        for gone in go_back(folder, step, self._loader_position()):
+            self.job.record(records.CheckpointRemoved(step=gone))
+        problem = trouble.problem(
+            f"The training is back at its checkpoint of step {step}, from before that.",
+            "Resume it: it leaves out the text that it saw since. If this happens again, start a"
+            f" run with {trouble.do}.",
+        )
+        self.job.note("error", trouble.title, str(problem), trouble.step)
+        raise JobStopped("paused", step, problem)
 
     # --- validation -----------------------------------------------------------------------------
 
@@ -178,59 +209,25 @@ class Session:
     # --- checkpoints ----------------------------------------------------------------------------
 
     def save(self, reason: Reason) -> None:
-        """Write a checkpoint, remove those that are no longer kept, and write samples.
+        """Save a checkpoint and write samples; it reaches the disk while the training goes on.
 
         Raises:
             KnownError: The disk is full or gone, and the process ends after this checkpoint; or a
                 weight is no number.
         """
+        began_s = time.perf_counter()
         self.hand_over()
         self.job.state("saving")
-        step = self.state.step
-        began = time.perf_counter()
-        snapshot = self._snapshot()
-        try:
-            self.log.sync()
-            saved = save_checkpoint(self.job.folder, snapshot)
-        except OSError as error:
-            problem = from_os_error(error, "saving the checkpoint")
-            if reason in _MUST_SAVE:
-                raise problem from None
-            text = f"{problem} The training goes on."
-            self.job.note("error", "Checkpoint not saved", text, step)
-            return
-        self.saved_step = step
-        self._tell_saved(saved, reason, time.perf_counter() - began)
-        self._retire()
+        self.saver.save(SaveOrder(self._snapshot(), reason, self.guard.calm_step, began_s))
+        self.saved_step = self.state.step
         if reason not in ("pause", "stop"):
-            write_samples(self.job, self.spec, self.inputs, self.model, step)
-
-    def _retire(self) -> None:
-        try:
-            for gone in retire_checkpoints(self.job.folder, self.spec.checkpoint.keep):
-                self.job.record(records.CheckpointRemoved(step=gone))
-        except OSError as error:
-            text = str(from_os_error(error, "removing old checkpoints"))
-            self.job.note("warning", "Old checkpoints not removed", text, self.state.step)
-
-    def _tell_saved(self, saved: Checkpoint, reason: Reason, seconds: float) -> None:
-        self.job.record(
-            records.CheckpointSaved(
-                step=saved.step,
-                folder=saved.folder.relative_to(self.job.folder).as_posix(),
-                size_bytes=saved.size_bytes,
-                seconds=seconds,
-                val_loss=saved.manifest.val_loss,
-                best=best_step(self.job.folder) == saved.step,
-                reason=reason,
-            )
-        )
+            write_samples(self.job, self.spec, self.inputs, self.model, self.state.step)
 
     def _snapshot(self) -> Snapshot:
-        finite = torch.stack([weight.isfinite().all() for weight in self.weights.values()]).all()
-        if not finite.item():
+        state = self.state
+        if not all_finite(self.weights.values()):
             raise KnownError(
-                f"A weight is not a finite number at step {self.state.step}.",
+                f"A weight is not a finite number at step {state.step}.",
                 safe="No checkpoint was written; the last one is good.",
                 do="Start a run with a lower optimizer.lr or precision = fp32.",
                 field="optimizer.lr",
@@ -238,19 +235,29 @@ class Session:
         random = {f"{RANDOM}cpu": torch.get_rng_state()}
         if self.compute.device.type == "cuda":
             random[f"{RANDOM}cuda"] = torch.cuda.get_rng_state()
-        measured = self.state.validated_step == self.state.step
+        optimizer = self.optimizer.tensors(self.weights) | self.train_step.state_tensors()
         return Snapshot(
             config=self.spec.model,
             fingerprints=self.fingerprints,
-            state=self.state,
+            state=state,
             weights=self.weights,
-            optimizer=self.optimizer.tensors(self.weights)
-            | self.train_step.state_tensors()
-            | random,
-            val_loss=self.state.val_loss if measured else None,
+            optimizer=optimizer | random,
+            val_loss=state.val_loss if state.validated_step == state.step else None,
+            loader=self._loader_position(),
         )
 
+    def _loader_position(self) -> LoaderPosition:
+        return loader_position(self.spec, self.state.step + self.batches.passed_over + 1)
+
     # --- the end --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End the threads, once the last checkpoint is on the disk, and close the log."""
+        self.watchdog.close()
+        try:
+            self.saver.wait()
+        finally:
+            self.log.close()
 
     def results(self) -> dict[str, Any]:
         """What the verb found out.
