@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from trainer_core.spec import ModelConfig
+from trainer_core.spec.section import MATCH_COUNTS
 
 GPT2_VOCAB_SIZE = 50_257
 
@@ -98,11 +99,13 @@ PRESETS: dict[str, Preset] = {
 
 
 def match_parameter_count(config: ModelConfig) -> int:
-    """Parameters that only the match input has; they depend on vocabulary, width and length."""
-    lengths = config.match_length_max + 1
-    tables = (config.vocab_size + lengths) * config.n_embd
-    gate = config.n_embd + lengths
-    return tables + gate
+    """Parameters that only the match input has, of the form that the model takes."""
+    table = config.vocab_size * config.n_embd
+    if config.match_form == "tscale":
+        return table
+    rows = config.match_length_max + 1 + 2 * MATCH_COUNTS  # of lengths, and of evidence
+    second_scale, gate_weights = config.n_embd, 2 * config.n_embd
+    return table + rows * config.n_embd + second_scale + gate_weights + 2 * rows
 
 
 def parameter_count(config: ModelConfig) -> int:

@@ -13,9 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-N_COUNTS = 16
-"""Buckets of how often a run occurred; the index's `COUNT_BUCKETS`, 0 for no match."""
-
 
 class Matches(Protocol):
     """The longest match at some tokens of a stream, as the index gives them; see `MatchFeatures`.
@@ -54,7 +51,7 @@ class MatchTensors(NamedTuple):
         length: (B, T) int64, tokens in the match; 0 where there is none, and the rest is ignored.
         next: (B, T) int64, what followed its most recent occurrence.
         second: (B, T) int64, the latest other token that followed; 0 where there is none.
-        count_bucket: (B, T) int64 in [0, N_COUNTS), bucket of how often it occurred.
+        count_bucket: (B, T) int64 in [0, MATCH_COUNTS), bucket of how often it occurred.
         has_second: (B, T) bool, whether another token has followed too.
     """
 

@@ -15,7 +15,7 @@ from trainer_core.model.attention import Angles
 from trainer_core.model.block import Block, make_norm
 from trainer_core.model.cache import KVCache
 from trainer_core.model.cross_entropy import linear_cross_entropy
-from trainer_core.model.first_weights import draw_first_weights
+from trainer_core.model.first_weights import draw_first_weights, init_std
 from trainer_core.model.masks import (
     FLEX_HEAD_SIZES,
     FLEX_TIME_MIN,
@@ -24,7 +24,7 @@ from trainer_core.model.masks import (
     document_blocks,
     document_mask,
 )
-from trainer_core.model.match_input import MatchInput
+from trainer_core.model.match_input import make_match_input
 from trainer_core.model.rotary import rotary_tables
 from trainer_core.spec import ModelConfig
 
@@ -33,7 +33,7 @@ class Transformer(nn.Module):
     """A language model over tokens, optionally told what followed the longest match.
 
     Two models that differ in `match_input` alone start from the same weights when their generators
-    have the same seed: nothing of the match input is drawn.
+    have the same seed: what is drawn of the match input is drawn last.
 
     Attributes:
         config: The shape.
@@ -70,10 +70,10 @@ class Transformer(nn.Module):
         self.head: nn.Linear | None = None
         if not config.tie_embeddings:
             self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.match = MatchInput(config) if config.match_input else None
+        self.match = make_match_input(config)
         draw_first_weights(self, config, generator)
         if self.match is not None:
-            self.match.initialise()
+            self.match.initialise(init_std(config), generator)
 
     def hidden(
         self,

@@ -12,6 +12,8 @@ Fraction = Annotated[float, Meta(ge=0.0, lt=1.0)]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 MATCH_LENGTH_MAX = 64
 """The longest match length that an index can be asked to tell apart, in tokens."""
+MATCH_COUNTS = 16
+"""Buckets of how often a match occurred that a model tells apart, 0 for no match."""
 
 INDEX_MEMORY_MIN = 64 << 20
 """The least memory that an index build can be asked to keep to, in bytes."""
