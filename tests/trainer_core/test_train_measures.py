@@ -16,8 +16,8 @@ from trainer_core.records import MATCH_BUCKETS, MeasuredSet
 from trainer_core.spec import ModelConfig
 from trainer_core.train.checkpoint import TrainState
 from trainer_core.train.compute import Compute
-from trainer_core.train.guard import Guard
 from trainer_core.train.distributed.world import World
+from trainer_core.train.guard import Guard
 from trainer_core.train.measures import Sums
 from trainer_core.train.meter import CAPACITY, StepMeter, cut_log
 from trainer_core.train.validate import HeldOut, Validation
@@ -156,6 +156,33 @@ def test_the_model_stays_in_training_mode_even_when_measuring_is_broken_off(mode
     with pytest.raises(EnoughError):
         held_out(Split(100)).measure(model, CPU, between=stop)
     assert model.training
+
+
+def test_documents_are_masked_as_in_the_training(model):
+    """A document that fills a window alone costs what it costs with others around it."""
+    split = Split(25)
+    starts = np.array([0, 8, 12, 16])
+
+    def loss(document_start):
+        windows = HeldOut(
+            split,
+            None,
+            BYTES,
+            context_length=8,
+            batch_size=2,
+            max_tokens=10**6,
+            document_start=document_start,
+        )
+        return windows.measure(model, CPU)[0].loss
+
+    def alone(first, stop):
+        tokens = torch.from_numpy(split.tokens()[first : stop + 1].astype(np.int64))[None]
+        return model.loss(tokens[:, :-1], tokens[:, 1:]).sum().item()
+
+    with torch.no_grad():
+        expected = alone(0, 8) + alone(8, 12) + alone(12, 16) + alone(16, 24)
+    assert loss(starts) == pytest.approx(expected / 24, rel=1e-5)
+    assert loss(None) != pytest.approx(expected / 24, rel=1e-5)
 
 
 def test_several_ways_in_one_pass_are_those_of_a_pass_each(model):

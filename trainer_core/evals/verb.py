@@ -27,7 +27,7 @@ from trainer_core.generate.loaded import train_spec
 from trainer_core.job import Job
 from trainer_core.records import Measured, bucket_label
 from trainer_core.spec import EvaluateSpec, TrainSpec
-from trainer_core.train.checkpoint import Checkpoint, open_checkpoint
+from trainer_core.train.checkpoint import open_checkpoint
 from trainer_core.train.compute import Compute, choose_compute, out_of_memory
 from trainer_core.train.held_out_sets import Windows, open_validation
 from trainer_core.train.inputs import Inputs, check_unchanged, open_inputs
@@ -58,7 +58,15 @@ def run(job: Job, spec: EvaluateSpec) -> dict[str, Any]:
     check_unchanged(checkpoint.manifest.fingerprints, inputs, checkpoint.step)
     use_index = _WAYS[spec.index] if checkpoint.config.match_input else (False,)
     compute = _compute_of(trained)
-    validation = _validation(job, spec, inputs, checkpoint, use_index)
+    length = checkpoint.config.context_length
+    windows = Windows(
+        length,
+        max(1, _BATCH_TOKENS // length),
+        spec.max_tokens,
+        cases=_CASES,
+        mask_documents=trained.data.mask_documents,
+    )
+    validation = _validation(job, spec, inputs, windows, use_index)
     job.state("running")
     try:
         found = validation.run(
@@ -81,18 +89,13 @@ def run(job: Job, spec: EvaluateSpec) -> dict[str, Any]:
 
 
 def _validation(
-    job: Job,
-    spec: EvaluateSpec,
-    inputs: Inputs,
-    checkpoint: Checkpoint,
-    use_index: tuple[bool, ...],
+    job: Job, spec: EvaluateSpec, inputs: Inputs, windows: Windows, use_index: tuple[bool, ...]
 ) -> Validation:
-    length = checkpoint.config.context_length
     return open_validation(
         job.folder,
         inputs,
         spec.sets,
-        Windows(length, max(1, _BATCH_TOKENS // length), spec.max_tokens, _CASES),
+        windows,
         use_index=use_index,
         report=lambda phase, done, total: job.progress(phase, done, total, "tokens"),
         field="sets",

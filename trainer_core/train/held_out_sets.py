@@ -35,12 +35,14 @@ class Windows:
         batch_size: Windows in one forward pass.
         max_tokens: Of each set at most this many.
         cases: Of each group of a rule task so many.
+        mask_documents: Whether tokens see their own document alone.
     """
 
     context_length: int
     batch_size: int
     max_tokens: int
     cases: int = 50
+    mask_documents: bool = False
 
 
 def open_validation(
@@ -92,6 +94,7 @@ def _held_out(corpus: Corpus, matches: Matches | None, windows: Windows) -> Held
         context_length=windows.context_length,
         batch_size=windows.batch_size,
         max_tokens=windows.max_tokens,
+        document_start=corpus.validation.document_start if windows.mask_documents else None,
     )
 
 

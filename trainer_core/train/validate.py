@@ -54,6 +54,7 @@ class HeldOut:
         context_length: T.
         batch_size: B.
         max_tokens: At most this many tokens, but at least one window.
+        document_start: Where documents begin, when tokens see their own document alone.
 
     Raises:
         DataError: The text is shorter than one window and its last target.
@@ -68,6 +69,7 @@ class HeldOut:
         context_length: int,
         batch_size: int,
         max_tokens: int,
+        document_start: NDArray[np.int64] | None = None,
     ) -> None:
         if split.n_tokens < context_length + 1:
             raise DataError(
@@ -80,6 +82,7 @@ class HeldOut:
             )
         self._tokens, self._matches, self._byte_lengths = split.tokens(), matches, byte_lengths
         self._context_length, self._batch_size = context_length, batch_size
+        self._document_start = document_start
         self._starts = window_starts(split.n_tokens, context_length, max_tokens)
 
     @property
@@ -93,6 +96,11 @@ class HeldOut:
         return [
             starts[at : at + self._batch_size] for at in range(0, starts.size, self._batch_size)
         ]
+
+    def _batch(self, starts: NDArray[np.int64]) -> Batch:
+        return gather(
+            self._tokens, self._matches, starts, self._context_length, self._document_start
+        )
 
     @torch.no_grad()
     def measure(
@@ -119,7 +127,7 @@ class HeldOut:
         sums = Sums(len(use_index), self._byte_lengths, compute.device)
         try:
             for starts, counts in world.deal(self.batches()):
-                batch = gather(self._tokens, self._matches, starts, self._context_length)
+                batch = self._batch(starts)
                 there = batch.to(compute.device)
                 with compute.autocast():
                     losses = [_losses(model, there, use) for use in use_index]
