@@ -145,7 +145,7 @@ def our_logits(run, tokens):
 
 
 def test_the_class_and_its_parameters_arrive_whole(run, exported):
-    assert exported[1]["class"] == "HearthForCausalLM"
+    assert exported[1]["class"] == "HearthIndexForCausalLM"
     assert exported[1]["parameters"] == sum(p.numel() for p in run.model.parameters())
     assert exported[1]["missing"] == []
 
@@ -202,7 +202,9 @@ def test_the_folder_has_the_index_and_says_what_that_means(run, exported):
     assert "trust_remote_code=True" in card
     assert "holds the training text itself" in card
     config = json.loads((folder / "config.json").read_text())
-    assert config["auto_map"]["AutoModelForCausalLM"] == "modeling_hearth.HearthForCausalLM"
+    assert (
+        config["auto_map"]["AutoModelForCausalLM"] == "modeling_hearth_index.HearthIndexForCausalLM"
+    )
 
 
 def test_without_its_index_the_model_is_not_exported(run, tmp_path):

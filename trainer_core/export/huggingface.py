@@ -1,7 +1,7 @@
 """The files of a Hugging Face model folder: weights, configuration and tokenizer.
 
-A plain model becomes transformers' own `LlamaForCausalLM`. An index-backed one is the same network
-with one module more, so its folder brings code of its own (`remote/`) and its index.
+A model that transformers has a class for needs nothing else (`native`). What reads an index or is
+built otherwise brings code of its own along (`remote/`), and the index.
 """
 
 from __future__ import annotations
@@ -12,82 +12,45 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from trainer_core.data.ranks import SEPARATOR_TEXT
 from trainer_core.data.tokenizers import TextTokenizer
+from trainer_core.export.native import native_class, native_config, native_weights
+from trainer_core.model.match_hearth import GATE_RATE
 from trainer_core.spec import ModelConfig
 from trainer_core.train.tensor_file import write_tensors
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FOLDER = "index"
-PLAIN_CLASS = "LlamaForCausalLM"
-INDEXED_CLASS = "HearthForCausalLM"
+PLAIN_CLASS = "HearthForCausalLM"
+INDEXED_CLASS = "HearthIndexForCausalLM"
+INDEX_CODE = "hearth_index.py"
 
 _REMOTE = Path(__file__).parent / "remote"
-_REMOTE_FILES = ("configuration_hearth.py", "modeling_hearth.py")
-_INDEX_CODE = "hearth_index.py"
+_OWN_CODE = ("configuration_hearth.py", "modeling_hearth.py", "modeling_hearth_index.py")
+
+
+def class_name(config: ModelConfig) -> str:
+    """The class that opens the export: transformers' own, or one that the folder brings along."""
+    own = INDEXED_CLASS if config.match_input else PLAIN_CLASS
+    return native_class(config) or own
 
 
 def hf_weights(weights: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """The model's weights under transformers' names, fused matrices taken apart.
+    """The model's weights under the names that its class has.
 
     Args:
         weights: The state of a `Transformer`.
         config: Its shape.
-
-    Returns:
-        Views of the same memory. Tied embeddings stand once.
     """
-    q_width, kv_width = config.n_embd, config.kv_heads * config.head_size
-    renamed = {"model.embed_tokens.weight": weights["embed.weight"]}
-    for layer in range(config.n_layer):
-        ours, theirs = f"blocks.{layer}.", f"model.layers.{layer}."
-        qkv = weights[f"{ours}attention.qkv.weight"]
-        q, k, v = torch.split(qkv, [q_width, kv_width, kv_width])
-        gate, up = weights[f"{ours}mlp.gate_up.weight"].chunk(2)
-        renamed |= {
-            f"{theirs}input_layernorm.weight": weights[f"{ours}attention_norm.weight"],
-            f"{theirs}self_attn.q_proj.weight": q,
-            f"{theirs}self_attn.k_proj.weight": k,
-            f"{theirs}self_attn.v_proj.weight": v,
-            f"{theirs}self_attn.o_proj.weight": weights[f"{ours}attention.out.weight"],
-            f"{theirs}post_attention_layernorm.weight": weights[f"{ours}mlp_norm.weight"],
-            f"{theirs}mlp.gate_proj.weight": gate,
-            f"{theirs}mlp.up_proj.weight": up,
-            f"{theirs}mlp.down_proj.weight": weights[f"{ours}mlp.down.weight"],
-        }
-    renamed["model.norm.weight"] = weights["norm.weight"]
-    if not config.tie_embeddings:
-        renamed["lm_head.weight"] = weights["head.weight"]
-    if config.match_input:
-        renamed |= {name: value for name, value in weights.items() if name.startswith("match.")}
-    return renamed
+    return dict(weights) if native_class(config) is None else native_weights(weights, config)
 
 
 def hf_config(config: ModelConfig, separator: int) -> dict[str, Any]:
-    """The content of `config.json`; the rotary base stands where old and new releases look."""
-    content: dict[str, Any] = {
-        "architectures": [PLAIN_CLASS],
-        "model_type": "llama",
-        "vocab_size": config.vocab_size,
-        "hidden_size": config.n_embd,
-        "intermediate_size": config.inner,
-        "num_hidden_layers": config.n_layer,
-        "num_attention_heads": config.n_head,
-        "num_key_value_heads": config.kv_heads,
-        "head_dim": config.head_size,
-        "hidden_act": "silu",
-        "max_position_embeddings": config.context_length,
-        "initializer_range": 0.02,
-        "rms_norm_eps": config.norm_eps,
-        "rope_theta": config.rope_theta,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
-        "attention_bias": False,
-        "attention_dropout": 0.0,
-        "mlp_bias": False,
-        "tie_word_embeddings": config.tie_embeddings,
+    """The content of `config.json`."""
+    shape = _own_config(config) if native_class(config) is None else native_config(config)
+    return shape | {
         "use_cache": True,
         "bos_token_id": separator,
         "eos_token_id": separator,
@@ -95,18 +58,42 @@ def hf_config(config: ModelConfig, separator: int) -> dict[str, Any]:
         "dtype": "float32",
         "torch_dtype": "float32",
     }
-    if config.match_input:
-        content |= {
-            "architectures": [INDEXED_CLASS],
-            "model_type": "hearth",
-            "auto_map": {
-                "AutoConfig": "configuration_hearth.HearthConfig",
-                "AutoModelForCausalLM": f"modeling_hearth.{INDEXED_CLASS}",
-            },
-            "match_length_max": config.match_length_max,
-            "index_folder": INDEX_FOLDER,
-        }
-    return content
+
+
+def _own_config(config: ModelConfig) -> dict[str, Any]:
+    """What the code in `remote/` builds the model from."""
+    recipe, name = config.recipe, class_name(config)
+    module = "modeling_hearth_index" if config.match_input else "modeling_hearth"
+    return {
+        "architectures": [name],
+        "model_type": "hearth",
+        "auto_map": {
+            "AutoConfig": "configuration_hearth.HearthConfig",
+            "AutoModelForCausalLM": f"{module}.{name}",
+        },
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.n_embd,
+        "intermediate_size": config.inner,
+        "num_hidden_layers": config.n_layer,
+        "num_attention_heads": config.n_head,
+        "num_key_value_heads": config.kv_heads,
+        "head_dim": config.head_size,
+        "max_position_embeddings": config.context_length,
+        "norm": recipe.norm,
+        "norm_eps": config.norm_eps,
+        "positions": recipe.positions,
+        "rope_base": config.rope_theta,
+        "feed_forward": recipe.feed_forward,
+        "biases": recipe.biases,
+        "qkv_bias": recipe.biases and config.qkv_bias,
+        "qk_norm": recipe.qk_norm,
+        "deepnet": config.residual_scaling == "deepnet",
+        "tied": config.tie_embeddings,
+        "match_form": config.match_form,
+        "match_length_max": config.match_length_max,
+        "match_gate_rate": GATE_RATE,
+        "index_folder": INDEX_FOLDER,
+    }
 
 
 def generation_config(separator: int) -> dict[str, Any]:
@@ -177,10 +164,19 @@ def write_model(
     _write_json(folder / "generation_config.json", generation_config(tokenizer.separator))
     _write_json(folder / "tokenizer_config.json", tokenizer_config(config.context_length))
     (folder / "tokenizer.json").write_text(tokenizer_json(tokenizer), encoding="utf-8")
+    for name in own_code(config):
+        shutil.copyfile(_REMOTE / name, folder / name)
+
+
+def own_code(config: ModelConfig) -> tuple[str, ...]:
+    """The files of code that the export brings along, but for the index's."""
+    if native_class(config) is not None:
+        return ()
+    return _OWN_CODE if config.match_input else _OWN_CODE[:2]
 
 
 def write_index_code(folder: Path, index_code: Path) -> None:
-    """Write the code that an index-backed folder brings along.
+    """Write the code that reads the index.
 
     Args:
         folder: The export.
@@ -189,6 +185,4 @@ def write_index_code(folder: Path, index_code: Path) -> None:
     Raises:
         OSError: The disk is full or gone.
     """
-    for name in _REMOTE_FILES:
-        shutil.copyfile(_REMOTE / name, folder / name)
-    shutil.copyfile(index_code, folder / _INDEX_CODE)
+    shutil.copyfile(index_code, folder / INDEX_CODE)

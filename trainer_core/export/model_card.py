@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from trainer_core import __version__
 from trainer_core.data.manifest import Manifest
+from trainer_core.export.huggingface import INDEX_CODE, INDEX_FOLDER, own_code
+from trainer_core.export.native import native_class
 from trainer_core.presets import parameter_count
 from trainer_core.records import Validated, bucket_label
-from trainer_core.spec import TrainSpec
+from trainer_core.spec import ModelConfig, TrainSpec
 
 CURVE_FILE = "loss_curve.svg"
 
@@ -89,7 +91,9 @@ def _intro(facts: CardFacts) -> list[str]:
 
 
 def _use(facts: CardFacts) -> list[str]:
-    remote = ", trust_remote_code=True" if facts.index_bytes else ""
+    config = facts.spec.model
+    native = native_class(config)
+    remote = "" if native else ", trust_remote_code=True"
     lines = [
         "## Use",
         "",
@@ -105,15 +109,17 @@ def _use(facts: CardFacts) -> list[str]:
         "```",
         "",
     ]
-    if not facts.index_bytes:
-        return [*lines, "No code beyond transformers is needed: it is a `LlamaForCausalLM`."]
-    return [
-        *lines,
-        "The model's own code is in `modeling_hearth.py`, `configuration_hearth.py` and",
-        "`hearth_index.py`; it needs transformers and numpy. Keep the folder `index` beside it",
-        "(from the Hub, fetch everything first with `huggingface_hub.snapshot_download`).",
-        "`model.use_index = False` switches the index off.",
-    ]
+    if native:
+        return [*lines, f"No code beyond transformers is needed: it is a `{native}`."]
+    code = " and ".join(f"`{name}`" for name in own_code(config))
+    lines.append(f"The model's own code is in {code}.")
+    if config.match_input:
+        lines += [
+            f"`{INDEX_CODE}` reads the index and needs numpy. Keep the folder `{INDEX_FOLDER}`",
+            "beside it (from the Hub, fetch everything first with",
+            "`huggingface_hub.snapshot_download`). `model.use_index = False` switches it off.",
+        ]
+    return lines
 
 
 def _data(facts: CardFacts) -> list[str]:
@@ -142,14 +148,34 @@ def _data(facts: CardFacts) -> list[str]:
     ]
 
 
+_FAMILY_NAMES = {"gpt2": "GPT-2", "llama": "Llama", "qwen3": "Qwen3", "hearth": "Hearth"}
+_FEED_FORWARD = {"swiglu": "SwiGLU", "gelu": "GELU", "relu2": "squared ReLU"}
+
+
+def _architecture(model: ModelConfig) -> str:
+    """The family and the parts that it is made of."""
+    recipe = model.recipe
+    parts = [
+        "LayerNorm" if recipe.norm == "layer" else "RMSNorm",
+        f"{recipe.positions} positions",
+        _FEED_FORWARD[recipe.feed_forward],
+        *(["normed queries and keys"] if recipe.qk_norm else []),
+        *(["DeepNet's residual scaling"] if model.residual_scaling == "deepnet" else []),
+        "biases" if recipe.biases else "no biases",
+    ]
+    if recipe.biases and not model.qkv_bias:
+        parts[-1] += " but for queries, keys and values"
+    return f"{_FAMILY_NAMES[model.family]}: {', '.join(parts)}"
+
+
 def _settings(facts: CardFacts) -> list[str]:
     model, optimizer, budget = facts.spec.model, facts.spec.optimizer, facts.spec.budget
     embeddings = "tied" if model.tie_embeddings else "untied"
     rows = [
-        ("architecture", "Llama: RMSNorm, rotary positions, SwiGLU, no biases"),
+        ("architecture", _architecture(model)),
         ("layers × width", f"{model.n_layer} × {model.n_embd}"),
         ("heads (keys and values)", f"{model.n_head} ({model.kv_heads})"),
-        ("SwiGLU width", f"{model.inner}"),
+        ("feed-forward width", f"{model.inner}"),
         ("context", f"{model.context_length:,} tokens"),
         ("embeddings", embeddings),
         ("optimizer", f"AdamW, β {optimizer.beta1:g} and {optimizer.beta2:g}"),

@@ -51,9 +51,7 @@ def run(job: Job, spec: ExportSpec) -> dict[str, Any]:
     files = files_in(destination)
     return {
         "destination": str(destination),
-        "architecture": (
-            huggingface.INDEXED_CLASS if config.match_input else huggingface.PLAIN_CLASS
-        ),
+        "architecture": huggingface.class_name(config),
         "step": loaded.checkpoint.step,
         "parameters": parameter_count(config),
         "size_bytes": sum((destination / name).stat().st_size for name in files),

@@ -70,7 +70,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask, dropout: float) -> Tenso
     if isinstance(mask, BlockMask):
         flex: Callable[..., Tensor] = _compiled_flex_attention()
         if torch.compiler.is_compiling():  # it becomes a part of the larger graph
-            flex = flex_attention  # type: ignore[assignment]  # it returns more only when asked to
+            flex = flex_attention
         seen: Tensor = flex(q, k, v, block_mask=mask, enable_gqa=grouped)
         return seen
     return F.scaled_dot_product_attention(

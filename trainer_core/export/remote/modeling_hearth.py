@@ -1,223 +1,238 @@
 # mypy: ignore-errors
-"""A Hearth model for transformers: Llama, told what followed the longest match of the text so far.
+"""A Hearth model for transformers: the trainer's transformer under the trainer's names.
 
-Letters: B batch, T time, C channels, V vocabulary. The matches come from the index folder beside
-the weights and from the text itself; they are found from the whole text up to each token, so a
-token's features never depend on what comes after it.
+Letters: B batch, T time, S cached time + T, C channels, H heads, K key and value heads, D head
+size, V vocabulary.
 """
-
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that everybody knows)
-from transformers import Cache, LlamaForCausalLM
+from transformers import Cache, DynamicCache, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from .configuration_hearth import HearthConfig
-from .hearth_index import PortableIndex, open_portable_index
 
 
-class HearthMatchInput(nn.Module):
-    """Embeds the match's next token and its length, and mixes a pointer into the output."""
+def make_norm(config: HearthConfig) -> nn.Module:
+    """The norm of the stream."""
+    kind = nn.LayerNorm if config.norm == "layer" else nn.RMSNorm
+    return kind(config.hidden_size, eps=config.norm_eps)
+
+
+def rotate(x: Tensor, places: Tensor, base: float) -> Tensor:
+    """Turn channel i together with channel i + D/2.
+
+    Args:
+        x: (B, T, heads, D).
+        places: (B, T), the place of each token in its text.
+        base: Of the angles.
+    """
+    size = x.shape[-1]
+    exponent = torch.arange(0, size, 2, dtype=torch.float32, device=x.device) / size
+    angle = places[:, :, None, None].float() * (1.0 / base**exponent)
+    first, second = x.float().chunk(2, dim=-1)
+    cos, sin = angle.cos(), angle.sin()
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(x.dtype)
+
+
+class HearthAttention(nn.Module):
+    """Causal self-attention."""
+
+    def __init__(self, config: HearthConfig, layer: int) -> None:
+        super().__init__()
+        self.config, self.layer = config, layer
+        heads = config.num_attention_heads + 2 * config.num_key_value_heads
+        queries = config.num_attention_heads * config.head_dim
+        self.qkv = nn.Linear(config.hidden_size, heads * config.head_dim, bias=config.qkv_bias)
+        self.out = nn.Linear(queries, config.hidden_size, bias=config.biases)
+        if config.qk_norm:
+            self.q_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps)
+            self.k_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps)
+
+    def forward(
+        self, x: Tensor, places: Tensor, mask: Tensor | None, cache: Cache | None
+    ) -> Tensor:
+        """(B, T, C) to (B, T, C)."""
+        config, (b, t, _) = self.config, x.shape
+        sizes = [config.num_attention_heads, *2 * [config.num_key_value_heads]]
+        q, k, v = self.qkv(x).view(b, t, -1, config.head_dim).split(sizes, dim=2)
+        if config.qk_norm:
+            q, k = self.q_norm(q), self.k_norm(k)
+        if config.positions == "rotary":
+            q, k = (rotate(part, places, config.rope_base) for part in (q, k))
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        if cache is not None:
+            k, v = cache.update(k, v, self.layer)
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            is_causal=mask is None and t > 1,
+            enable_gqa=sizes[0] != sizes[1],
+        )
+        return self.out(y.transpose(1, 2).reshape(b, t, -1))
+
+
+class HearthFeedForward(nn.Module):
+    """The layer that works on each token alone."""
 
     def __init__(self, config: HearthConfig) -> None:
         super().__init__()
-        self.next_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.length_embedding = nn.Embedding(config.match_length_max + 1, config.hidden_size)
-        self.gate_weight = nn.Parameter(torch.zeros(config.hidden_size))
-        self.gate_bias = nn.Parameter(torch.zeros(config.match_length_max + 1))
+        width, inner = config.hidden_size, config.intermediate_size
+        self.kind = config.feed_forward
+        if self.kind == "swiglu":
+            self.gate_up = nn.Linear(width, 2 * inner, bias=config.biases)
+        else:
+            self.up = nn.Linear(width, inner, bias=config.biases)
+        self.down = nn.Linear(inner, width, bias=config.biases)
 
-    def embed(self, match_next: Tensor, match_length: Tensor) -> Tensor:
-        """What is added to the token embeddings, (B, T, C); 0 where there is no match."""
-        added = self.next_embedding(match_next) + self.length_embedding(match_length)
-        return torch.where((match_length > 0).unsqueeze(-1), added, torch.zeros_like(added))
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) to (B, T, C)."""
+        if self.kind == "swiglu":
+            gate, up = self.gate_up(x).chunk(2, dim=-1)
+            return self.down(F.silu(gate) * up)
+        inner = self.up(x)
+        if self.kind == "gelu":
+            return self.down(F.gelu(inner, approximate="tanh"))
+        return self.down(F.relu(inner).square())
 
-    def mix(
-        self, logits: Tensor, hidden: Tensor, match_next: Tensor, match_length: Tensor
+
+class HearthBlock(nn.Module):
+    """Attention, then the feed-forward layer, each added to the stream."""
+
+    def __init__(self, config: HearthConfig, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = make_norm(config)
+        self.attention = HearthAttention(config, layer)
+        self.mlp_norm = make_norm(config)
+        self.mlp = HearthFeedForward(config)
+        self.alpha = (2 * config.num_hidden_layers) ** 0.25 if config.deepnet else None
+
+    def forward(
+        self, x: Tensor, places: Tensor, mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
-        """Logits of (1 - g) softmax(logits) + g δ_next, (B, T, V)."""
-        gate = (hidden @ self.gate_weight).float() + self.gate_bias[match_length].float()
-        gate = gate.masked_fill(match_length == 0, -torch.inf)
-        logits = logits.float()
-        pointer = F.logsigmoid(gate) + logits.logsumexp(-1)
-        mixed = logits + F.logsigmoid(-gate).unsqueeze(-1)
-        place = match_next.unsqueeze(-1)
-        pointed = torch.logaddexp(mixed.gather(-1, place), pointer.unsqueeze(-1))
-        return mixed.scatter(-1, place, pointed)
+        """(B, T, C) to (B, T, C)."""
+        if self.alpha is not None:
+            x = self.attention_norm(self.alpha * x + self.attention(x, places, mask, cache))
+            return self.mlp_norm(self.alpha * x + self.mlp(x))
+        x = x + self.attention(self.attention_norm(x), places, mask, cache)
+        return x + self.mlp(self.mlp_norm(x))
 
 
-class _Reader:
-    """The matches of one text, kept while it grows by whole tokens at its end."""
-
-    def __init__(self, index: PortableIndex) -> None:
-        self.index = index
-        self.tokens = []
-        self.found = []
-        self.stream = index.stream()
-
-    def read(self, tokens: list[int]) -> list[tuple[int, int]]:
-        """(next, length) after each token of the text."""
-        kept = len(self.tokens)
-        if tokens[:kept] != self.tokens:
-            self.__init__(self.index)
-            kept = 0
-        for token in tokens[kept:]:
-            match = self.stream.advance(token)
-            self.found.append((match.next, match.length))
-        self.tokens = list(tokens)
-        return self.found
+def visible(attention_mask: Tensor | None, b: int, t: int, before: int) -> Tensor | None:
+    """Which tokens each new one sees, (B, 1, T, S) bool; None: all that came before it."""
+    padded = attention_mask is not None and not bool(attention_mask.all())
+    if not padded and (t == 1 or not before):
+        return None
+    device = None if attention_mask is None else attention_mask.device
+    seen = torch.ones(t, before + t, dtype=torch.bool, device=device).tril(before)
+    if not padded:
+        return seen[None, None]
+    own = torch.zeros_like(seen)
+    own.diagonal(before).fill_(True)  # padding sees itself, since a softmax of nothing is NaN
+    return (seen & attention_mask[:, None, None, :].bool()) | own
 
 
-class HearthForCausalLM(LlamaForCausalLM):
-    """Llama with the match input. `use_index = False` switches the index off."""
+class HearthForCausalLM(PreTrainedModel, GenerationMixin):
+    """The whole model."""
 
     config_class = HearthConfig
+    _supports_sdpa = True
 
     def __init__(self, config: HearthConfig) -> None:
         super().__init__(config)
-        self.match = HearthMatchInput(config)
-        self.use_index = True
-        self._index = None
-        self._readers = []
+        self.embed = nn.Embedding(config.vocab_size, config.hidden_size)
+        if config.positions == "learned":
+            self.positions = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.blocks = nn.ModuleList(
+            HearthBlock(config, layer) for layer in range(config.num_hidden_layers)
+        )
+        self.norm = nn.Identity() if config.deepnet else make_norm(config)
+        if not config.tied:
+            self.head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()
 
-    def load_index(self, folder: str | Path | None = None) -> None:
-        """Open the index; None takes the folder beside the weights."""
-        if folder is None:
-            folder = Path(self.config._name_or_path) / self.config.index_folder
-        if not Path(folder).is_dir():
-            raise FileNotFoundError(
-                f"The index is not at {folder}. Open the model from a local folder that has it"
-                " (huggingface_hub.snapshot_download fetches one), call load_index(folder), or set"
-                " use_index = False."
-            )
-        self._index = open_portable_index(str(folder))
-        self._readers = []
+    def get_input_embeddings(self) -> nn.Module:
+        """The token embedding."""
+        return self.embed
 
-    def match_features(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """(next, length), each (B, T) int64, of whole texts.
+    def hidden(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        cache: Cache | None,
+        added: Tensor | None = None,
+    ) -> Tensor:
+        """The normed output of the last layer, (B, T, C).
 
         Args:
-            input_ids: (B, T), each row a text from its start on.
-            attention_mask: (B, T); zeros in front are padding, which has no matches.
+            input_ids: (B, T), after those in the cache.
+            attention_mask: (B, S); zeros are padding.
+            cache: Keys and values of what was read before.
+            added: (B, T, C), added to the token embeddings.
         """
-        if self._index is None:
-            self.load_index()
-        rows = input_ids.tolist()
-        if len(self._readers) != len(rows):
-            self._readers = [_Reader(self._index) for _ in rows]
-        following = torch.zeros(input_ids.shape, dtype=torch.int64)
-        length = torch.zeros(input_ids.shape, dtype=torch.int64)
-        starts = self._padding(input_ids, attention_mask)
-        for row, (tokens, start) in enumerate(zip(rows, starts, strict=True)):
-            found = self._readers[row].read(tokens[start:])
-            if found:
-                pairs = torch.tensor(found, dtype=torch.int64)
-                following[row, start:], length[row, start:] = pairs[:, 0], pairs[:, 1]
-        length = length.clamp(max=self.config.match_length_max)
-        return following.to(input_ids.device), length.to(input_ids.device)
+        b, t = input_ids.shape
+        before = 0 if cache is None else cache.get_seq_length()
+        if attention_mask is None:
+            places = torch.arange(before, before + t, device=input_ids.device).expand(b, t)
+        else:
+            places = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -t:]
+        x = self.embed(input_ids)
+        if self.config.positions == "learned":
+            x = x + self.positions(places)
+        if added is not None:
+            x = x + added
+        mask = visible(attention_mask, b, t, before)
+        if mask is not None:
+            mask = mask.to(x.device)
+        for block in self.blocks:
+            x = block(x, places, mask, cache)
+        return self.norm(x)
 
-    @staticmethod
-    def _padding(input_ids: Tensor, attention_mask: Tensor | None) -> list[int]:
-        """How many tokens of padding each row begins with."""
-        if attention_mask is None or attention_mask.dim() != 2:
-            return [0] * input_ids.shape[0]
-        mask = attention_mask[:, -input_ids.shape[1] :].bool()
-        starts = (~mask).int().cumprod(dim=1).sum(dim=1)
-        if bool((mask.sum(dim=1) + starts != mask.shape[1]).any()):
-            raise ValueError(
-                "A Hearth model takes padding at the left only: the matches of a token come from"
-                " the text right before it. Set tokenizer.padding_side = 'left'."
-            )
-        return starts.tolist()
-
-    def prepare_inputs_for_generation(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, **kwargs: object
-    ) -> dict[str, Any]:
-        """Add the matches of the whole text to what Llama takes; only the new tokens' are kept."""
-        inputs = super().prepare_inputs_for_generation(
-            input_ids, attention_mask=attention_mask, **kwargs
-        )
-        if self.use_index and inputs.get("input_ids") is not None:
-            new = inputs["input_ids"].shape[1]
-            following, length = self.match_features(input_ids, attention_mask)
-            inputs["match_next"] = following[:, -new:]
-            inputs["match_length"] = length[:, -new:]
-        return inputs
-
-    def _matches(
-        self,
-        input_ids: Tensor | None,
-        attention_mask: Tensor | None,
-        past_key_values: Cache | None,
-        match_next: Tensor | None,
-        match_length: Tensor | None,
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """The matches to use in one forward pass, or (None, None) with the index off."""
-        if not self.use_index:
-            return None, None
-        if match_next is not None and match_length is not None:
-            return match_next, match_length
-        if input_ids is None:
-            raise ValueError("A Hearth model with its index on takes input_ids, no inputs_embeds.")
-        if past_key_values is not None and past_key_values.get_seq_length() > 0:
-            raise ValueError(
-                "With a cache, pass match_next and match_length of the new tokens; generate() does,"
-                " and match_features(whole_input_ids) finds them."
-            )
-        return self.match_features(input_ids, attention_mask)
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(B, T, V) of the transformer alone, from (B, T, C)."""
+        return F.linear(hidden, self.embed.weight if self.config.tied else self.head.weight)
 
     def forward(
         self,
-        input_ids: Tensor | None = None,
+        input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
         past_key_values: Cache | None = None,
-        inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
-        match_next: Tensor | None = None,
-        match_length: Tensor | None = None,
         **kwargs: object,
     ) -> CausalLMOutputWithPast:
-        """As Llama's; `match_next` and `match_length` are found from `input_ids` when absent."""
-        following, length = self._matches(
-            input_ids, attention_mask, past_key_values, match_next, match_length
-        )
-        if following is not None:
-            inputs_embeds = self.model.embed_tokens(input_ids) + self.match.embed(following, length)
-            input_ids = None
-        outputs = self.model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            position_ids=position_ids,
-            past_key_values=past_key_values,
-            inputs_embeds=inputs_embeds,
-            use_cache=use_cache,
-            **kwargs,
-        )
-        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        hidden = outputs.last_hidden_state[:, kept]
-        logits = self.lm_head(hidden)
-        if following is not None:
-            logits = self.match.mix(logits, hidden, following[:, kept], length[:, kept])
+        """Logits of the token after each, and the loss where labels are given."""
+        cache = self.cache_of(past_key_values, use_cache)
+        hidden = self.hidden(input_ids, attention_mask, cache)
+        logits = self.logits(hidden[:, kept(logits_to_keep)])
+        return self.answer(logits, labels, cache)
+
+    def cache_of(self, past_key_values: Cache | None, use_cache: bool | None) -> Cache | None:
+        """The cache to read and extend, a new one where one is wanted."""
+        wanted = self.config.use_cache if use_cache is None else use_cache
+        if past_key_values is None and wanted and not self.training:
+            return DynamicCache()
+        return past_key_values
+
+    def answer(
+        self, logits: Tensor, labels: Tensor | None, cache: Cache | None
+    ) -> CausalLMOutputWithPast:
+        """What transformers expects of a language model."""
         loss = None
         if labels is not None:
-            loss = self.loss_function(
-                logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs
-            )
-        return CausalLMOutputWithPast(
-            loss=loss,
-            logits=logits,
-            past_key_values=outputs.past_key_values,
-            hidden_states=outputs.hidden_states,
-            attentions=outputs.attentions,
-        )
+            loss = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())
+        return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=cache)
+
+
+def kept(logits_to_keep: int | Tensor) -> slice | Tensor:
+    """Which places of the text to work logits out for."""
+    if isinstance(logits_to_keep, int):
+        return slice(-logits_to_keep, None) if logits_to_keep else slice(None)
+    return logits_to_keep
 
 
 __all__ = ["HearthForCausalLM"]
