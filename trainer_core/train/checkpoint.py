@@ -30,6 +30,7 @@ from trainer_core.train.manifest import (
     damaged,
     read_manifest,
 )
+from trainer_core.train.optim.sharding import shared_like
 from trainer_core.train.tensor_file import file_fact, read_tensors
 
 if TYPE_CHECKING:
@@ -198,9 +199,9 @@ def weights_of(model: Transformer) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def put_weights(model: Transformer, weights: Mapping[str, Tensor]) -> None:
-    """Copy weights into a model of their shape, wherever it is."""
+    """Copy whole weights into a model of their shape, wherever it is and however shared out."""
     for name, tensor in weights_of(model).items():
-        tensor.copy_(weights[name])
+        tensor.copy_(shared_like(tensor, weights[name]))
 
 
 def folder_name(step: int) -> str:

@@ -64,10 +64,11 @@ def open_session(
     optimizer = make_optimizer(model, spec.optimizer, spec.budget.batch_size)
     train_step = TrainStep(model, optimizer, compute, spec.micro_batch_size, world)
     train_step.module = exchanging(train_step.module, world, spec.distributed)
-    resumed = _resume(job, spec, inputs, Restorable(model, optimizer, train_step, compute.device))
+    parts = Restorable(model, optimizer, train_step, compute.device)
+    resumed = _resume(job, spec, inputs, parts, world)
     state, batches.passed_over = resumed.state, resumed.passed_over
     log = StepLog(job.folder / STEPS_FILE)
-    if state.step < spec.budget.steps and (resumed.checkpoint is not None or log.rows):
+    if state.step < spec.budget.steps and (not resumed.is_new or log.rows):
         job.record(records.Resumed(step=state.step))
     cut_log(log, state.step, batches.tokens_per_step)
     meter = StepMeter(log, compute.device, batches.tokens_per_step, state.elapsed_s)
@@ -92,7 +93,7 @@ def open_session(
         saver=BackgroundSaver(job, log, spec.checkpoint),
         fingerprints=inputs.fingerprints,
         weights=weights_of(model),
-        saved_step=state.step if resumed.checkpoint is not None else -1,
+        saved_step=-1 if resumed.is_new else state.step,
         world=world,
     )
     if state.step < session.steps:
@@ -120,10 +121,10 @@ def _validation(job: Job, spec: TrainSpec, inputs: Inputs, world: World) -> Vali
     )
 
 
-def _resume(job: Job, spec: TrainSpec, inputs: Inputs, parts: Restorable) -> Resumed:
+def _resume(job: Job, spec: TrainSpec, inputs: Inputs, parts: Restorable, world: World) -> Resumed:
     """Restore what can be restored, and say what could not."""
     clear_drafts(job.folder)
-    resumed = resume(job.folder, spec, inputs, parts)
+    resumed = resume(job.folder, spec, inputs, parts, world)
     found = resumed.checkpoint
     for problem in resumed.problems:
         goes_on = f"going on from step {found.step}" if found else "starting over"

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -23,6 +24,13 @@ from trainer_core.train.checkpoint import (
     read_checkpoint,
     weights_of,
 )
+from trainer_core.train.distributed.state import (
+    RANDOM,
+    Restored,
+    given_to_all,
+    restore_random,
+)
+from trainer_core.train.distributed.world import World
 from trainer_core.train.inputs import Inputs, check_unchanged
 from trainer_core.train.manifest import LoaderPosition, NewerCheckpointError
 from trainer_core.train.optim import Optimizer
@@ -30,22 +38,22 @@ from trainer_core.train.saving import move_loader, remove_checkpoint
 from trainer_core.train.scaler import SCALER
 from trainer_core.train.step import TrainStep
 
-RANDOM = "random/"
-"""Prefix of random states among the optimizer's tensors in a checkpoint."""
-
 
 @dataclass
 class Resumed:
     """What a training goes on from.
 
     Attributes:
-        checkpoint: The newest that it can go on from; None begins anew.
+        checkpoint: The newest that it can go on from; None on ranks other than 0, and when it
+            begins anew.
+        is_new: Whether it begins anew.
         state: Where the loop stands.
         passed_over: Batches that are left out before the next step.
         problems: What was wrong with newer checkpoints.
     """
 
     checkpoint: Checkpoint | None
+    is_new: bool
     state: TrainState
     passed_over: int
     problems: list[CheckpointError]
@@ -61,23 +69,47 @@ class Restorable:
     device: torch.device
 
 
-def resume(run_folder: Path, spec: TrainSpec, inputs: Inputs, parts: Restorable) -> Resumed:
+class _Facts(msgspec.Struct):
+    """What is no tensor of what all ranks are given."""
+
+    state: TrainState
+    passed_over: int
+
+
+def resume(
+    run_folder: Path, spec: TrainSpec, inputs: Inputs, parts: Restorable, world: World
+) -> Resumed:
     """Restore the newest checkpoint that a training can go on from.
 
     Damaged ones are set aside as `*.damaged`, and so are whole ones that hold a number that is
-    none.
+    none. Rank 0 reads, and all ranks restore what it read.
 
     Args:
         run_folder: Job folder of the training.
         spec: Its settings.
         inputs: What it reads.
         parts: What is restored; as they were when there is no such checkpoint.
+        world: The processes of this run.
 
     Raises:
         NewerCheckpointError: The newest one was written by a newer version.
         CheckpointError: It belongs to other settings or other text, or only checkpoints of weights
             are left.
     """
+    checkpoint, found, problems = None, None, list[CheckpointError]()
+    if world.is_main:
+        checkpoint, found, problems = _newest(run_folder, spec, inputs)
+    found = given_to_all(world, found)
+    if found is None:
+        return Resumed(None, True, TrainState(), 0, problems)
+    facts = msgspec.json.decode(found.facts, type=_Facts)
+    _put(parts, found.weights, found.tensors, world)
+    return Resumed(checkpoint, False, facts.state, facts.passed_over, problems)
+
+
+def _newest(
+    run_folder: Path, spec: TrainSpec, inputs: Inputs
+) -> tuple[Checkpoint | None, Restored | None, list[CheckpointError]]:
     problems: list[CheckpointError] = []
     weights_only: list[int] = []
     for step in reversed(checkpoint_steps(run_folder)):
@@ -94,11 +126,11 @@ def resume(run_folder: Path, spec: TrainSpec, inputs: Inputs, parts: Restorable)
             _set_aside(run_folder / FOLDER / folder_name(step))
             continue
         _check_fits(checkpoint, spec, inputs)
-        _put(parts, weights, tensors)
-        return Resumed(checkpoint, state, _passed_over(checkpoint), problems)
+        facts = msgspec.json.encode(_Facts(state, _passed_over(checkpoint)))
+        return checkpoint, Restored(facts, weights, tensors), problems
     if weights_only:
         raise _weights_only(weights_only[0], problems)
-    return Resumed(None, TrainState(), 0, problems)
+    return None, None, problems
 
 
 def _read(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], dict[str, Tensor], TrainState]:
@@ -167,15 +199,15 @@ def _passed_over(checkpoint: Checkpoint) -> int:
     return 0 if loader is None else loader.batch - (checkpoint.step + 1)
 
 
-def _put(parts: Restorable, weights: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
+def _put(
+    parts: Restorable, weights: dict[str, Tensor], tensors: dict[str, Tensor], world: World
+) -> None:
     random = _taken(tensors, RANDOM)
     scaler = _taken(tensors, SCALER)
     put_weights(parts.model, weights)
     parts.optimizer.restore(weights_of(parts.model), tensors)
     parts.train_step.restore(scaler)
-    torch.set_rng_state(random[f"{RANDOM}cpu"])
-    if parts.device.type == "cuda" and f"{RANDOM}cuda" in random:
-        torch.cuda.set_rng_state(random[f"{RANDOM}cuda"])
+    restore_random(world, parts.device, random)
 
 
 def _taken(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from trainer_core import records
@@ -23,12 +22,14 @@ from trainer_core.train.background import BackgroundSaver, Reason, SaveOrder
 from trainer_core.train.checkpoint import TrainState, all_finite
 from trainer_core.train.compute import Compute
 from trainer_core.train.distributed import Wishes, World
+from trainer_core.train.distributed.state import random_states, whole_on_main
+from trainer_core.train.distributed.strategy import whole_model
 from trainer_core.train.guard import Guard, Trouble
 from trainer_core.train.inputs import Inputs
 from trainer_core.train.manifest import Fingerprints, LoaderPosition
 from trainer_core.train.meter import StepMeter
 from trainer_core.train.optim import Optimizer
-from trainer_core.train.resuming import RANDOM, go_back, loader_position
+from trainer_core.train.resuming import go_back, loader_position
 from trainer_core.train.retention import good_step
 from trainer_core.train.rhythm import Rhythm
 from trainer_core.train.samples import write_samples
@@ -141,7 +142,8 @@ class Session:
             self.job.hint()
             self.rhythm.watch(rows)
             self.slowness.watch(rows, before_s)
-            if (trouble := self.guard.watch(rows)) is not None:
+            trouble = self.guard.watch(rows) if self.world.is_main else None
+            if trouble is not None:  # the other ranks end with this one
                 self._pause_in(trouble)
 
     def _pause_in(self, trouble: Trouble) -> NoReturn:
@@ -174,9 +176,7 @@ class Session:
         self.job.state("validating")
         state = self.state
         try:
-            found = self.validation.run(
-                self.model, self.compute, between=lambda _tokens: self.job.check_stop()
-            )
+            found = self.validation.run(self.model, self.compute, between=self._check_stop)
         except JobStopped:
             return False
         measure = found.own
@@ -206,6 +206,11 @@ class Session:
         )
         return best
 
+    def _check_stop(self, _tokens: int) -> None:
+        """Break off when any rank is asked to end: all of them or none."""
+        if wanted := self.world.agree(Wishes(self.job.wanted), now=True).wanted:
+            raise JobStopped("paused" if wanted == "pause" else "stopped")
+
     # --- checkpoints ----------------------------------------------------------------------------
 
     def save(self, reason: Reason) -> None:
@@ -218,30 +223,34 @@ class Session:
         began_s = time.perf_counter()
         self.hand_over()
         self.job.state("saving")
-        self.saver.save(SaveOrder(self._snapshot(), reason, self.guard.calm_step, began_s))
+        snapshot = self._snapshot()
         self.saved_step = self.state.step
+        if not self.world.is_main:
+            return
+        self.saver.save(SaveOrder(snapshot, reason, self.guard.calm, began_s))
         if reason not in ("pause", "stop"):
-            write_samples(self.job, self.spec, self.inputs, self.model, self.state.step)
+            model = whole_model(self.model, snapshot.weights)
+            write_samples(self.job, self.spec, self.inputs, model, self.state.step)
 
     def _snapshot(self) -> Snapshot:
-        state = self.state
-        if not all_finite(self.weights.values()):
+        """What to save; every rank takes part in it, and rank 0 has all of it."""
+        state, world = self.state, self.world
+        weights = whole_on_main(world, self.weights)
+        if not all_finite(weights.values()):
             raise KnownError(
                 f"A weight is not a finite number at step {state.step}.",
                 safe="No checkpoint was written; the last one is good.",
                 do="Start a run with a lower optimizer.lr or precision = fp32.",
                 field="optimizer.lr",
             )
-        random = {f"{RANDOM}cpu": torch.get_rng_state()}
-        if self.compute.device.type == "cuda":
-            random[f"{RANDOM}cuda"] = torch.cuda.get_rng_state()
-        optimizer = self.optimizer.tensors(self.weights) | self.train_step.state_tensors()
+        optimizer = whole_on_main(world, self.optimizer.tensors(self.weights))
+        others = self.train_step.state_tensors() | random_states(world, self.compute.device)
         return Snapshot(
             config=self.spec.model,
             fingerprints=self.fingerprints,
             state=state,
-            weights=self.weights,
-            optimizer=optimizer | random,
+            weights=weights,
+            optimizer=optimizer | others,
             val_loss=state.val_loss if state.validated_step == state.step else None,
             loader=self._loader_position(),
         )
