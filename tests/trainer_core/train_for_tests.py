@@ -15,7 +15,9 @@ from trainer_core.spec import (
     BudgetConfig,
     ByteTokenizer,
     CheckpointConfig,
+    DataConfig,
     EvaluationConfig,
+    GuardConfig,
     ModelConfig,
     OptimizerConfig,
     PrepareSpec,
@@ -59,6 +61,8 @@ def tiny_spec(corpus, *, steps=40, index="", model=None, **sections):
         "budget": BudgetConfig(steps=steps, batch_size=4),
         "evaluation": EvaluationConfig(every_steps=20, max_tokens=256),
         "checkpoint": CheckpointConfig(every_steps=10, keep=3),
+        "guard": GuardConfig(),
+        "data": DataConfig(),
         "device": "cpu",
         "threads": 1,
     }

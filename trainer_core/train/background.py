@@ -16,7 +16,8 @@ from trainer_core.job import Job
 from trainer_core.metrics import StepLog
 from trainer_core.spec import CheckpointConfig
 from trainer_core.train.checkpoint import Checkpoint, best_step
-from trainer_core.train.retention import good_step, retire_checkpoints, thin_checkpoints
+from trainer_core.train.guard import Calm
+from trainer_core.train.retention import retire_checkpoints, thin_checkpoints, way_back
 from trainer_core.train.saving import save_checkpoint
 from trainer_core.train.snapshot import Snapshot, SnapshotMemory
 
@@ -34,13 +35,13 @@ class SaveOrder:
     Attributes:
         snapshot: Of the training as it is now.
         reason: Why.
-        calm_step: The last step at which nothing was wrong; its checkpoint is kept.
+        calm: Until when all was well; what may have to be gone back to is kept.
         began_s: When the training stopped for it, by `time.perf_counter`.
     """
 
     snapshot: Snapshot
     reason: Reason
-    calm_step: int
+    calm: Calm
     began_s: float
 
     @property
@@ -79,7 +80,7 @@ class BackgroundSaver:
             self._write(order, blocked_s=None)
             return
         snapshot, ready = copied
-        order = SaveOrder(snapshot, order.reason, order.calm_step, order.began_s)
+        order = SaveOrder(snapshot, order.reason, order.calm, order.began_s)
         blocked_s = time.perf_counter() - order.began_s
         self._thread = threading.Thread(
             target=self._in_background, args=(order, blocked_s, ready), name="checkpoint"
@@ -155,11 +156,11 @@ class BackgroundSaver:
 
     def _tidy(self, order: SaveOrder) -> None:
         folder, config = self._job.folder, self._config
-        good = good_step(folder, order.calm_step)
+        back = way_back(folder, order.calm)
         try:
-            for gone in retire_checkpoints(folder, config.keep, good):
+            for gone in retire_checkpoints(folder, config.keep, back):
                 self._job.record(records.CheckpointRemoved(step=gone))
-            for step, size_bytes in thin_checkpoints(folder, config.resumable, good).items():
+            for step, size_bytes in thin_checkpoints(folder, config.resumable, back).items():
                 self._job.record(records.CheckpointThinned(step=step, size_bytes=size_bytes))
         except OSError as error:
             text = str(from_os_error(error, "removing old checkpoints"))

@@ -49,6 +49,19 @@ class Trouble:
         return KnownError(self.what, safe=safe, do=do, field=self.field)
 
 
+@dataclass(frozen=True)
+class Calm:
+    """Until when a training was well, as far as its guard can tell.
+
+    Attributes:
+        certain: The last step of which it is known by now that nothing was wrong.
+        likely: The last step at which nothing was seen to be wrong.
+    """
+
+    certain: int
+    likely: int
+
+
 class Guard:
     """Tells the user what went wrong in a step, and finds out when a training must not go on.
 
@@ -71,9 +84,10 @@ class Guard:
         self._in_spike = False
 
     @property
-    def calm_step(self) -> int:
-        """The last step of which it is known by now that nothing was wrong."""
-        return max(0, self._state.calm_step - FAST_STEPS)
+    def calm(self) -> Calm:
+        """Until when all was well: a rise shows in the recent loss with some delay."""
+        likely = self._state.calm_step
+        return Calm(max(0, likely - FAST_STEPS), likely)
 
     def watch(self, rows: Rows) -> Trouble | None:
         """Look at new rows, in order; whether the training has to pause."""
@@ -153,7 +167,7 @@ class Guard:
             do="a lower optimizer.lr, a longer optimizer.warmup_steps or precision = fp32; if such"
             " a rise is expected, a higher guard.divergence",
             field="optimizer.lr",
-            calm_step=self.calm_step,
+            calm_step=self.calm.certain,
             step=step,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from trainer_core.train.checkpoint import (
     read_checkpoint,
     weights_of,
 )
+from trainer_core.train.guard import FAST_STEPS, Calm
 from trainer_core.train.manifest import read_manifest
 from trainer_core.train.saving import keep_weights_only, remove_checkpoint
 from trainer_core.train.tensor_file import tensor_file_bytes
@@ -32,10 +34,20 @@ def good_step(run_folder: Path, calm_step: int) -> int | None:
         run_folder: Its job folder.
         calm_step: The last step at which nothing was wrong.
     """
-    for step in reversed(checkpoint_steps(run_folder)):
-        if step <= calm_step and _is_resumable(run_folder, step):
-            return step
-    return None
+    earlier = (step for step in checkpoint_steps(run_folder) if step <= calm_step)
+    return max((s for s in earlier if _is_resumable(run_folder, s)), default=None)
+
+
+def way_back(run_folder: Path, calm: Calm) -> set[int]:
+    """The checkpoints that a training may have to go back to.
+
+    The newest that is known to be good, and those that may turn out to be good: were they given up
+    one after the other before that is known, none would ever be.
+    """
+    steps = checkpoint_steps(run_folder)
+    good = good_step(run_folder, calm.certain)
+    back = {step for step in steps if calm.certain < step <= calm.likely}
+    return back | ({good} if good is not None else set())
 
 
 def _is_resumable(run_folder: Path, step: int) -> bool:
@@ -45,27 +57,29 @@ def _is_resumable(run_folder: Path, step: int) -> bool:
         return False
 
 
-def retire_checkpoints(run_folder: Path, keep: int, good: int | None = None) -> list[int]:
-    """Remove all but the newest `keep`, the best, and the good one; the steps that went.
+def retire_checkpoints(run_folder: Path, keep: int, back: Set[int] = frozenset()) -> list[int]:
+    """Remove all but the newest `keep`, the best, and the way back; the steps that went.
 
     Raises:
         OSError: A folder cannot be renamed.
     """
     steps = checkpoint_steps(run_folder)
-    kept = {*steps[-keep:], best_step(run_folder), good}
+    kept = {*steps[-keep:], best_step(run_folder), *back}
     gone = [step for step in steps if step not in kept]
     for step in gone:
         remove_checkpoint(run_folder, step)
     return gone
 
 
-def thin_checkpoints(run_folder: Path, resumable: int, good: int | None = None) -> dict[int, int]:
-    """Leave the weights alone in all but the newest `resumable` and the good one.
+def thin_checkpoints(
+    run_folder: Path, resumable: int, back: Set[int] = frozenset()
+) -> dict[int, int]:
+    """Keep the weights alone of all but the newest `resumable` and the way back.
 
     Args:
         run_folder: Job folder of the training.
         resumable: How many stay as they are; 0 leaves all so.
-        good: The step to go back to if something is wrong; it stays as it is.
+        back: Steps that the training may have to go back to; they stay as they are.
 
     Returns:
         Size in bytes of each that was changed, by its step.
@@ -77,7 +91,7 @@ def thin_checkpoints(run_folder: Path, resumable: int, good: int | None = None) 
         return {}
     thinned = {}
     for step in checkpoint_steps(run_folder)[:-resumable]:
-        if step != good and _is_resumable(run_folder, step):
+        if step not in back and _is_resumable(run_folder, step):
             checkpoint = read_checkpoint(run_folder, step, verify=False)
             thinned[step] = keep_weights_only(checkpoint).size_bytes
     return thinned
@@ -99,13 +113,14 @@ class CheckpointSize:
     def most_on_disk(self, config: CheckpointConfig) -> int:
         """The most that all checkpoints of a run take at a time.
 
-        Besides those that are kept there are the best one, the one that the guard would go back to,
+        Besides those that are kept there are the best one, those that the guard could go back to,
         and the next while it is written.
         """
         full = config.keep if not config.resumable else min(config.keep, config.resumable)
+        back = max(0, 1 + -(-FAST_STEPS // config.every_steps) - full)
         best = self.weights_only if config.resumable else self.resumable
         thin = (config.keep - full) * self.weights_only
-        return (full + 2) * self.resumable + thin + best
+        return (full + back + 1) * self.resumable + thin + best
 
 
 def checkpoint_size(spec: TrainSpec) -> CheckpointSize:
