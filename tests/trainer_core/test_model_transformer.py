@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from trainer_core.model.cache import KVCache
 from trainer_core.model.transformer import Transformer
-from trainer_core.presets import PRESETS, parameter_count
+from trainer_core.presets import parameter_count
 from trainer_core.spec import ModelConfig
 
 PLAIN = ModelConfig(vocab_size=61, context_length=24, n_layer=2, n_head=4, n_embd=32)
@@ -15,6 +15,14 @@ VARIANTS = {
     "match": msgspec.structs.replace(PLAIN, match_input=True),
     "grouped": msgspec.structs.replace(PLAIN, n_kv_head=2, match_input=True),
     "untied": msgspec.structs.replace(PLAIN, tie_embeddings=False, n_inner=48),
+    "gpt2": msgspec.structs.replace(PLAIN, family="gpt2", match_input=True),
+    "gpt2 of the 48 h settings": msgspec.structs.replace(
+        PLAIN, family="gpt2", tie_embeddings=False, qkv_bias=False, dropout=0.1
+    ),
+    "qwen3": msgspec.structs.replace(PLAIN, family="qwen3", head_dim=12, n_kv_head=2),
+    "hearth": msgspec.structs.replace(PLAIN, family="hearth", match_input=True),
+    "deepnet": msgspec.structs.replace(PLAIN, residual_scaling="deepnet", match_input=True),
+    "deepnet, gpt2": msgspec.structs.replace(PLAIN, family="gpt2", residual_scaling="deepnet"),
 }
 
 
@@ -46,26 +54,6 @@ def config(request):
 
 def test_the_parameter_count_is_exact(config):
     assert sum(p.numel() for p in build(config).parameters()) == parameter_count(config)
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_has_the_parameters_it_promises(name):
-    config = PRESETS[name].model(PRESETS[name].config.vocab_size, match_input=True)
-    with torch.device("meta"):
-        model = Transformer(config)
-    assert sum(p.numel() for p in model.parameters()) == parameter_count(config)
-
-
-def test_the_documented_preset_sizes_hold():
-    sizes = {name: parameter_count(preset.config) for name, preset in PRESETS.items()}
-    assert sizes == {
-        "tour": 1_328_256,
-        "1M": 1_037_824,
-        "10M": 10_059_840,
-        "51M": 51_037_184,
-        "124M": 123_551_232,
-        "350M": 355_076_096,
-    }
 
 
 def test_the_same_seed_gives_the_same_weights():
@@ -150,7 +138,7 @@ def test_more_tokens_than_the_context_are_refused():
 
 def test_one_batch_is_learned_by_heart(config):
     torch.manual_seed(0)
-    model = build(config, spread=False).train()
+    model = build(msgspec.structs.replace(config, dropout=0.0), spread=False).train()
     tokens, following, length, targets = random_input(config, batch=2, time=16)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(120):
