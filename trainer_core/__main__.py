@@ -16,6 +16,7 @@ from trainer_core import spec as specs
 from trainer_core.answers.options import add_questions
 from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import run_job
+from trainer_core.rule_tasks import RULE_TASKS
 from trainer_core.status import JobStatus, read_status
 
 GOMP_SPINS = "20000"
@@ -63,6 +64,13 @@ def _tour(args: argparse.Namespace) -> ExitCode:
         "the tour's options",
     )
     return take_tour(args.folder, spec)
+
+
+def _rules(args: argparse.Namespace) -> ExitCode:
+    """Train on a rule task and score it."""
+    from trainer_core.rules.terminal import run_rules
+
+    return run_rules(args)
 
 
 def _status(args: argparse.Namespace) -> ExitCode:
@@ -133,6 +141,7 @@ _TEMPLATES: dict[str, specs.Section] = {
     "generate": specs.GenerateSpec(run="run"),
     "export": specs.ExportSpec(run="run", destination="model"),
     "tour": specs.TourSpec(),
+    "rules": specs.RulesSpec(task="simple_dummy2"),
 }
 
 
@@ -166,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     template.add_argument("verb", choices=sorted(_TEMPLATES))
     add_questions(add)
     _add_tour(add("tour", _tour, "the whole main job on this computer's Python library"))
+    _add_rules(add("rules", _rules, "train on a rule task and score how far it is learned"))
     _add_sample(add("sample", _sample, "let a trained model continue a prompt"))
     return parser
 
@@ -179,6 +189,16 @@ def _add_tour(tour: argparse.ArgumentParser) -> None:
     )
     tour.add_argument("--megabytes", type=int, default=default.max_bytes // 1_000_000)
     tour.add_argument("--seed", type=int, default=default.seed)
+
+
+def _add_rules(rules: argparse.ArgumentParser) -> None:
+    default = specs.RulesSpec(task="simple_dummy2")
+    rules.add_argument("task", choices=sorted(RULE_TASKS))
+    rules.add_argument("folder", type=Path, nargs="?", help="default: hearth-rules-TASK")
+    rules.add_argument("--steps", type=int, default=default.steps, help="0: as many as will do")
+    rules.add_argument("--lines", type=int, default=default.lines, help="0: as the task has")
+    rules.add_argument("--threads", type=int, default=default.threads, help="0: one per core")
+    rules.add_argument("--seed", type=int, default=default.seed)
 
 
 def _add_sample(sample: argparse.ArgumentParser) -> None:

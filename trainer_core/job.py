@@ -55,6 +55,7 @@ VERB_MODULES = {
     "generate": "trainer_core.generate.server",
     "export": "trainer_core.export.verb",
     "tour": "trainer_core.tour.verb",
+    "rules": "trainer_core.rules.verb",
 }
 """Where each verb's `run(job, spec)` stands; imported when it is needed, since torch is slow."""
 

@@ -44,6 +44,12 @@ WORD_RULES: tuple[str, ...] = (
 """What is asked of each word of `simple_dummy`; the last stands for the whole word."""
 
 
+LEARNED = 0.70
+"""Accuracy above which the tasks' author calls an action learned."""
+SOLVED = 0.98
+"""Accuracy from which on Hearth calls it solved."""
+
+
 @dataclass(frozen=True)
 class Plateau:
     """A loss that a model reaches by knowing so much and no more.

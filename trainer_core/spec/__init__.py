@@ -12,7 +12,7 @@ from trainer_core.spec.index import (
     LookupSpec,
     ValueSpec,
 )
-from trainer_core.spec.jobs import VERBS, JobSpec, TourSpec, verb_of
+from trainer_core.spec.jobs import VERBS, JobSpec, RulesSpec, TourSpec, verb_of
 from trainer_core.spec.labels import Label, labels
 from trainer_core.spec.model import Family, ModelConfig
 from trainer_core.spec.optimizer import OptimizerConfig
@@ -88,6 +88,7 @@ __all__ = [
     "PrepareSpec",
     "PythonLibrary",
     "RuleLines",
+    "RulesSpec",
     "SavedDataset",
     "Section",
     "Seed",

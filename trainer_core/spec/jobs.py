@@ -13,7 +13,7 @@ from trainer_core.spec.index import (
     LookupSpec,
     ValueSpec,
 )
-from trainer_core.spec.prepare import PrepareSpec
+from trainer_core.spec.prepare import PrepareSpec, TaskName
 from trainer_core.spec.section import Section, Seed
 from trainer_core.spec.train import TrainSpec
 from trainer_core.spec.trained import EvaluateSpec, ExportSpec, GenerateSpec
@@ -31,6 +31,20 @@ class TourSpec(Section, frozen=True, kw_only=True, tag="tour", tag_field="verb")
     seed: Seed = 1337
 
 
+class RulesSpec(Section, frozen=True, kw_only=True, tag="rules", tag_field="verb"):
+    """Train a small model on a rule task, and score how far it keeps the rules."""
+
+    task: TaskName
+    lines: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
+    """How many to make; 0 takes as many as the task has."""
+    steps: Annotated[int, Meta(ge=0)] = 0
+    """Training steps; 0 takes as many as are known to do."""
+    threads: Annotated[int, Meta(ge=0, le=1024)] = 0
+    """CPU threads; 0 takes one per core."""
+    seed: Seed = 1337
+    """Draws the lines and the first weights."""
+
+
 JobSpec = (
     PrepareSpec
     | IndexSpec
@@ -43,6 +57,7 @@ JobSpec = (
     | GenerateSpec
     | ExportSpec
     | TourSpec
+    | RulesSpec
 )
 
 VERBS: dict[str, type[Section]] = {
@@ -57,6 +72,7 @@ VERBS: dict[str, type[Section]] = {
     "generate": GenerateSpec,
     "export": ExportSpec,
     "tour": TourSpec,
+    "rules": RulesSpec,
 }
 
 

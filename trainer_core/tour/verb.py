@@ -8,24 +8,21 @@ from typing import Any
 
 import msgspec
 
-from trainer_core.errors import ExitCode, KnownError
 from trainer_core.files import write_whole_file
 from trainer_core.job import Job
 from trainer_core.metrics import read_rows
+from trainer_core.parts import run_part
 from trainer_core.presets import parameter_count
-from trainer_core.records import ChildStarted
 from trainer_core.spec import (
     BpeTokenizer,
     ExportSpec,
     IndexSpec,
-    JobSpec,
     PrepareSpec,
     PythonLibrary,
     TourSpec,
     TrainSpec,
-    verb_of,
 )
-from trainer_core.status import STEPS_FILE, JobStatus, read_status
+from trainer_core.status import STEPS_FILE, JobStatus
 from trainer_core.tour import report
 from trainer_core.tour.plan import PROMPT, TourPlan, make_plan, train_spec
 from trainer_core.tour.sample import write_sample
@@ -47,9 +44,9 @@ def run(job: Job, spec: TourSpec) -> dict[str, Any]:
         KnownError: One of the jobs failed; the error is that job's.
     """
     started = time.monotonic()
-    _child(job, DATA, CORPUS_NAME, _prepare_spec(spec))
+    run_part(job, DATA, CORPUS_NAME, _prepare_spec(spec))
     corpus = job.folder / DATA / "corpus"
-    _child(job, INDEX, CORPUS_NAME, IndexSpec(corpus=str(corpus)))
+    run_part(job, INDEX, CORPUS_NAME, IndexSpec(corpus=str(corpus)))
     index = job.folder / INDEX / "index"
     plan = _plan(job, spec, corpus, index, spec.budget_s - (time.monotonic() - started))
     specs = {
@@ -57,7 +54,7 @@ def run(job: Job, spec: TourSpec) -> dict[str, Any]:
         WITH_INDEX: train_spec(plan, spec, corpus, index, match_input=True),
     }
     measured = {
-        name: _measured(name, train, _child(job, name, name, train), job.folder / name)
+        name: _measured(name, train, run_part(job, name, name, train), job.folder / name)
         for name, train in specs.items()
     }
     job.progress("writing a sample", 0, 1)
@@ -67,7 +64,7 @@ def run(job: Job, spec: TourSpec) -> dict[str, Any]:
     for name in specs:
         target = job.folder / "models" / name
         export = ExportSpec(run=str(job.folder / name), destination=str(target))
-        _child(job, f"export-{name}", name, export)
+        run_part(job, f"export-{name}", name, export)
     places = _places(job.folder)
     page = report.markdown(measured[PLAIN], measured[WITH_INDEX], places)
     write_whole_file(job.folder / REPORT_FILE, page.encode())
@@ -94,32 +91,6 @@ def _prepare_spec(spec: TourSpec) -> PrepareSpec:
         name=CORPUS_NAME,
         seed=spec.seed,
     )
-
-
-def _child(job: Job, folder: str, name: str, spec: JobSpec) -> JobStatus:
-    """Run one of the tour's jobs, unless an earlier session of the tour finished it."""
-    job.check_stop()
-    where = job.folder / folder
-    job.record(ChildStarted(verb=verb_of(spec), name=name, folder=folder))
-    status = read_status(where)
-    if status.state != "finished":
-        code = job.run_child(where, spec)
-        job.check_stop()
-        status = read_status(where)
-        if code != ExitCode.OK:
-            raise _failure(status, name)
-    return status
-
-
-def _failure(status: JobStatus, name: str) -> KnownError:
-    ended = status.ended
-    if ended is None:
-        return KnownError(
-            f"The tour's part `{name}` ended without a word.",
-            safe="What was finished before is kept.",
-            do="Start the tour again; it goes on from there.",
-        )
-    return KnownError(ended.what, safe=ended.safe, do=ended.do, field=ended.field)
 
 
 def _plan(job: Job, spec: TourSpec, corpus: Path, index: Path, left_s: float) -> TourPlan:

@@ -1,0 +1,1 @@
+"""A rule task from its lines to its score: prepare, train, evaluate, each a job of one job."""

@@ -1,0 +1,105 @@
+"""How each rule task is trained: settings that were found by trying, measured on one CPU core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from trainer_core.spec import (
+    BudgetConfig,
+    CheckpointConfig,
+    EvaluationConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RulesSpec,
+    TaskName,
+    TrainSpec,
+)
+
+VALIDATIONS = 5
+"""How often held-out text and accuracy are measured on the way."""
+VALIDATION_TOKENS = 32_768
+WARMUP_STEPS = 20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of a task.
+
+    Attributes:
+        model: The shape, for bytes.
+        optimizer: Optimizer and schedule.
+        batch_size: Sequences in one step.
+        steps: The run's length.
+        prompt: What samples continue, a whole beginning of the task's text.
+    """
+
+    model: ModelConfig
+    optimizer: OptimizerConfig
+    batch_size: int
+    steps: int
+    prompt: str
+
+
+_MUON = OptimizerConfig(
+    kind="muon",
+    lr=0.01,
+    muon_lr=0.01,
+    schedule="wsd",
+    decay_share=0.5,
+    lr_floor=0.0,
+    warmup_steps=WARMUP_STEPS,
+)
+
+RECIPES: dict[TaskName, Recipe] = {
+    "simple_dummy": Recipe(
+        ModelConfig(family="gpt2", context_length=64, n_layer=3, n_head=4, n_embd=96),
+        _MUON,
+        batch_size=32,
+        steps=400,
+        prompt="bake;\ndifu;\n",
+    ),
+    "addition": Recipe(
+        ModelConfig(family="gpt2", context_length=64, n_layer=3, n_head=4, n_embd=96),
+        _MUON,
+        batch_size=32,
+        steps=2000,
+        prompt="12 + 30 = 42;\n57 + 68 =",
+    ),
+    "simple_dummy2": Recipe(
+        ModelConfig(family="gpt2", context_length=64, n_layer=3, n_head=4, n_embd=96),
+        _MUON,
+        batch_size=32,
+        steps=800,
+        prompt="abcdef0;\nfedcba3",
+    ),
+}
+
+
+def train_spec(spec: RulesSpec, corpus: str) -> TrainSpec:
+    """The training of a task.
+
+    Args:
+        spec: What was asked for; its `steps` win over the recipe's.
+        corpus: The corpus folder of the task's lines.
+    """
+    recipe = RECIPES[spec.task]
+    steps = spec.steps or recipe.steps
+    every = max(1, -(-steps // VALIDATIONS))
+    warmup = min(recipe.optimizer.warmup_steps, steps // 10)
+    return TrainSpec(
+        corpus=corpus,
+        model=recipe.model,
+        optimizer=replace(recipe.optimizer, warmup_steps=warmup),
+        budget=BudgetConfig(steps=steps, batch_size=recipe.batch_size),
+        evaluation=EvaluationConfig(
+            every_steps=every,
+            max_tokens=VALIDATION_TOKENS,
+            sample_prompts=(recipe.prompt,),
+            sample_tokens=32,
+        ),
+        checkpoint=CheckpointConfig(every_steps=every, keep=2),
+        threads=spec.threads,
+        seed=spec.seed,
+    )
