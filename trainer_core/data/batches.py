@@ -97,6 +97,7 @@ def gather(
     starts: NDArray[np.int64],
     context_length: int,
     document_start: NDArray[np.int64] | None = None,
+    vocab_size: int | None = None,
 ) -> Batch:
     """The windows that begin at these positions.
 
@@ -107,9 +108,14 @@ def gather(
         context_length: T.
         document_start: Where the stream's documents begin, rising, so that the tokens of a window
             see their own document alone; None lets them see the whole window.
+        vocab_size: What every token is below; None does not look.
+
+    Raises:
+        DataError: A token is not, which only happens in damaged files.
     """
     places = starts[:, None] + np.arange(context_length + 1)  # (B, T + 1)
     window = tokens[places].astype(np.int64)
+    _check_tokens(window, vocab_size, "corpus")
     inputs, targets = window[:, :-1].copy(), window[:, 1:].copy()
     batch = Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_targets=targets.size)
     if document_start is not None:
@@ -118,11 +124,24 @@ def gather(
     if matches is None:
         return batch
     found = matches.at(places[:, :-1])
+    _check_tokens(found.next, vocab_size, "index")
     return replace(
         batch,
         matches=MatchTensors.of(found),
         hit_rate=float(np.mean((found.next == targets) & (found.length > 0))),
         mean_match=float(np.mean(found.length)),
+    )
+
+
+def _check_tokens(tokens: NDArray[Any], vocab_size: int | None, field: str) -> None:
+    if vocab_size is None or int(tokens.max()) < vocab_size:
+        return
+    raise DataError(
+        f"The {field} is damaged: it holds token {int(tokens.max()):,}, and there are"
+        f" {vocab_size:,}.",
+        safe="Everything saved before is whole.",
+        do=f"Restore the {field} from a copy, or make it again, then resume.",
+        field=field,
     )
 
 
@@ -142,6 +161,7 @@ class TrainBatches:
         match_dropout: Share of the windows that see no match; rates are of all of them.
         document_start: Where documents begin, when tokens see their own document alone.
         share: The rows of each batch that this process works on; counts and rates are of all rows.
+        vocab_size: See `gather`.
 
     Raises:
         DataError: The stream is shorter than one window and its last target.
@@ -157,6 +177,7 @@ class TrainBatches:
         match_dropout: float = 0.0,
         document_start: NDArray[np.int64] | None = None,
         share: slice | None = None,
+        vocab_size: int | None = None,
     ) -> None:
         if split.n_tokens < context_length + 1:
             raise DataError(
@@ -170,6 +191,7 @@ class TrainBatches:
         self._batch_size, self._context_length = batch_size, context_length
         self._seed, self._match_dropout = seed, match_dropout
         self._document_start, self._share = document_start, share
+        self._vocab_size = vocab_size
         # One window less than fits leaves room for every offset; a short stream has no such room.
         self.windows_per_epoch = max(1, (split.n_tokens - context_length) // context_length)
         used = self.windows_per_epoch * context_length
@@ -189,7 +211,12 @@ class TrainBatches:
         samples = range((number - 1) * self._batch_size, number * self._batch_size)
         starts = self._starts(samples)
         batch = gather(
-            self._tokens, self._matches, starts, self._context_length, self._document_start
+            self._tokens,
+            self._matches,
+            starts,
+            self._context_length,
+            self._document_start,
+            self._vocab_size,
         )
         if batch.matches is not None and self._match_dropout:
             rows = dropped_rows(self._match_dropout, self._seed, number, self._batch_size)

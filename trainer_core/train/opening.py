@@ -55,6 +55,7 @@ def open_session(
         spec.model.match_dropout,
         document_start=corpus.train.document_start if spec.data.mask_documents else None,
         share=None if world.is_alone else world.share(batch_size),
+        vocab_size=corpus.vocab_size,
     )
     validation = _validation(job, spec, inputs, world)
     seed_randomness(world, spec.seed)

@@ -99,7 +99,12 @@ class HeldOut:
 
     def _batch(self, starts: NDArray[np.int64]) -> Batch:
         return gather(
-            self._tokens, self._matches, starts, self._context_length, self._document_start
+            self._tokens,
+            self._matches,
+            starts,
+            self._context_length,
+            self._document_start,
+            len(self._byte_lengths),
         )
 
     @torch.no_grad()
