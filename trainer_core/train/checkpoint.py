@@ -120,9 +120,10 @@ class Checkpoint:
             CheckpointError: They cannot be read, are of another shape than the manifest names, or
                 hold a number that is none.
         """
+        from trainer_core.model.match_input import from_earlier_form
         from trainer_core.model.transformer import Transformer
 
-        stored = read_tensors(self.folder / WEIGHTS)
+        stored = from_earlier_form(read_tensors(self.folder / WEIGHTS))
         with torch.device("meta"):
             wanted = weights_of(Transformer(self.config))
         if _shapes(stored) != _shapes(wanted):
@@ -138,7 +139,8 @@ class Checkpoint:
         """The optimizer's tensors, by name, and whatever else a resumed training needs.
 
         Raises:
-            CheckpointError: They cannot be read, or only the weights were kept.
+            CheckpointError: They cannot be read, only the weights were kept, or the model has
+                another form today.
         """
         if not self.manifest.resumable:
             raise CheckpointError(
@@ -148,7 +150,17 @@ class Checkpoint:
                 do="Use a newer checkpoint, or set checkpoint.resumable higher in the next run.",
                 field="checkpoint.resumable",
             )
+        from trainer_core.model.match_input import EARLIER_GATE
+
         tensors = read_tensors(self.folder / OPTIMIZER)
+        if any(name.endswith(EARLIER_GATE) for name in tensors):
+            raise CheckpointError(
+                f"The checkpoint at step {self.step} is of an earlier version of Hearth, in which"
+                " models read matches in another way: a training cannot go on from it.",
+                safe="It still serves for text, measurement and export.",
+                do="Start a new run.",
+                field="model.match_form",
+            )
         self._check_finite(tensors, "optimizer's figures")
         return tensors
 
