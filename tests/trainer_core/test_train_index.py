@@ -23,6 +23,7 @@ from trainer_core.job import Job, run_job
 from trainer_core.spec import EvaluateSpec
 
 MATCHING = {"match_input": True, "match_length_max": 16}
+DROPPING = MATCHING | {"match_dropout": 0.4}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,12 @@ def plain(corpus, index, tmp_path_factory):
 def hybrid(corpus, index, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hybrid") / "run"
     return trained(folder, tiny_spec(corpus, index=index, steps=60, model=MATCHING))
+
+
+@pytest.fixture(scope="module")
+def dropping(corpus, index, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dropping") / "run"
+    return trained(folder, tiny_spec(corpus, index=index, steps=60, model=DROPPING))
 
 
 def test_both_are_measured_on_the_same_tokens_by_match_length(plain, hybrid):
@@ -88,6 +95,48 @@ def test_evaluate_measures_with_the_index_and_without(hybrid, tmp_path):
     assert off["loss"] > on["loss"]
     assert [b["tokens"] for b in on["buckets"]] == [b["tokens"] for b in off["buckets"]]
     assert on["buckets"][0]["label"] == "0–3"
+
+
+def measured(run, home, index):
+    """Loss of a run's last checkpoint with the index `as_trained` or `off`."""
+    spec = EvaluateSpec(run=str(run), checkpoint="last", index=index, max_tokens=256)
+    return result(trained(home / f"{run.parent.name}-{index}", spec))["loss"]
+
+
+def test_match_dropout_keeps_a_model_usable_without_its_index(plain, hybrid, dropping, tmp_path):
+    assert measured(dropping, tmp_path, "as_trained") < measured(plain, tmp_path, "off") - 0.2
+    leaning = measured(hybrid, tmp_path, "off") - measured(plain, tmp_path, "off")
+    loss = measured(dropping, tmp_path, "off") - measured(plain, tmp_path, "off")
+    assert loss < leaning / 2
+
+
+def test_match_dropout_is_the_same_in_a_resumed_training(
+    dropping, corpus, index, tmp_path, monkeypatch
+):
+    folder = tmp_path / "run"
+    monkeypatch.setattr(Job, "wanted", property(lambda job: "stop" if job.step == 27 else ""))
+    assert run_job(folder, tiny_spec(corpus, index=index, steps=60, model=DROPPING)) == ExitCode.OK
+    monkeypatch.undo()
+    assert run_job(folder) == ExitCode.OK
+    assert resumed_steps(folder) == [27]
+    assert_same_training(folder, dropping)
+
+
+def test_a_plain_run_with_an_index_is_one_that_never_heard_of_it(plain, corpus, tmp_path):
+    """Whatever else is said of the match input."""
+    model = {"match_dropout": 0.5, "match_form": "tscale", "match_length_max": 7}
+    alone = trained(tmp_path / "run", tiny_spec(corpus, steps=60, model=model))
+    np.testing.assert_array_equal(rows(alone)["loss"], rows(plain)["loss"])
+    weights = [
+        run / "checkpoints" / "step-00000060" / "model.safetensors" for run in (alone, plain)
+    ]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_tscales_form_is_trained_and_measured_like_ours(plain, corpus, index, tmp_path):
+    model = MATCHING | {"match_form": "tscale"}
+    run = trained(tmp_path / "run", tiny_spec(corpus, index=index, steps=60, model=model))
+    assert result(run)["val_loss"] < result(plain)["val_loss"]
 
 
 def test_a_resumed_hybrid_ends_as_if_it_had_not_stopped(
