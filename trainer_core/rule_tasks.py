@@ -18,17 +18,17 @@ from trainer_core.spec import TaskName
 
 ACTIONS: tuple[str, ...] = (
     "nothing",
-    "first three letters",
-    "last three letters",
+    "first three",
+    "last three",
     "first three, shifted",
     "last three, shifted",
-    "first three of the line before",
-    "last three of the line before",
-    "first three of the line before, shifted",
-    "last three of the line before, shifted",
-    "z",
+    "line before: first three",
+    "line before: last three",
+    "line before: first three, shifted",
+    "line before: last three, shifted",
+    "the letter z",
 )
-"""What each digit of `simple_dummy2` asks for."""
+"""What each digit of `simple_dummy2` asks for; three letters, as they are or six further on."""
 
 SUMS: tuple[str, ...] = ("seen in training", "b + a seen", "neither seen")
 """Kinds of sums of `addition`; `UNSEEN` are those whose answer the training text does not hold."""
@@ -149,8 +149,7 @@ RULE_TASKS: dict[TaskName, RuleTask] = {
         RuleTask(
             "simple_dummy",
             "Made-up words",
-            "Consonants and vowels take turns, no letter comes twice: is the model's every word one"
-            " of these?",
+            "Consonants and vowels take turns, no letter comes twice. Does the model keep to that?",
             8_000,
             WORD_RULES,
             _word_plateaus,
@@ -158,7 +157,7 @@ RULE_TASKS: dict[TaskName, RuleTask] = {
         RuleTask(
             "addition",
             "Sums up to 200",
-            "Two numbers up to 100 and their sum: does the model add, or does it remember?",
+            "Two numbers up to 100 and their sum. Does the model add, or only remember?",
             8_000,
             SUMS,
             _sum_plateaus,
@@ -166,11 +165,16 @@ RULE_TASKS: dict[TaskName, RuleTask] = {
         RuleTask(
             "simple_dummy2",
             "Ten actions",
-            "A digit says what to do with the letters of this line or the one before: which of the"
-            " ten does the model learn?",
+            "A digit says what to do with the letters before it. Which of the ten does it learn?",
             50_000,
             tuple(f"{digit} {action}" for digit, action in enumerate(ACTIONS)),
             _action_plateaus,
         ),
     )
 }
+
+
+def task_of(groups: Iterable[str]) -> RuleTask | None:
+    """The task whose score is told by these groups; None without any."""
+    wanted = set(groups)
+    return next((t for t in RULE_TASKS.values() if wanted and wanted <= set(t.groups)), None)

@@ -68,10 +68,19 @@ class Points:
 
 @dataclass
 class Limit:
-    """A dashed horizontal line that something should not cross."""
+    """A dashed horizontal line that something should not cross, or cannot.
+
+    Attributes:
+        value: Its height.
+        label: Written above it, at the left.
+        colour: Palette field, or a role of which the foreground is taken.
+        at_right: Write the label at the right, where a falling curve leaves room.
+    """
 
     value: float
     label: str = ""
+    colour: str = "danger"
+    at_right: bool = False
 
 
 @dataclass

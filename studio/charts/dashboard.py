@@ -118,10 +118,11 @@ class Dashboard(QWidget):
         self._smooth = Curve(lines["loss"], "s1", "train smooth", smooth=200, strong=True)
         self._validations = Points(timeline, colour="s2", name="validation")
         self._checkpoints = Points(timeline, colour="muted", shape="diamond")
+        self._weights_only = Points(timeline, colour="line2", shape="diamond")
         self._loss_content = Content(
             timeline,
             curves=[raw, self._smooth],
-            points=[self._checkpoints, self._validations],
+            points=[self._checkpoints, self._validations, self._weights_only],
             empty="The first step is not done yet",
         )
         speed = Curve(lines["tokens_per_s"], "s1", band=True, strong=True)
@@ -157,7 +158,8 @@ class Dashboard(QWidget):
     def _set_marks(self) -> None:
         model, lines = self.model, self.steps.lines
         marks.set_validations(self._validations, model.validations, model.best)
-        marks.set_checkpoints(self._checkpoints, model.checkpoints)
+        marks.set_checkpoints(self._checkpoints, self._weights_only, model.checkpoints)
+        self._loss_content.limits = marks.plateaus(model)
         clip = marks.clip_norm(model.spec)
         self._norm_content.limits = (
             [Limit(clip, f"clipped above {marks.norm_text(clip)}")] if clip else []

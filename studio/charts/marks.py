@@ -6,13 +6,16 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from studio.charts.content import Note, Points
+from studio.charts.content import Limit, Note, Points
 from studio.charts.lines import Line
 from studio.runs.model import JobModel
 from studio.widgets import figures
 from trainer_core.records import CheckpointSaved, Noted, Validated
+from trainer_core.rule_tasks import task_of
 from trainer_core.spec import JobSpec, TrainSpec
 
+BYTE_VOCAB: Final = 257
+"""Of the tokenizer whose tokens are characters, where text is ASCII."""
 _SLOW: Final = 0.85
 """A warning is written into the speed chart where it went slower than this share of the average."""
 _WRITTEN_MAX: Final = 30
@@ -27,6 +30,7 @@ def key(model: JobModel) -> tuple[object, ...]:
         len(saved),
         saved[-1:],
         saved[:1],
+        sum(each.resumable for each in saved),
         len(model.status.notes),
         model.spec is None,
     )
@@ -38,6 +42,16 @@ def average_speed(model: JobModel) -> float:
     if len(tokens) < 2 or not time_s[-1] > time_s[0]:
         return math.nan
     return float((tokens[-1] - tokens[0]) / (time_s[-1] - time_s[0]))
+
+
+def plateaus(model: JobModel) -> list[Limit]:
+    """The losses at which learning a rule task comes to rest; none for other text, or tokens."""
+    groups = [score.group for last in model.validations[-1:] for score in last.groups]
+    task = task_of(groups)
+    per_character = isinstance(model.spec, TrainSpec) and model.spec.model.vocab_size == BYTE_VOCAB
+    if task is None or not per_character:
+        return []
+    return [Limit(level.nats, level.name, "muted", at_right=True) for level in task.plateaus()]
 
 
 def clip_norm(spec: JobSpec | None) -> float:
@@ -61,10 +75,18 @@ def set_validations(
     points.best_label = f"best {figures.loss(best.loss)}" if best is not None else ""
 
 
-def set_checkpoints(points: Points, saved: Sequence[CheckpointSaved]) -> None:
-    """Put the checkpoints on disk into a chart; the newest one is solid."""
-    points.steps = [each.step for each in saved]
-    points.filled = [i == len(saved) - 1 for i in range(len(saved))]
+def set_checkpoints(points: Points, weights_only: Points, saved: Sequence[CheckpointSaved]) -> None:
+    """Put the checkpoints on disk into a chart; the newest one is solid.
+
+    Args:
+        points: Takes those that a training can go on from.
+        weights_only: Takes the others.
+        saved: By step.
+    """
+    for taker, resumable in ((points, True), (weights_only, False)):
+        mine = [each for each in saved if each.resumable == resumable]
+        taker.steps = [each.step for each in mine]
+        taker.filled = [each is saved[-1] for each in mine]
 
 
 def spike_notes(notes: Sequence[Noted], norms: Line, clip: float) -> list[Note]:

@@ -276,15 +276,16 @@ def _paint_limits(painter: QPainter, frame: Frame, content: Content, palette: Pa
         y = round(frame.y.pixel(limit.value)) + 0.5
         if not frame.top <= y <= frame.bottom:
             continue
-        pen = QPen(QColor(palette.danger.fg), 1.0)
+        pen = QPen(colour(palette, limit.colour), 1.0)
         pen.setDashPattern(list(_DASH))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(pen)
         painter.drawLine(QPointF(frame.left + 1, y), QPointF(frame.right, y))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        box = QRectF(frame.left + 6, y - 17, frame.right - frame.left - 6, 16)
-        put_text(painter, box, limit.label, "label", palette.muted, left)
+        flag = Qt.AlignmentFlag.AlignRight if limit.at_right else Qt.AlignmentFlag.AlignLeft
+        box = QRectF(frame.left + 6, y - 17, frame.right - frame.left - 12, 16)
+        side = flag | Qt.AlignmentFlag.AlignVCenter
+        put_text(painter, box, limit.label, "label", palette.muted, side)
 
 
 def _paint_note(painter: QPainter, frame: Frame, drawn: DrawnNote, palette: Palette) -> None:

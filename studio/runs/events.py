@@ -35,6 +35,8 @@ _WORK = {
     "generate": "Playground",
     "export": "Export",
     "tour": "Tour",
+    "probe": "Measurement",
+    "rules": "Rule task",
 }
 
 
@@ -122,13 +124,26 @@ def _validated(record: Validated) -> Event:
         "validation",
         "good" if record.best else "info",
         f"Validation {record.loss:.3f}{best}",
-        f"step {record.step:,}, {record.bits_per_byte:.3f} bits per byte",
+        ", ".join(_validation_words(record)),
         record.step,
     )
 
 
+def _validation_words(record: Validated) -> list[str]:
+    words = [f"step {record.step:,}", f"{record.bits_per_byte:.3f} bits per byte"]
+    if record.without_index is not None:
+        words.append(f"{record.without_index.loss:.3f} without the index")
+    words += [f"{each.name} {each.measured.loss:.3f}" for each in record.sets]
+    if record.groups:
+        worst = min(record.groups, key=lambda score: score.accuracy)
+        words.append(f"worst accuracy {worst.accuracy:.0%} ({worst.group})")
+    return words
+
+
 def _checkpoint(record: CheckpointSaved) -> Event:
     parts = [f"step {record.step:,}", size_text(record.size_bytes)]
+    if not record.resumable:
+        parts.append("weights only")
     if record.best:
         parts.append("best so far")
     return Event(
@@ -143,6 +158,9 @@ def _ended(record: Ended, verb: str) -> Event:
         return Event(record.time_s, "ended", "error", title, text, record.step)
     at = "" if record.step is None else f"at step {record.step:,}"
     level: Level = "good" if record.state == "finished" else "info"
+    if record.what:  # it paused of its own accord
+        at = " ".join(part for part in (record.what, record.safe, record.do) if part)
+        level = "warning"
     return Event(
         record.time_s, "ended", level, f"{work_name(verb)} {record.state}", at, record.step
     )

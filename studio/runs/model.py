@@ -302,7 +302,7 @@ class JobModel:
                 update.stillborn,
             )
         ended = self.status.ended
-        if ended is not None and ended.state == "failed":
+        if ended is not None and ended.what:  # it failed, or paused of its own accord
             return Problem(ended.what, ended.safe, ended.do, ended.details)
         if self.status.state == "killed":
             event = self._killed_event()

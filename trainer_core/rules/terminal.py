@@ -18,7 +18,7 @@ from trainer_core.spec import RulesSpec, convert
 from trainer_core.status import read_status
 from trainer_core.terminal import progress_bars, raise_failure
 
-BAR_CHARACTERS = 40
+BAR_CHARACTERS = 24
 
 
 def run_rules(args: argparse.Namespace) -> ExitCode:

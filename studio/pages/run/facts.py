@@ -12,7 +12,9 @@ from studio.pages.home.facts import BUSY, RESUMABLE
 from studio.runs.model import JobModel
 from studio.widgets import figures
 from studio.widgets.figures import MISSING
-from trainer_core.spec import TrainSpec
+from trainer_core.records import Validated
+from trainer_core.rule_tasks import RuleTask, task_of
+from trainer_core.spec import OptimizerConfig, TrainSpec
 
 DEFAULT_SMOOTHING = 200
 
@@ -44,6 +46,13 @@ class TileFacts:
     colour: str = ""
     share: float | None = None
     tooltip: str = ""
+
+
+def rule_score(model: JobModel) -> tuple[Validated, RuleTask] | None:
+    """The last validation that scored a rule task, and which; None for other text."""
+    last = next((each for each in reversed(model.validations) if each.groups), None)
+    task = None if last is None else task_of(score.group for score in last.groups)
+    return None if last is None or task is None else (last, task)
 
 
 def is_at_work(model: JobModel) -> bool:
@@ -105,7 +114,7 @@ def tiles(model: JobModel, smoothing: int) -> list[TileFacts]:
         _validation_loss(model),
         _speed(model),
         _memory(model),
-        _hit_rate(model, smoothing) if match_backed else _best(model),
+        _hit_rate(model, smoothing) if match_backed else _accuracy(model) or _best(model),
         _learning_rate(model),
     ]
 
@@ -174,14 +183,28 @@ def _validation_loss(model: JobModel) -> TileFacts:
         why = f"first at step {every:,}"
         return _none_yet("Validation loss", why, colour="s2", tooltip=tooltip)
     last = model.validations[-1]
-    bits = figures.loss(last.bits_per_byte)
+    context = ((figures.loss(last.bits_per_byte), True), (" bits per byte", False))
+    if last.without_index is not None:
+        context = (("alone ", False), (figures.loss(last.without_index.loss), True))
     return TileFacts(
         "Validation loss",
         figures.loss(last.loss),
-        context=((bits, True), (" bits per byte", False)),
+        context=context,
         colour="s2",
-        tooltip=tooltip + f" Measured at step {last.step:,} on {last.tokens:,} tokens.",
+        tooltip=f"{tooltip} {_measured_words(last)}",
     )
+
+
+def _measured_words(last: Validated) -> str:
+    words = f"Measured at step {last.step:,} on {last.tokens:,} tokens."
+    if last.without_index is not None:
+        loss, bits = last.without_index.loss, figures.loss(last.bits_per_byte)
+        words += f" {bits} bits per byte; without the index the loss is {figures.loss(loss)}."
+    for each in last.sets:
+        words += f"\n{each.name}: {figures.loss(each.measured.loss)}"
+        if each.without_index is not None:
+            words += f", without the index {figures.loss(each.without_index.loss)}"
+    return words
 
 
 def _speed(model: JobModel) -> TileFacts:
@@ -226,6 +249,21 @@ def _hit_rate(model: JobModel, smoothing: int) -> TileFacts:
     )
 
 
+def _accuracy(model: JobModel) -> TileFacts | None:
+    scored = rule_score(model)
+    if scored is None:
+        return None
+    worst = min(scored[0].groups, key=lambda score: score.accuracy)
+    return TileFacts(
+        "Worst accuracy",
+        f"{worst.accuracy * 100:.1f}",
+        f"{figures.NARROW}%",
+        ((worst.group, False),),
+        share=worst.accuracy,
+        tooltip=f"Of the groups of {scored[1].title}, on fresh lines: {worst.group}.",
+    )
+
+
 def _best(model: JobModel) -> TileFacts:
     tooltip = "The lowest validation loss of this run."
     best = model.best
@@ -236,14 +274,32 @@ def _best(model: JobModel) -> TileFacts:
 
 
 def _learning_rate(model: JobModel) -> TileFacts:
-    tooltip = "Warm-up, then half a cosine down to the floor."
+    tooltip = "After the warm-up as the schedule says."
     if not isinstance(model.spec, TrainSpec) or not model.step:
         return _none_yet("Learning rate", "no step yet", tooltip=tooltip)
     optimizer = model.spec.optimizer
-    phase = "warm-up" if model.step <= optimizer.warmup_steps else "cosine"
+    warming = model.step <= optimizer.warmup_steps
+    phase = "warm-up" if warming else _SCHEDULES[optimizer.schedule][0]
     context = ((f"{phase}, peak ", False), (short_lr(optimizer.lr), True))
     value = lr_text(model.steps.last("lr"))
-    return TileFacts("Learning rate", value, context=context, tooltip=tooltip)
+    return TileFacts("Learning rate", value, context=context, tooltip=_course(optimizer))
+
+
+_SCHEDULES = {
+    "cosine": ("cosine", "then half a cosine down to the floor"),
+    "wsd": ("steady", "then its peak, and a decay at the end"),
+    "linear": ("linear", "then a straight line down to the floor"),
+    "constant": ("constant", "then its peak to the end"),
+}
+"""Each schedule in a word, and what it does after the warm-up."""
+
+
+def _course(optimizer: OptimizerConfig) -> str:
+    words = f"Warm-up, {_SCHEDULES[optimizer.schedule][1]}."
+    if optimizer.kind == "muon":
+        peak = short_lr(optimizer.muon_lr)
+        words += f" Muon changes the matrices, with a peak of {peak}; this is AdamW's."
+    return words
 
 
 def short_lr(value: float) -> str:

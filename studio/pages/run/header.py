@@ -270,16 +270,22 @@ class RunHeader(Panel):
             button.setEnabled(not self._busy)
 
     def _show_note(self) -> None:
-        text = f"{self._busy} …" if self._busy else self._reattached()
+        waiting = f"{self._busy} …" if self._busy else self._compiling()
+        text = waiting or self._reattached()
         self._note.set_text(text)
-        self._note.set_tone("muted" if self._busy else "ok")
-        if self._busy:
+        self._note.set_tone("muted" if waiting else "ok")
+        if waiting:
             self._note_icon.set_icon("clock", "muted")
         else:
             self._note_icon.set_icon("refresh-cw", "ok")
         room = self._wish is None and (bool(self._busy) or self.width() > _ROOM_FOR_NOTE_PX)
         self._note.setVisible(bool(text) and room)
         self._note_icon.setVisible(bool(text) and room)
+
+    def _compiling(self) -> str:
+        if self._model is None or self._model.state != "compiling":
+            return ""
+        return "The first step takes longer; the steps after it are faster"
 
     def _reattached(self) -> str:
         model = self._model

@@ -1,4 +1,4 @@
-"""The right column of a run: samples, events, notes; a drawer where the window is narrow."""
+"""The right column of a run: rules, samples, events, notes; a drawer in a narrow window."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLay
 
 from studio.pages.run.events import EventsPanel
 from studio.pages.run.notes import NotesPanel
+from studio.pages.run.rules import RulesPanel
 from studio.pages.run.samples import SamplesPanel
 from studio.theme import font, text_width, theme
 from studio.widgets.card import Panel
@@ -18,14 +19,16 @@ from studio.widgets.focus import KeyboardFocus
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
 from studio.widgets.paint import painter_for, repaint_on_theme
+from trainer_core.records import Validated
+from trainer_core.rule_tasks import RuleTask
 
 WIDTH_PX: Final = 320
-TABS: Final = ("samples", "events", "notes")
-_WORDS: Final = {"samples": "Samples", "events": "Events", "notes": "Notes"}
+TABS: Final = ("rules", "samples", "events", "notes")
+_WORDS: Final = {"rules": "Rules", "samples": "Samples", "events": "Events", "notes": "Notes"}
 
 
 class Tabs(KeyboardFocus, QWidget):
-    """Three words with counts, one of them underlined; arrows move.
+    """Words with counts, one of them underlined; arrows move. "Rules" is there for rule tasks.
 
     Signals:
         chosen: Another one was taken; carries its key.
@@ -36,7 +39,8 @@ class Tabs(KeyboardFocus, QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.current = TABS[0]
+        self.current = "samples"
+        self.shown: tuple[str, ...] = TABS[1:]
         self._counts: dict[str, int] = {}
         self._hovered = ""
         self.setFixedHeight(40)
@@ -51,6 +55,14 @@ class Tabs(KeyboardFocus, QWidget):
         """Write a number behind a word; 0 writes none."""
         if self._counts.get(key) != count:
             self._counts[key] = count
+            self.update()
+
+    def show_rules(self) -> None:
+        """Offer the tab of a rule task, and take it."""
+        if self.shown != TABS:
+            self.shown = TABS
+            self.setAccessibleName("Rules, samples, events and notes")
+            self.choose("rules")
             self.update()
 
     def choose(self, key: str) -> None:
@@ -70,9 +82,9 @@ class Tabs(KeyboardFocus, QWidget):
         if move is None:
             super().keyPressEvent(event)
             return
-        place = TABS.index(self.current) + move
-        if 0 <= place < len(TABS):
-            self.choose(TABS[place])
+        place = self.shown.index(self.current) + move
+        if 0 <= place < len(self.shown):
+            self.choose(self.shown[place])
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Take the tab under the pointer."""
@@ -116,7 +128,7 @@ class Tabs(KeyboardFocus, QWidget):
 
     def _boxes(self) -> dict[str, QRectF]:
         boxes, left = {}, 16.0
-        for key in TABS:
+        for key in self.shown:
             width = float(text_width(_WORDS[key], "strong"))
             count = self._counts.get(key, 0)
             if count:
@@ -133,7 +145,7 @@ class Tabs(KeyboardFocus, QWidget):
 
 
 class SidePanel(Panel):
-    """Samples, events and notes of a run.
+    """Rules, samples, events and notes of a run.
 
     Signals:
         closed: The drawer shall close.
@@ -156,11 +168,12 @@ class SidePanel(Panel):
         head.addWidget(self.tabs, 1)
         head.addWidget(self.close_button)
         column.addLayout(head)
+        self.rules = RulesPanel()
         self.samples = SamplesPanel()
         self.events = EventsPanel()
         self.notes = NotesPanel()
         self._stack = QStackedWidget()
-        for panel in (self.samples, self.events, self.notes):
+        for panel in (self.rules, self.samples, self.events, self.notes):
             self._stack.addWidget(panel)
         column.addWidget(self._stack, 1)
         column.addWidget(self._make_foot())
@@ -172,6 +185,11 @@ class SidePanel(Panel):
         """What stands below the samples: how they were drawn."""
         self._samples_foot = text
         self._show_foot()
+
+    def show_score(self, last: Validated, task: RuleTask) -> None:
+        """Show how far the rules of a task are kept; its tab is taken the first time."""
+        self.rules.show_score(last, task)
+        self.tabs.show_rules()
 
     def show_samples_at(self, step: int) -> None:
         """Open the samples of a checkpoint."""
@@ -200,6 +218,7 @@ class SidePanel(Panel):
 
     def _show_foot(self) -> None:
         texts = {
+            "rules": "Other lines than the training's, always the same ones",
             "samples": self._samples_foot,
             "events": "Click an event to move the crosshair to its step",
             "notes": "Kept in your library, not in the run's folder",

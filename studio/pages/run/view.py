@@ -16,7 +16,7 @@ from studio.pages.page import ScrollBody
 from studio.pages.run.actions import RunActions
 from studio.pages.run.controls import RunControls
 from studio.pages.run.export import ExportStrip, ask_where, export_charts
-from studio.pages.run.facts import tiles
+from studio.pages.run.facts import rule_score, tiles
 from studio.pages.run.header import RunHeader
 from studio.pages.run.side import WIDTH_PX, SidePanel
 from studio.pages.run.tiles import RunTiles
@@ -176,6 +176,9 @@ class RunView(QWidget):
         side.samples.set_samples(
             model.samples, model.validations, match_backed=match_backed, why=why
         )
+        scored = rule_score(model)
+        if scored is not None:
+            side.show_score(*scored)
         side.events.set_events(model.events)
         side.tabs.set_count("events", len(model.events))
         seed = f"seed {spec.seed}" if spec is not None else "one seed"
