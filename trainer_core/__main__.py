@@ -136,6 +136,7 @@ _TEMPLATES: dict[str, specs.Section] = {
     "duplicates": specs.DuplicatesSpec(index="index"),
     "contamination": specs.ContaminationSpec(index="index"),
     "value": specs.ValueSpec(index="index"),
+    "probe": specs.ProbeSpec(),
     "train": specs.TrainSpec(corpus="data/corpus"),
     "evaluate": specs.EvaluateSpec(run="run"),
     "generate": specs.GenerateSpec(run="run"),

@@ -50,6 +50,7 @@ VERB_MODULES = {
     "duplicates": "trainer_core.answers.verb",
     "contamination": "trainer_core.answers.verb",
     "value": "trainer_core.answers.verb",
+    "probe": "trainer_core.train.probe.verb",
     "train": "trainer_core.train.loop",
     "evaluate": "trainer_core.evals.verb",
     "generate": "trainer_core.generate.server",

@@ -32,6 +32,7 @@ from trainer_core.spec.prepare import (
     TokenFiles,
     Tokenizer,
 )
+from trainer_core.spec.probe import ProbeSpec
 from trainer_core.spec.reading import SpecT, convert, from_builtins, from_toml, load, to_toml
 from trainer_core.spec.section import (
     INDEX_MEMORY_MIN,
@@ -86,6 +87,7 @@ __all__ = [
     "Positive",
     "Precision",
     "PrepareSpec",
+    "ProbeSpec",
     "PythonLibrary",
     "RuleLines",
     "RulesSpec",

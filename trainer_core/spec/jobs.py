@@ -14,6 +14,7 @@ from trainer_core.spec.index import (
     ValueSpec,
 )
 from trainer_core.spec.prepare import PrepareSpec, TaskName
+from trainer_core.spec.probe import ProbeSpec
 from trainer_core.spec.section import Section, Seed
 from trainer_core.spec.train import TrainSpec
 from trainer_core.spec.trained import EvaluateSpec, ExportSpec, GenerateSpec
@@ -52,6 +53,7 @@ JobSpec = (
     | DuplicatesSpec
     | ContaminationSpec
     | ValueSpec
+    | ProbeSpec
     | TrainSpec
     | EvaluateSpec
     | GenerateSpec
@@ -67,6 +69,7 @@ VERBS: dict[str, type[Section]] = {
     "duplicates": DuplicatesSpec,
     "contamination": ContaminationSpec,
     "value": ValueSpec,
+    "probe": ProbeSpec,
     "train": TrainSpec,
     "evaluate": EvaluateSpec,
     "generate": GenerateSpec,
