@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from trainer_core.spec import ModelConfig
+from trainer_core.spec import ModelConfig, OptimizerConfig
 from trainer_core.spec.section import MATCH_COUNTS
 
 GPT2_VOCAB_SIZE = 50_257
@@ -19,16 +20,21 @@ class Preset:
     Attributes:
         name: The key, such as `10M`.
         summary: What it is for, one line.
-        config: The shape, with the vocabulary it was sized for.
-        lr: Peak learning rate for AdamW at `batch_size`.
+        config: The family and the shape, with the vocabulary it was sized for.
         batch_size: Sequences in one step.
+        optimizer: The optimizer and its learning rates at `batch_size`.
     """
 
     name: str
     summary: str
     config: ModelConfig
-    lr: float
     batch_size: int
+    optimizer: OptimizerConfig
+
+    @property
+    def lr(self) -> float:
+        """Peak learning rate; under Muon that of what is no matrix of a layer."""
+        return self.optimizer.lr
 
     def model(self, vocab_size: int, *, match_input: bool = False) -> ModelConfig:
         """The shape for a corpus with this vocabulary.
@@ -40,59 +46,139 @@ class Preset:
         return msgspec.structs.replace(self.config, vocab_size=vocab_size, match_input=match_input)
 
 
+def _preset(
+    name: str,
+    summary: str,
+    optimizer: OptimizerConfig,
+    *,
+    shape: tuple[int, int, int],
+    batch_size: int = 32,
+    **settings: Any,  # noqa: ANN401 - fields of ModelConfig, which checks them
+) -> Preset:
+    """A preset by its layers, heads and width; vocabulary and context are GPT-2's unless given."""
+    n_layer, n_head, n_embd = shape
+    wanted = {"vocab_size": GPT2_VOCAB_SIZE, "context_length": 1024} | settings
+    config = ModelConfig(n_layer=n_layer, n_head=n_head, n_embd=n_embd, **wanted)
+    return Preset(name, summary, config, batch_size, optimizer)
+
+
+def _adamw(lr: float) -> OptimizerConfig:
+    return OptimizerConfig(lr=lr)
+
+
+_TOUR: dict[str, Any] = {"vocab_size": 4096, "context_length": 256}
+_BYTES: dict[str, Any] = {"vocab_size": 257, "context_length": 512}
+_SMALL: dict[str, Any] = {"vocab_size": 8192, "context_length": 512}
+_QWEN3: dict[str, Any] = {
+    "family": "qwen3",
+    "n_kv_head": 8,
+    "head_dim": 128,
+    "norm_eps": 1e-6,
+    "rope_theta": 1e6,
+}
+_QWEN3_SMALL = _QWEN3 | {"n_kv_head": 4, "head_dim": 64}
+_48_HOURS: dict[str, Any] = {
+    "family": "gpt2",
+    "tie_embeddings": False,
+    "qkv_bias": False,
+    "dropout": 0.1,
+}
+
 # Widths keep heads at 32 or 64 channels. Learning rates fall about as width^-1 from the tour's,
-# which is measured; 51M and up follow GPT-3's table of sizes (Brown et al., 2020, table 2.1),
-# 51M with the shape of "Not-so-large LM for $50".
+# which is measured; from 51M up they follow GPT-3's table of sizes (Brown et al., 2020, table 2.1).
+# 51M has the shape of "Not-so-large LM for $50", 163M the settings of GPT-2 small in 48 hours on an
+# RTX 3090, the large ones of qwen3 the shapes of Qwen3-0.6B and 1.7B (Yang et al., 2025, table 1).
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset(
+        _preset(
             "tour",
-            "Three minutes on two CPU cores",
-            ModelConfig(vocab_size=4096, context_length=256, n_layer=4, n_head=4, n_embd=128),
-            lr=4e-3,
+            "Llama: three minutes on two CPU cores",
+            _adamw(4e-3),
+            shape=(4, 4, 128),
             batch_size=4,
+            **_TOUR,
         ),
-        Preset(
+        _preset(
             "1M",
-            "Bytes, or very little text",
-            ModelConfig(vocab_size=257, context_length=512, n_layer=5, n_head=4, n_embd=128),
-            lr=4e-3,
+            "Llama: bytes, or very little text",
+            _adamw(4e-3),
+            shape=(5, 4, 128),
             batch_size=16,
+            **_BYTES,
         ),
-        Preset(
+        _preset(
             "10M",
-            "An evening on a laptop, minutes on a GPU",
-            ModelConfig(vocab_size=8192, context_length=512, n_layer=6, n_head=5, n_embd=320),
-            lr=2e-3,
-            batch_size=32,
+            "Llama: an evening on a laptop, minutes on a GPU",
+            _adamw(2e-3),
+            shape=(6, 5, 320),
+            **_SMALL,
         ),
-        Preset(
-            "51M",
-            "A day on one GPU",
-            ModelConfig(
-                vocab_size=GPT2_VOCAB_SIZE, context_length=1024, n_layer=8, n_head=8, n_embd=512
-            ),
-            lr=1e-3,
-            batch_size=32,
-        ),
-        Preset(
+        _preset("51M", "Llama: a day on one GPU", _adamw(1e-3), shape=(8, 8, 512)),
+        _preset(
             "124M",
-            "GPT-2 small's size: two days on one GPU",
-            ModelConfig(
-                vocab_size=GPT2_VOCAB_SIZE, context_length=1024, n_layer=12, n_head=12, n_embd=768
-            ),
-            lr=6e-4,
-            batch_size=32,
+            "Llama of GPT-2 small's size: two days on one GPU",
+            _adamw(6e-4),
+            shape=(12, 12, 768),
         ),
-        Preset(
+        _preset(
             "350M",
-            "GPT-2 medium's size: a week on one fast GPU",
-            ModelConfig(
-                vocab_size=GPT2_VOCAB_SIZE, context_length=1024, n_layer=24, n_head=16, n_embd=1024
-            ),
-            lr=3e-4,
-            batch_size=32,
+            "Llama of GPT-2 medium's size: a week on one fast GPU",
+            _adamw(3e-4),
+            shape=(24, 16, 1024),
+        ),
+        _preset(
+            "gpt2-124M",
+            "GPT-2 small, OpenAI's shape",
+            _adamw(6e-4),
+            shape=(12, 12, 768),
+            family="gpt2",
+        ),
+        _preset(
+            "163M",
+            "GPT-2 small, untied and with dropout: 48 hours on an RTX 3090",
+            _adamw(4e-4),
+            shape=(12, 12, 768),
+            batch_size=6,
+            **_48_HOURS,
+        ),
+        _preset(
+            "gpt2-355M",
+            "GPT-2 medium, OpenAI's shape",
+            _adamw(3e-4),
+            shape=(24, 16, 1024),
+            family="gpt2",
+        ),
+        _preset(
+            "gpt2-1.5B",
+            "GPT-2 XL, OpenAI's shape: for several large GPUs",
+            _adamw(2e-4),
+            shape=(48, 25, 1600),
+            family="gpt2",
+        ),
+        _preset(
+            "qwen3-51M", "Qwen3: a day on one GPU", _adamw(1e-3), shape=(8, 8, 512), **_QWEN3_SMALL
+        ),
+        _preset(
+            "qwen3-121M",
+            "Qwen3: two days on one GPU",
+            _adamw(6e-4),
+            shape=(12, 12, 768),
+            **_QWEN3_SMALL,
+        ),
+        _preset(
+            "qwen3-0.5B",
+            "Qwen3-0.6B's shape with GPT-2's vocabulary",
+            _adamw(3e-4),
+            shape=(28, 16, 1024),
+            **_QWEN3,
+        ),
+        _preset(
+            "qwen3-1.5B",
+            "Qwen3-1.7B's shape with GPT-2's vocabulary: for several large GPUs",
+            _adamw(2e-4),
+            shape=(28, 16, 2048),
+            **_QWEN3,
         ),
     )
 }

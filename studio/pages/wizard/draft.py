@@ -15,8 +15,8 @@ from studio.pages.typed import Typed, parse
 from studio.widgets.figures import size
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
-from trainer_core.presets import PRESETS, Preset
-from trainer_core.spec import INDEX_MEMORY_MIN, OptimizerConfig, TrainSpec
+from trainer_core.presets import PRESETS
+from trainer_core.spec import INDEX_MEMORY_MIN, ModelConfig, OptimizerConfig, TrainSpec
 
 FIELDS: dict[str, str] = {
     "n_layer": "model.n_layer",
@@ -45,6 +45,18 @@ NAMES: dict[str, str] = {
     "threads": "threads of the build",
 }
 """What people call the settings."""
+
+_KIND = (
+    "family",
+    "n_kv_head",
+    "head_dim",
+    "n_inner",
+    "tie_embeddings",
+    "qkv_bias",
+    "dropout",
+    "residual_scaling",
+)
+"""What tells presets of one shape apart; it has no field."""
 
 FIELD_OF = {path: name for name, path in FIELDS.items()}
 _VALIDATIONS = 20
@@ -145,13 +157,24 @@ class Draft:
 
     @property
     def matching_preset(self) -> str:
-        """The preset whose shape this still is, or an empty string."""
-        return next((name for name, preset in PRESETS.items() if self._has_shape(preset)), "")
+        """The preset that this still is, or an empty string; its own first among equals."""
+        names = sorted(PRESETS, key=lambda name: name != self.preset)
+        return next((name for name in names if self._matches(PRESETS[name].config)), "")
 
-    def _has_shape(self, preset: Preset) -> bool:
-        config = preset.config
+    def _matches(self, config: ModelConfig) -> bool:
         mine = (self.n_layer, self.n_embd, self.n_head, self.context_length)
-        return mine == (config.n_layer, config.n_embd, config.n_head, config.context_length)
+        shape = (config.n_layer, config.n_embd, config.n_head, config.context_length)
+        own = PRESETS[self.preset].config if self.base is None else self.base.model
+        return mine == shape and all(getattr(own, key) == getattr(config, key) for key in _KIND)
+
+    def unshown(self) -> dict[str, Any]:
+        """Settings, most of which have no field: those of the repeated run, or of the preset."""
+        if self.base is not None:
+            settings: dict[str, Any] = msgspec.to_builtins(self.base)
+            return settings
+        preset = PRESETS[self.preset]
+        parts = {"model": preset.config, "optimizer": preset.optimizer}
+        return {name: msgspec.to_builtins(part) for name, part in parts.items()}
 
     def suggested_name(self) -> str:
         """A name that says what the run is, such as `index-10m`."""
@@ -184,8 +207,8 @@ def build_spec(draft: Draft) -> TrainSpec:
 
 
 def _settings(draft: Draft, data: DataChoice, index: str) -> dict[str, Any]:
-    """The draft as plain settings, on top of what the repeated run had."""
-    base: dict[str, Any] = {} if draft.base is None else msgspec.to_builtins(draft.base)
+    """The draft as plain settings, on top of what has no field."""
+    base = draft.unshown()
     uses_index = draft.use_index or data.index_state == "ready"
     return {
         **base,
