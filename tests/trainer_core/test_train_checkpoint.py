@@ -24,10 +24,8 @@ from trainer_core.train.checkpoint import (
     weights_of,
 )
 from trainer_core.train.manifest import Fingerprints, NewerCheckpointError
-from trainer_core.train.retention import retire_checkpoints
 from trainer_core.train.saving import (
     clear_drafts,
-    remove_checkpoint,
     save_checkpoint,
 )
 from trainer_core.train.snapshot import Snapshot
@@ -172,15 +170,6 @@ def test_a_pickle_in_place_of_the_weights_is_never_loaded(tmp_path):
     with pytest.raises(CheckpointError):
         open_checkpoint(tmp_path, "10", verify=False)
     assert not (tmp_path / "exploded").exists()
-
-
-def test_the_newest_and_the_best_are_kept(tmp_path):
-    save(tmp_path, 10, 20, 30, 40, 50, s10=4.0, s20=1.0, s30=2.0, s40=3.0)
-    assert retire_checkpoints(tmp_path, keep=2) == [10, 30]
-    assert checkpoint_steps(tmp_path) == [20, 40, 50]
-    assert retire_checkpoints(tmp_path, keep=2) == []
-    remove_checkpoint(tmp_path, 40)
-    assert checkpoint_steps(tmp_path) == [20, 50]
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "optimizer.safetensors", "manifest.json"])

@@ -148,7 +148,7 @@ def _introduce(session: Session) -> None:
         " memory while the training goes on.",
         session.state.step,
     )
-    wanted = size.most_on_disk(spec.checkpoint)
+    wanted = size.most_on_disk(spec)
     free = shutil.disk_usage(job.folder).free
     if free < wanted:
         job.note(

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from trainer_core.errors import CheckpointError
-from trainer_core.spec import CheckpointConfig, TrainSpec
+from trainer_core.spec import TrainSpec
 from trainer_core.train.checkpoint import (
     FOLDER,
     best_step,
@@ -23,8 +23,9 @@ from trainer_core.train.manifest import read_manifest
 from trainer_core.train.saving import keep_weights_only, remove_checkpoint
 from trainer_core.train.tensor_file import tensor_file_bytes
 
-_REST_BYTES = 5_056 + 4_096
-"""Torch's random state; state, manifest and headers."""
+_RANDOM_BYTES = 5_056
+_REST_BYTES = 2_048
+"""State and manifest, about."""
 
 
 def good_step(run_folder: Path, calm_step: int) -> int | None:
@@ -110,17 +111,19 @@ class CheckpointSize:
     weights_only: int
     resumable: int
 
-    def most_on_disk(self, config: CheckpointConfig) -> int:
+    def most_on_disk(self, spec: TrainSpec) -> int:
         """The most that all checkpoints of a run take at a time.
 
         Besides those that are kept there are the best one, those that the guard could go back to,
         and the next while it is written.
         """
+        config = spec.checkpoint
         full = config.keep if not config.resumable else min(config.keep, config.resumable)
-        back = max(0, 1 + -(-FAST_STEPS // config.every_steps) - full)
+        at_once = (config.every_steps, spec.evaluation.every_steps)  # a best one is saved as well
+        back = 1 + sum(-(-FAST_STEPS // every_steps) for every_steps in at_once)
         best = self.weights_only if config.resumable else self.resumable
         thin = (config.keep - full) * self.weights_only
-        return (full + back + 1) * self.resumable + thin + best
+        return (max(full, back) + 1) * self.resumable + thin + best
 
 
 def checkpoint_size(spec: TrainSpec) -> CheckpointSize:
@@ -132,4 +135,4 @@ def checkpoint_size(spec: TrainSpec) -> CheckpointSize:
         weights = weights_of(Transformer(spec.model))
     weights_only = tensor_file_bytes(weights) + _REST_BYTES
     state = tensor_file_bytes(state_tensors(spec.model, spec.optimizer))
-    return CheckpointSize(weights_only, weights_only + state)
+    return CheckpointSize(weights_only, weights_only + state + _RANDOM_BYTES)
