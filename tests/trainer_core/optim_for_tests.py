@@ -8,7 +8,7 @@ from trainer_core.spec import ModelConfig
 
 
 class SmallNet(nn.Module):
-    """Two layers, a table, a norm and a head; one matrix is too large to be packed."""
+    """Three layers, a table, a norm and a head; one matrix is much larger than the others."""
 
     def __init__(self):
         super().__init__()

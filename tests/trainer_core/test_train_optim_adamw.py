@@ -1,4 +1,4 @@
-"""AdamW against torch's own, packed and not."""
+"""AdamW against torch's own."""
 
 import pytest
 import torch
@@ -7,7 +7,6 @@ from torch import nn
 
 from trainer_core.spec import OptimizerConfig
 from trainer_core.train.optim import make_optimizer
-from trainer_core.train.optim.packing import Packing
 
 CONFIG = OptimizerConfig(lr=1e-2, weight_decay=0.1, clip_norm=0.5, warmup_steps=3)
 
@@ -65,38 +64,7 @@ def test_the_rate_is_scaled_with_the_batch():
         assert torch.equal(a, b)
 
 
-def test_small_parameters_stand_in_one_tensor_and_keep_names_shapes_and_numbers():
-    net, before = small_net(), small_net().state_dict()
-    packing = Packing(net.parameters())
-    alone = {p.data_ptr() for p in (net.wide.weight,)}
-    assert len(packing.tensors) == 2
-    assert {packing.tensors[0].data_ptr()} == alone
-    flat = packing.tensors[1].untyped_storage().data_ptr()
-    for name, parameter in net.named_parameters():
-        assert torch.equal(parameter, before[name])
-        assert parameter.data_ptr() % 64 == 0
-        packed = parameter.untyped_storage().data_ptr() == flat
-        assert packed is (parameter is not net.wide.weight)
-    assert list(net.state_dict()) == list(before)
-
-
-def test_what_is_loaded_into_a_packed_model_is_what_is_trained():
-    net, loaded = small_net(), small_net()
-    optimizer = make_optimizer(net, CONFIG)
-    with torch.no_grad():
-        for weight in net.state_dict().values():
-            weight.mul_(0.5)
-        for weight in loaded.parameters():
-            weight.mul_(0.5)
-    other = make_optimizer(loaded, CONFIG)
-    run(net, optimizer, [1, 2])
-    run(loaded, other, [1, 2])
-    assert all(
-        torch.equal(a, b) for a, b in zip(net.parameters(), loaded.parameters(), strict=True)
-    )
-
-
-def test_gradients_of_micro_batches_add_up_in_packed_parameters():
+def test_gradients_of_micro_batches_add_up():
     net, expected = small_net(), small_net()
     optimizer = make_optimizer(net, CONFIG)
     run(net, optimizer, [1])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer_core.spec import OptimizerConfig
-from trainer_core.train.optim.groups import decays
+from trainer_core.train.optim.groups import by_decay, gradients_of
 
 
 class AdafactorRule:
@@ -31,29 +31,19 @@ class AdafactorRule:
         self, parameters: Sequence[nn.Parameter], config: OptimizerConfig, peak_lr: float
     ) -> None:
         self.parameters, self._peak_lr = parameters, peak_lr
-        matrices = [p for p in parameters if decays(p)]
-        rest = [p for p in parameters if not decays(p)]
-        groups = [
-            {"params": matrices, "weight_decay": config.weight_decay},
-            {"params": rest, "weight_decay": 0.0},
-        ]
-        self._torchs = torch.optim.Adafactor([group for group in groups if group["params"]])
+        groups = by_decay(parameters, config.weight_decay)
+        self._torchs = torch.optim.Adafactor(
+            [{"params": members, "weight_decay": decay} for members, decay in groups]
+        )
         for parameter in parameters:
             self._torchs.state[parameter] = _first_state(parameter)
-
-    def gradients(self) -> list[Tensor]:
-        """See `Rule`."""
-        for parameter in self.parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        return [p.grad for p in self.parameters if p.grad is not None]
 
     def update(self, factor: float, divisor: Tensor | None, found_bad: Tensor) -> None:
         """See `Rule`."""
         if found_bad.item():
             return
         if divisor is not None:
-            torch._foreach_div_(self.gradients(), divisor)
+            torch._foreach_div_(gradients_of(self.parameters), divisor)
         for group in self._torchs.param_groups:
             group["lr"] = self._peak_lr * factor
         self._torchs.step()  # type: ignore[no-untyped-call]  # torch leaves it untyped

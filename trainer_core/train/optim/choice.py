@@ -17,8 +17,7 @@ from trainer_core.train.optim.optimizer import Optimizer, Rule
 def make_optimizer(model: nn.Module, config: OptimizerConfig, batch_size: int = 1) -> Optimizer:
     """The optimizer of a training.
 
-    Small parameters may become views of one tensor, so this comes after the model was moved to its
-    device and, with several processes, after FSDP2 and before DDP.
+    It comes after the model was moved to its device and, with several processes, after FSDP2.
 
     Args:
         model: On its device.

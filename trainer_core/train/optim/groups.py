@@ -1,7 +1,10 @@
-"""Which parameters decay, and which are matrices for Muon."""
+"""Which parameters decay, which are matrices for Muon, and the gradients of either."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 
 from trainer_core.model.attention import Attention
@@ -15,6 +18,25 @@ def decays(parameter: Tensor) -> bool:
     Source: nanoGPT's rule, whatever has two dimensions decays.
     """
     return sum(size > 1 for size in parameter.shape) >= 2
+
+
+def by_decay(
+    parameters: Sequence[nn.Parameter], weight_decay: float
+) -> list[tuple[list[nn.Parameter], float]]:
+    """The parameters in at most two groups, each with its decay; no group is empty."""
+    groups = [
+        ([p for p in parameters if decays(p)], weight_decay),
+        ([p for p in parameters if not decays(p)], 0.0),
+    ]
+    return [group for group in groups if group[0]]
+
+
+def gradients_of(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+    """The gradient of each; one that got none has a gradient of zero from here on."""
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
 def hidden_matrices(model: nn.Module) -> dict[nn.Parameter, tuple[int, ...]]:

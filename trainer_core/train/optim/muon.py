@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from trainer_core.spec import OptimizerConfig
 from trainer_core.train.compute import cpu_multiplies_bf16
+from trainer_core.train.optim.groups import gradients_of
 from trainer_core.train.optim.sharding import is_sharded, shared_like, whole
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -83,18 +84,12 @@ class MuonRule:
                 len(stack.parts), rows, columns, device=self.parameters[0].device
             )
 
-    def gradients(self) -> list[Tensor]:
-        """See `Rule`."""
-        for parameter in self.parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        return [p.grad for p in self.parameters if p.grad is not None]
-
     def update(self, factor: float, divisor: Tensor | None, found_bad: Tensor) -> None:
         """See `Rule`."""
         lr, good = self._peak_lr * factor, 1.0 - found_bad
         torch._foreach_mul_([*self.parameters], 1.0 - lr * self._config.weight_decay * good)
-        gradients = {p: whole(p.grad) for p in self.parameters if p.grad is not None}
+        own = gradients_of(self.parameters)
+        gradients = {p: whole(g) for p, g in zip(self.parameters, own, strict=True)}
         changes: dict[nn.Parameter, dict[int, Tensor]] = {}
         for stack in self._stacks.values():
             change = stack.change(gradients, self._config.muon_momentum, divisor, good)

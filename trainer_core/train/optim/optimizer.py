@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer_core.errors import CheckpointError
+from trainer_core.train.optim.groups import gradients_of
 from trainer_core.train.optim.sharding import whole
 
 
@@ -17,11 +18,8 @@ class Rule(Protocol):
 
     parameters: Sequence[nn.Parameter]
 
-    def gradients(self) -> list[Tensor]:
-        """All gradients of these parameters, in whatever form `update` reads and may change."""
-
     def update(self, factor: float, divisor: Tensor | None, found_bad: Tensor) -> None:
-        """Change the parameters, after `gradients` has been asked.
+        """Change the parameters.
 
         Args:
             factor: Share of the peak learning rates.
@@ -67,8 +65,7 @@ class Optimizer:
         Returns:
             The gradients' total norm before clipping, a scalar on the device.
         """
-        gradients = [gradient for rule in self._rules for gradient in rule.gradients()]
-        norm = whole(torch.nn.utils.get_total_norm(gradients))
+        norm = whole(torch.nn.utils.get_total_norm(gradients_of([*self._owners])))
         if scale is not None:
             norm = norm / scale
         self.found_bad = (~(norm.isfinite() & loss.isfinite())).float()
