@@ -49,6 +49,13 @@ def _resume(args: argparse.Namespace) -> ExitCode:
     return follow(args.folder, None)
 
 
+def _join(args: argparse.Namespace) -> ExitCode:
+    """Lend this machine to a training that was started on another one."""
+    from trainer_core.train.distributed.joining import join
+
+    return join(args.address, args.machine, args.corpus, args.index)
+
+
 def _tour(args: argparse.Namespace) -> ExitCode:
     """Take the tour in the terminal."""
     from trainer_core.tour.terminal import take_tour
@@ -172,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     add_folder("pause", _command(protocol.Pause()), "save, free the memory, end; resume goes on")
     add_folder("stop", _command(protocol.Stop()), "save and end")
     add_folder("checkpoint", _command(protocol.CheckpointNow()), "save a checkpoint and go on")
+    _add_join(add("join", _join, "lend this machine to a training that runs on several"))
     template = add("template", _template, "print a verb's settings as TOML")
     template.add_argument("verb", choices=sorted(_TEMPLATES))
     add_questions(add)
@@ -179,6 +187,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_rules(add("rules", _rules, "train on a rule task and score how far it is learned"))
     _add_sample(add("sample", _sample, "let a trained model continue a prompt"))
     return parser
+
+
+def _add_join(join: argparse.ArgumentParser) -> None:
+    join.add_argument("address", metavar="HOST:PORT", help="as the main machine shows it")
+    join.add_argument("--machine", type=int, required=True, help="number of this one, from 2")
+    join.add_argument("--corpus", default="", help="the corpus folder, where it is elsewhere here")
+    join.add_argument("--index", default="", help="the index folder, where it is elsewhere here")
 
 
 def _add_tour(tour: argparse.ArgumentParser) -> None:

@@ -81,3 +81,16 @@ def _passing_on(on_stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def how_died(config: DistributedConfig, death: ProcessFailure | None, machine: int) -> str:
+    """What a person is told of the end of a run that could not tell it itself."""
+    if death is None or death.exitcode == LOST:
+        return "A process of this run on another machine died or can no longer be reached."
+    rank = machine * config.processes + death.local_rank
+    name = f"Process {rank + 1} of {config.world_size}"
+    if death.exitcode >= 0:
+        return f"{name} died with exit code {death.exitcode}."
+    number = -death.exitcode
+    hint = "; the system does that when memory runs out" if number == signal.SIGKILL else ""
+    return f"{name} died: it was ended by {signal.Signals(number).name}{hint}."

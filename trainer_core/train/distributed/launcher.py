@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -23,7 +22,8 @@ from trainer_core.spec import DistributedConfig, TrainSpec
 from trainer_core.status import JOURNAL_FILE, read_status
 from trainer_core.train.checkpoint import checkpoint_steps
 from trainer_core.train.distributed import watch
-from trainer_core.train.distributed.agent import run_processes
+from trainer_core.train.distributed.agent import how_died, run_processes
+from trainer_core.train.distributed.place import commands_for_others
 from trainer_core.train.distributed.store import host_store
 from trainer_core.train.distributed.worker import VERB
 
@@ -60,13 +60,6 @@ def launch(folder: Path, spec: TrainSpec) -> ExitCode:
     return _record(folder, _why(folder, config, store, death), is_new=is_new)
 
 
-def commands_for_others(config: DistributedConfig) -> list[str]:
-    """What to type on each of the other machines."""
-    place = f"{config.address}:{config.port}"
-    numbers = range(2, config.machines + 1)
-    return [f"hearth-core join {place} --machine {number}" for number in numbers]
-
-
 def _open_store(config: DistributedConfig) -> tuple[Store, str]:
     """Where the processes meet; within one machine any free port will do."""
     several = config.machines > 1
@@ -97,22 +90,11 @@ def _why(
     return Ended(
         state="failed",
         exit_code=ExitCode.KNOWN_ERROR,
-        what=_how_died(config, death),
+        what=how_died(config, death, 0),
         safe=f"{saved} whole.",
         do="Resume the run; if it happens again, look at the log of this folder.",
         field="distributed",
     )
-
-
-def _how_died(config: DistributedConfig, death: ProcessFailure | None) -> str:
-    if death is None or death.exitcode == watch.LOST:
-        return "A process of this run on another machine died or can no longer be reached."
-    name = f"Process {death.local_rank + 1} of {config.world_size}"
-    if death.exitcode >= 0:
-        return f"{name} died with exit code {death.exitcode}."
-    number = -death.exitcode
-    hint = "; the system does that when memory runs out" if number == signal.SIGKILL else ""
-    return f"{name} died: it was ended by {signal.Signals(number).name}{hint}."
 
 
 def _record(folder: Path, ended: Ended, *, is_new: bool) -> ExitCode:

@@ -15,7 +15,7 @@ from trainer_core.job import Job, JobStopped
 from trainer_core.spec import TrainSpec
 from trainer_core.train.distributed import watch
 from trainer_core.train.distributed.gathering import claims_of, failure_in, gather
-from trainer_core.train.distributed.place import Place, place_of
+from trainer_core.train.distributed.place import Place, commands_for_others, place_of
 from trainer_core.train.distributed.store import connect
 from trainer_core.train.distributed.world import World
 from trainer_core.train.manifest import Fingerprints
@@ -43,6 +43,7 @@ def meeting(job: Job, spec: TrainSpec, fingerprints: Fingerprints) -> Iterator[W
         return
     place = place_of(spec.distributed)
     store = connect(place.host, place.port)
+    _show_commands(job, spec)
     try:
         gather(job, store, place, claims_of(spec, fingerprints))
         yield World(place.rank, place.size, place.local_rank)
@@ -55,6 +56,17 @@ def meeting(job: Job, spec: TrainSpec, fingerprints: Fingerprints) -> Iterator[W
         _part()
         raise
     _part()
+
+
+def _show_commands(job: Job, spec: TrainSpec) -> None:
+    commands = commands_for_others(spec.distributed)
+    if commands:
+        job.note(
+            "info",
+            "Waiting for the other machines",
+            "Type there: " + "; ".join(commands) + ". Where the corpus or the index has another"
+            " path, add --corpus PATH or --index PATH.",
+        )
 
 
 def _part() -> None:

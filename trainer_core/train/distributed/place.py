@@ -67,6 +67,13 @@ def place_of(config: DistributedConfig, environment: Mapping[str, str] = os.envi
     return Place(int(environment["RANK"]), size, local_rank, environment["MASTER_ADDR"], int(port))
 
 
+def commands_for_others(config: DistributedConfig) -> list[str]:
+    """What to type on each of the other machines."""
+    place = f"{config.address}:{config.port}"
+    numbers = range(2, config.machines + 1)
+    return [f"hearth-core join {place} --machine {number}" for number in numbers]
+
+
 def take_device(spec: TrainSpec) -> None:
     """Make this process's GPU the one that `cuda` means.
 
