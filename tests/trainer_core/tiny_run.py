@@ -83,7 +83,10 @@ def learn(model: Transformer, corpus: Corpus, index, steps: int = 30) -> None:
     model.eval()
 
 
-def make_run(home: Path, tokenizer: specs.Tokenizer, *, match: bool, kv_heads: int = 0) -> TinyRun:
+def make_run(
+    home: Path, tokenizer: specs.Tokenizer, *, match: bool, kv_heads: int = 0, **model: object
+) -> TinyRun:
+    """A run whose model is small; `model` is what else its shape has."""
     corpus = make_corpus(home, tokenizer)
     index = None
     if match:
@@ -97,6 +100,7 @@ def make_run(home: Path, tokenizer: specs.Tokenizer, *, match: bool, kv_heads: i
         n_kv_head=kv_heads,
         n_embd=32,
         match_input=match,
+        **model,
     )
     spec = specs.TrainSpec(
         corpus=str(corpus.folder),

@@ -62,14 +62,13 @@ def hf_config(config: ModelConfig, separator: int) -> dict[str, Any]:
 
 def _own_config(config: ModelConfig) -> dict[str, Any]:
     """What the code in `remote/` builds the model from."""
-    recipe, name = config.recipe, class_name(config)
-    module = "modeling_hearth_index" if config.match_input else "modeling_hearth"
-    return {
-        "architectures": [name],
+    recipe = config.recipe
+    content: dict[str, Any] = {
+        "architectures": [PLAIN_CLASS],
         "model_type": "hearth",
         "auto_map": {
             "AutoConfig": "configuration_hearth.HearthConfig",
-            "AutoModelForCausalLM": f"{module}.{name}",
+            "AutoModelForCausalLM": f"modeling_hearth.{PLAIN_CLASS}",
         },
         "vocab_size": config.vocab_size,
         "hidden_size": config.n_embd,
@@ -89,11 +88,21 @@ def _own_config(config: ModelConfig) -> dict[str, Any]:
         "qk_norm": recipe.qk_norm,
         "deepnet": config.residual_scaling == "deepnet",
         "tied": config.tie_embeddings,
-        "match_form": config.match_form,
-        "match_length_max": config.match_length_max,
-        "match_gate_rate": GATE_RATE,
-        "index_folder": INDEX_FOLDER,
     }
+    if config.match_input:
+        content |= {
+            "architectures": [INDEXED_CLASS],
+            "model_type": "hearth_index",
+            "auto_map": {
+                "AutoConfig": "configuration_hearth.HearthIndexConfig",
+                "AutoModelForCausalLM": f"modeling_hearth_index.{INDEXED_CLASS}",
+            },
+            "match_form": config.match_form,
+            "match_length_max": config.match_length_max,
+            "match_gate_rate": GATE_RATE,
+            "index_folder": INDEX_FOLDER,
+        }
+    return content
 
 
 def generation_config(separator: int) -> dict[str, Any]:

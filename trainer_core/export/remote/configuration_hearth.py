@@ -26,10 +26,6 @@ class HearthConfig(PretrainedConfig):
         qk_norm: Whether each head's queries and keys are normed.
         deepnet: Whether norms stand behind each addition, and the stream is weighed above it.
         tied: Whether the output matrix is the token embedding.
-        match_form: `hearth`, or `tscale`, which embeds the next token and no more.
-        match_length_max: The longest match that is told apart, in tokens.
-        match_gate_rate: What the tables of the pointers' log-odds are multiplied by.
-        index_folder: Name of the index's folder beside the weights.
         use_cache: Whether keys and values of what was read are kept.
     """
 
@@ -55,10 +51,6 @@ class HearthConfig(PretrainedConfig):
         qk_norm: bool = False,
         deepnet: bool = False,
         tied: bool = True,
-        match_form: str = "hearth",
-        match_length_max: int = 32,
-        match_gate_rate: float = 8.0,
-        index_folder: str = "index",
         use_cache: bool = True,
         **kwargs: object,
     ) -> None:
@@ -80,10 +72,33 @@ class HearthConfig(PretrainedConfig):
         self.qk_norm = qk_norm
         self.deepnet = deepnet
         self.tied = tied
+        self.use_cache = use_cache
+        # The weights are tied by the model's own code, not by transformers'.
+        super().__init__(**{**kwargs, "tie_word_embeddings": False})
+
+
+class HearthIndexConfig(HearthConfig):
+    """The same, and how the longest match is read.
+
+    Args:
+        match_form: `hearth`, or `tscale`, which embeds the next token and no more.
+        match_length_max: The longest match that is told apart, in tokens.
+        match_gate_rate: What the tables of the pointers' log-odds are multiplied by.
+        index_folder: Name of the index's folder beside the weights.
+    """
+
+    model_type = "hearth_index"
+
+    def __init__(
+        self,
+        match_form: str = "hearth",
+        match_length_max: int = 32,
+        match_gate_rate: float = 8.0,
+        index_folder: str = "index",
+        **kwargs: object,
+    ) -> None:
         self.match_form = match_form
         self.match_length_max = match_length_max
         self.match_gate_rate = match_gate_rate
         self.index_folder = index_folder
-        self.use_cache = use_cache
-        # The weights are tied by the model's own code, not by transformers'.
-        super().__init__(**{**kwargs, "tie_word_embeddings": False})
+        super().__init__(**kwargs)

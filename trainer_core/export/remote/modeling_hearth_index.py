@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812 (the name that everybody know
 from transformers import Cache
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from .configuration_hearth import HearthConfig
+from .configuration_hearth import HearthIndexConfig
 from .hearth_index import N_COUNTS, PortableIndex, count_bucket, open_portable_index
 from .modeling_hearth import HearthForCausalLM, kept
 
@@ -26,7 +26,7 @@ LENGTH, NEXT, SECOND, COUNT_BUCKET, HAS_SECOND = range(5)
 class HearthMatchInput(nn.Module):
     """Embeds the candidates and what speaks for them, and mixes pointers into the output."""
 
-    def __init__(self, config: HearthConfig) -> None:
+    def __init__(self, config: HearthIndexConfig) -> None:
         super().__init__()
         width, lengths = config.hidden_size, config.match_length_max + 1
         evidence = 2 * N_COUNTS
@@ -67,7 +67,7 @@ class HearthMatchInput(nn.Module):
 class TScaleMatchInput(nn.Module):
     """Embeds the match's next token, and no more."""
 
-    def __init__(self, config: HearthConfig) -> None:
+    def __init__(self, config: HearthIndexConfig) -> None:
         super().__init__()
         self.next_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
 
@@ -130,7 +130,9 @@ class _Reader:
 class HearthIndexForCausalLM(HearthForCausalLM):
     """A Hearth model with the match input. `use_index = False` switches the index off."""
 
-    def __init__(self, config: HearthConfig) -> None:
+    config_class = HearthIndexConfig
+
+    def __init__(self, config: HearthIndexConfig) -> None:
         super().__init__(config)
         tscale = config.match_form == "tscale"
         self.match = TScaleMatchInput(config) if tscale else HearthMatchInput(config)
