@@ -28,7 +28,7 @@ from trainer_core.job import Job, freeze_spec, run_job
 from trainer_core.protocol import CheckpointNow, Pause, send_command
 from trainer_core.records import CheckpointSaved
 from trainer_core.train import meter
-from trainer_core.train.checkpoint import checkpoint_steps, open_checkpoint
+from trainer_core.train.checkpoint import checkpoint_steps, open_checkpoint, read_checkpoint
 
 STEPS = 240
 
@@ -135,20 +135,6 @@ def test_a_killed_process_goes_on_from_its_last_checkpoint(spec, uninterrupted, 
     assert_same_training(folder, uninterrupted)
 
 
-def test_a_damaged_checkpoint_is_set_aside_and_an_older_one_taken(spec, uninterrupted, tmp_path):
-    folder = tmp_path / "run"
-    waits = when_step(folder, 130, lambda: send_command(folder, Pause()))
-    assert run_job(folder, spec) == ExitCode.OK
-    waits.join()
-    older, newest = checkpoint_steps(folder)[-2:]
-    weights = folder / "checkpoints" / f"step-{newest:08d}" / "model.safetensors"
-    os.truncate(weights, 500)
-    assert run_job(folder) == ExitCode.OK
-    assert resumed_steps(folder) == [older]
-    assert len(notes(folder, "Damaged checkpoint set aside")) == 1
-    assert_same_training(folder, uninterrupted)
-
-
 def test_rows_that_were_lost_do_not_stop_a_resume(spec, uninterrupted, tmp_path):
     folder = tmp_path / "run"
     waits = when_step(folder, 70, lambda: send_command(folder, Pause()))
@@ -177,3 +163,96 @@ def test_another_corpus_is_refused_and_nothing_is_touched(spec, tmp_path):
     assert ended(folder).field == "corpus" and "changed" in ended(folder).what
     assert rows(folder).tobytes() == before
     assert checkpoint_steps(folder) == [10, 20]
+
+
+# --- ends in the middle of a checkpoint -----------------------------------------------------------
+
+SLOW_SAVES = """
+import signal, sys, time
+from pathlib import Path
+from trainer_core.job import run_job
+from trainer_core.train import background, meter, saving
+
+meter.HANDOVER_S = 0.01
+folder = Path(sys.argv[1])
+write, put = saving.write_tensors, saving.put_in_place
+
+def slow_write(path, tensors):
+    fact = write(path, tensors)
+    (folder / "saving").touch()
+    time.sleep(0.03)
+    return fact
+
+def slow_put(draft, target):
+    time.sleep(0.03)
+    put(draft, target)
+    time.sleep(0.03)
+
+saving.write_tensors, saving.put_in_place = slow_write, slow_put
+sys.exit(run_job(folder))
+"""
+"""A training on a slow disk, which leaves a file where others see that it saves."""
+
+
+@pytest.fixture(scope="module")
+def busy(corpus, tmp_path_factory):
+    """A run that saves nearly all the time: its settings, and the run without interruption."""
+    spec = tiny_spec(
+        corpus,
+        steps=90,
+        model={"dropout": 0.1},
+        evaluation={"every_steps": 1000},
+        checkpoint={"every_steps": 10, "keep": 2, "resumable": 1},
+    )
+    return spec, trained(tmp_path_factory.mktemp("busy") / "run", spec)
+
+
+def begin_slow(folder):
+    """A process that works in this folder, once it has begun to save."""
+    process = subprocess.Popen([sys.executable, "-c", SLOW_SAVES, str(folder)])
+    deadline = time.monotonic() + 60
+    while not (folder / "saving").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return process
+
+
+def test_a_process_killed_in_the_middle_of_saving_loses_that_checkpoint_alone(busy, tmp_path):
+    spec, reference = busy
+    folder = tmp_path / "run"
+    freeze_spec(folder, spec)
+    draw = random.Random()
+    for _ in range(2):
+        process = begin_slow(folder)
+        time.sleep(draw.uniform(0.0, 0.3))
+        before = {s: whole(folder, s) for s in checkpoint_steps(folder)}
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        (folder / "saving").unlink()
+        kept = [step for step in checkpoint_steps(folder) if step in before]
+        assert all(whole(folder, step) for step in kept)
+    assert run_job(folder) == ExitCode.OK
+    assert notes(folder, "Damaged checkpoint set aside") == []
+    assert_same_training(folder, reference)
+    hidden = [p for p in (folder / "checkpoints").rglob("*") if p.name.startswith(".")]
+    assert hidden == []
+
+
+def whole(folder, step):
+    return read_checkpoint(folder, step).load_model() is not None
+
+
+def test_sigterm_twice_in_the_middle_of_saving_ends_in_order(busy, tmp_path):
+    spec, reference = busy
+    folder = tmp_path / "run"
+    freeze_spec(folder, spec)
+    process = begin_slow(folder)
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
+    assert process.wait() == ExitCode.OK
+    stopped = ended(folder)
+    assert stopped.state == "stopped"
+    assert checkpoint_steps(folder)[-1] == saved_steps(folder)[-1] == stopped.step
+    assert run_job(folder) == ExitCode.OK
+    assert resumed_steps(folder) == [stopped.step]
+    assert_same_training(folder, reference)
