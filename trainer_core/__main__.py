@@ -18,6 +18,7 @@ from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.rule_tasks import RULE_TASKS
 from trainer_core.status import JobStatus, read_status
+from trainer_core.train.probe.options import add_probe
 
 GOMP_SPINS = "20000"
 """How long OpenMP threads spin before they sleep; torch reads it when it is imported.
@@ -183,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     template = add("template", _template, "print a verb's settings as TOML")
     template.add_argument("verb", choices=sorted(_TEMPLATES))
     add_questions(add)
+    add_probe(add)
     _add_tour(add("tour", _tour, "the whole main job on this computer's Python library"))
     _add_rules(add("rules", _rules, "train on a rule task and score how far it is learned"))
     _add_sample(add("sample", _sample, "let a trained model continue a prompt"))

@@ -9,7 +9,7 @@ from msgspec import Meta
 from trainer_core.spec.model import ModelConfig
 from trainer_core.spec.optimizer import OptimizerConfig
 from trainer_core.spec.section import Section, Seed
-from trainer_core.spec.train import DataConfig, Precision
+from trainer_core.spec.train import DataConfig, Precision, TrainSpec
 
 
 class ProbeSpec(Section, frozen=True, kw_only=True, tag="probe", tag_field="verb"):
@@ -58,3 +58,20 @@ class ProbeSpec(Section, frozen=True, kw_only=True, tag="probe", tag_field="verb
         largest = min(self.max_batch_size, self.batch_size or self.max_batch_size)
         whole = self.batch_size
         return tuple(size for size in range(1, largest + 1) if not whole or whole % size == 0)
+
+
+def probe_of(train: TrainSpec) -> ProbeSpec:
+    """What to probe for a training: its model and data, and batches that make up its own."""
+    return ProbeSpec(
+        corpus=train.corpus,
+        index=train.index,
+        model=train.model,
+        optimizer=train.optimizer,
+        data=train.data,
+        batch_size=train.budget.batch_size // train.distributed.world_size,
+        precisions=() if train.precision == "auto" else (train.precision,),
+        compile=train.compile != "off",
+        device=train.device,
+        threads=train.threads,
+        seed=train.seed,
+    )

@@ -61,7 +61,7 @@ class Search:
         """
         best, fitting, idle = speed, 0, 0
         for size in self._doubled(first):
-            if self.left_s < self._expected_s(variant):
+            if self.rows and self.left_s < self._expected_s(variant):
                 return "time"
             row = self.try_(size, variant)
             if row.failure == "memory":

@@ -41,6 +41,8 @@ _STEPS_SHARE = 1 / 60
 _STEPS_S = (0.3, 3.0)
 _SIZES_SHARE, _CHECKPOINTING_SHARE, _PRECISIONS_SHARE = 0.4, 0.5, 0.65
 """Share of the time budget at which each part ends at the latest."""
+_FIRST_S = 10.0
+"""The first trial has this long, however little of the budget the start has left."""
 _ENDED_IN_WORDS: dict[Ended, str] = {
     "speed": "larger batches are no faster",
     "memory": "memory ends with larger batches",
@@ -68,12 +70,26 @@ def run(job: Job, spec: ProbeSpec) -> dict[str, Any]:
 
 
 def _nothing_works(table: ProbeTable) -> KnownError:
-    why = table.rows[-1].why if table.rows else "There was no time for a single trial."
+    row = table.rows[-1]
+    if row.failure == "memory":
+        return KnownError(
+            "This model does not fit this computer: a single sequence takes more than the"
+            f" {table.memory_limit_bytes / 1e6:,.0f} MB that a trial may hold.",
+            safe="What was measured stands in the job folder.",
+            do="Choose a smaller model or a shorter context, or allow more memory.",
+            field="model",
+        )
+    if row.failure == "time":
+        return KnownError(
+            "There was not enough time for a single step.",
+            safe="What was measured stands in the job folder.",
+            do="Allow more time (budget_s), or choose a smaller model.",
+            field="budget_s",
+        )
     return KnownError(
-        f"This model cannot be trained on this computer, not even one sequence at a time: {why}",
+        f"A training step failed: {row.why}",
         safe="What was measured stands in the job folder.",
-        do="Choose a smaller model or a shorter context, or allow more time and memory.",
-        field="model",
+        do="Check the settings; the log of this folder says more.",
     )
 
 
@@ -121,7 +137,8 @@ class _Probe:
         self._tell(ended=ended)
         with self._part("precisions"):
             self._search.deadline_s = self._at(_PRECISIONS_SHARE)
-            for precision in self._spec.precisions[1:] or opened.others:
+            chosen = self._spec.precisions
+            for precision in chosen[1:] if chosen else opened.others:
                 self._try_precision(precision)
         if self.table.best is not None:
             with self._part("validation and checkpoint"):
@@ -167,6 +184,8 @@ class _Probe:
     def _measure(self, size: int, variant: Variant, left_s: float) -> ProbeRow:
         """One row; see `search.Measure`."""
         self._doing = f"Trying {size:,} sequences at once, {variant}"
+        if not self.table.rows:  # without a first row all the rest is in vain
+            left_s = max(self._left_s, _FIRST_S)
         row = self._earlier.get((size, variant)) or self._tried(size, variant, left_s)
         self._tell(rows=(*self.table.rows, row))
         return row
