@@ -12,7 +12,7 @@ from trainer_core.export.huggingface import INDEX_CODE, INDEX_FOLDER, own_code
 from trainer_core.export.native import native_class
 from trainer_core.presets import parameter_count
 from trainer_core.records import Validated, bucket_label
-from trainer_core.spec import ModelConfig, TrainSpec
+from trainer_core.spec import ModelConfig, OptimizerConfig, TrainSpec
 
 CURVE_FILE = "loss_curve.svg"
 
@@ -168,6 +168,29 @@ def _architecture(model: ModelConfig) -> str:
     return f"{_FAMILY_NAMES[model.family]}: {', '.join(parts)}"
 
 
+def _optimizer(optimizer: OptimizerConfig) -> str:
+    adamw = f"AdamW, β {optimizer.beta1:g} and {optimizer.beta2:g}"
+    match optimizer.kind:
+        case "adamw":
+            return adamw
+        case "muon":
+            return f"Muon for matrices, momentum {optimizer.muon_momentum:g}; {adamw} for the rest"
+        case "adafactor":
+            return "Adafactor"
+
+
+def _learning_rate(spec: TrainSpec) -> str:
+    optimizer = spec.optimizer
+    scale = optimizer.lr_scale(spec.budget.batch_size)
+    rates = f"{optimizer.lr * scale:g}"
+    if optimizer.kind == "muon":
+        rates = f"{optimizer.muon_lr * scale:g} for matrices, {rates} for the rest"
+    course: str = optimizer.schedule
+    if course == "wsd":
+        course = f"falling in the last {optimizer.decay_share:.0%}"
+    return f"{rates}, warm-up {optimizer.warmup_steps:,} steps, {course}"
+
+
 def _settings(facts: CardFacts) -> list[str]:
     model, optimizer, budget = facts.spec.model, facts.spec.optimizer, facts.spec.budget
     embeddings = "tied" if model.tie_embeddings else "untied"
@@ -178,8 +201,8 @@ def _settings(facts: CardFacts) -> list[str]:
         ("feed-forward width", f"{model.inner}"),
         ("context", f"{model.context_length:,} tokens"),
         ("embeddings", embeddings),
-        ("optimizer", f"AdamW, β {optimizer.beta1:g} and {optimizer.beta2:g}"),
-        ("learning rate", f"{optimizer.lr:g}, warm-up {optimizer.warmup_steps:,} steps, cosine"),
+        ("optimizer", _optimizer(optimizer)),
+        ("learning rate", _learning_rate(facts.spec)),
         ("weight decay, clipping", f"{optimizer.weight_decay:g}, {optimizer.clip_norm:g}"),
         ("batch", f"{budget.batch_size:,} × {model.context_length:,} tokens"),
         ("steps", f"{facts.step:,} of {budget.steps:,}"),
