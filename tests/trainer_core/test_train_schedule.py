@@ -130,6 +130,13 @@ def test_settings_that_contradict_each_other_are_refused(optimizer, named):
     assert caught.value.field == named
 
 
+def test_adafactor_of_shares_is_refused():
+    told = spec({"kind": "adafactor"}) | {"distributed": {"strategy": "fsdp"}}
+    with pytest.raises(SpecError) as caught:
+        from_builtins(told)
+    assert caught.value.field == "optimizer.kind"
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [

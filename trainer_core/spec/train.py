@@ -150,6 +150,11 @@ class TrainSpec(Section, frozen=True, kw_only=True, tag="train", tag_field="verb
         if self.model.match_input and not self.index:
             raise ValueError("model.match_input is on, but no index is given")
         self.optimizer.check(self.budget.steps, self.budget.batch_size)
+        if self.optimizer.kind == "adafactor" and self.distributed.strategy == "fsdp":
+            raise ValueError(
+                "optimizer.kind adafactor needs whole matrices, and distributed.strategy fsdp"
+                " leaves each device a share of them"
+            )
         self._check_shares()
 
     def _check_shares(self) -> None:
