@@ -28,7 +28,10 @@ from trainer_core.data.corpus import Corpus
 from trainer_core.model.transformer import Transformer
 from trainer_core.spec import ModelConfig, OptimizerConfig
 from trainer_core.train.compute import Compute, choose_compute
-from trainer_core.train.optim import make_optimizer
+from trainer_core.train.optim import Optimizer, make_optimizer
+from trainer_core.train.optim.adamw import AdamWRule
+from trainer_core.train.optim.groups import hidden_matrices
+from trainer_core.train.optim.muon import MuonRule
 from trainer_core.train.schedule import lr_factor
 from trainer_core.train.step import TrainStep
 
@@ -50,6 +53,8 @@ class Row:
     model: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
     batch_size: int = 8
+    parts: bool = True
+    """Whether Muon takes the parts of a fused matrix for matrices of their own."""
 
 
 def _muon(muon_lr: float, lr: float, **settings: Any) -> dict[str, Any]:
@@ -67,6 +72,7 @@ ROWS: dict[str, Row] = {
     ),
     "llama adafactor": Row(optimizer={"kind": "adafactor", "lr": 0.03}),
     "llama muon": Row(optimizer=_muon(0.01, 4e-3)),
+    "llama muon, fused matrices whole": Row(optimizer=_muon(0.01, 4e-3), parts=False),
     "llama muon lr 1e-2": Row(optimizer=_muon(0.01, 1e-2)),
     "llama muon 0.02 lr 1e-2": Row(optimizer=_muon(0.02, 1e-2)),
     "llama muon cosine": Row(optimizer=_muon(0.01, 4e-3, schedule="cosine", lr_floor=0.1)),
@@ -91,6 +97,14 @@ class Training:
         config = ModelConfig(**MODEL | row.model)
         self.model = Transformer(config, torch.Generator().manual_seed(seed))
         optimizer = make_optimizer(self.model, self.settings, row.batch_size)
+        if not row.parts:
+            whole = {p: (len(p),) for p in hidden_matrices(self.model)}
+            rest = [p for p in self.model.parameters() if p not in whole]
+            rules = (
+                MuonRule(whole, self.settings, self.settings.muon_lr),
+                AdamWRule(rest, self.settings, self.settings.lr),
+            )
+            optimizer = Optimizer(rules, self.settings.clip_norm)
         self._step = TrainStep(self.model, optimizer, compute, row.batch_size)
         self._batches = TrainBatches(
             corpus.train, None, row.batch_size, config.context_length, seed
