@@ -11,7 +11,7 @@ from trainer_core.data.batches import TrainBatches
 from trainer_core.job import Job
 from trainer_core.metrics import StepLog
 from trainer_core.model.transformer import Transformer
-from trainer_core.spec import TrainSpec
+from trainer_core.spec import DistributedConfig, TrainSpec
 from trainer_core.status import STEPS_FILE
 from trainer_core.train.background import BackgroundSaver
 from trainer_core.train.checkpoint import weights_of
@@ -27,6 +27,7 @@ from trainer_core.train.optim import make_optimizer
 from trainer_core.train.resuming import Restorable, Resumed, forget_later, resume
 from trainer_core.train.retention import checkpoint_size
 from trainer_core.train.rhythm import Rhythm
+from trainer_core.train.room import check_room
 from trainer_core.train.saving import clear_drafts
 from trainer_core.train.session import Session
 from trainer_core.train.stall import Slowness, Watchdog
@@ -40,6 +41,7 @@ def open_session(
     """Begin a training, or go on from its newest whole checkpoint.
 
     Raises:
+        SpecError: No memory here holds the model.
         DataError: The corpus is smaller than one context.
         CheckpointError: The checkpoint belongs to another corpus, index or shape.
         OSError: The job folder cannot be read or written.
@@ -58,6 +60,7 @@ def open_session(
         vocab_size=corpus.vocab_size,
     )
     validation = _validation(job, spec, inputs, world)
+    check_room(spec.model, compute.device, _shares(spec.distributed))
     seed_randomness(world, spec.seed)
     model = Transformer(spec.model, torch.Generator().manual_seed(spec.seed)).to(compute.device)
     model.activation_checkpointing = spec.activation_checkpointing
@@ -100,6 +103,11 @@ def open_session(
     if state.step < session.steps:
         _introduce(session)
     return session
+
+
+def _shares(distributed: DistributedConfig) -> int:
+    """Devices that each hold a part of the model."""
+    return distributed.world_size if distributed.strategy == "fsdp" else 1
 
 
 def _validation(job: Job, spec: TrainSpec, inputs: Inputs, world: World) -> Validation:
