@@ -18,8 +18,9 @@ from train_for_tests import (
     trained,
 )
 
+from trainer_core import spec as specs
 from trainer_core.data.batches import TrainBatches
-from trainer_core.errors import ExitCode
+from trainer_core.errors import ExitCode, SpecError
 from trainer_core.job import run_job
 from trainer_core.metrics import STEP_DTYPE
 from trainer_core.model.transformer import Transformer
@@ -298,3 +299,44 @@ def test_a_run_that_diverged_goes_on_with_other_text(diverged):
     assert resumed_steps(folder) == [step]
     assert result(folder)["step"] == 120
     assert open_checkpoint(folder, "last").manifest.loader.batch == loader.batch + 120 - step
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("divergence = 1.0", "divergence = nan"),
+        ("divergence = 1.0", "divergence = -1.0"),
+        ("stall_minutes = 10.0", "stall_minutes = nan"),
+        ("stall_minutes = 10.0", "stall_minutes = -1.0"),
+        ("bad_steps = 5", "bad_steps = 0"),
+        ("keep = 3", "keep = 0"),
+        ("keep = 3", "keep = 2.5"),
+        ("resumable = 0", "resumable = -1"),
+    ],
+)
+def test_a_setting_without_sense_is_refused_by_name(tmp_path, old, new):
+    text = specs.to_toml(tiny_spec("c"))
+    assert text.count(old) == 1
+    path = tmp_path / "spec.toml"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(SpecError) as refused:
+        specs.load(path)
+    assert refused.value.field in (f"guard.{new.split()[0]}", f"checkpoint.{new.split()[0]}")
+
+
+@pytest.mark.parametrize("extreme", [10**15, 1])
+def test_extreme_settings_work(corpus, tmp_path, extreme):
+    spec = tiny_spec(
+        corpus,
+        checkpoint={"keep": extreme, "resumable": extreme, "every_steps": extreme},
+        guard={
+            "bad_steps": extreme,
+            "divergence": math.inf if extreme > 1 else 0.0,
+            "stall_minutes": math.inf if extreme > 1 else 1e-300,
+        },
+    )
+    folder = trained(tmp_path / "run", spec)
+    assert result(folder)["step"] == 40

@@ -81,13 +81,13 @@ class Session:
         """
         step = self.state.step
         self.job.step = step
-        self.watchdog.rest()
         last = step == self.steps
         wishes, measures = self._agreed(step)
         measures = measures and self.state.validated_step != step
         scheduled = step > 0 and step % self.spec.checkpoint.every_steps == 0
         if self.meter.due or wishes.wanted or wishes.save or measures or scheduled or last:
             self.hand_over()
+        self.watchdog.rest()  # only now: a GPU is waited for when figures are handed over
         wanted, best = wishes.wanted, False
         if measures:
             best = self.validate()

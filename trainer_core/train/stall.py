@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 USUAL_FACTOR = 20.0
 """A step is no stall below so many usual ones, however long those are."""
 POLL_S = 5.0
+_POLL_LEAST_S = 0.02
 SLOW_FACTOR = 2.0
 """A training is slow when its steps take so many times as long as they did."""
 SLOW_S = 300.0
@@ -75,7 +76,7 @@ class Watchdog:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(min(POLL_S, self._limit_s / 4)):
+        while not self._ended.wait(min(POLL_S, max(_POLL_LEAST_S, self._limit_s / 4))):
             self._look()
 
     def _look(self) -> None:
