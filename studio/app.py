@@ -120,6 +120,7 @@ class Studio:
         from studio.context import Context
         from studio.keeper import Keeper
         from studio.pages.wizard.waiting import WaitingRuns
+        from studio.rules import RuleRuns
         from studio.runs.supervisor import Supervisor
         from studio.tasks import JobWatcher
         from studio.tour import Tour
@@ -131,6 +132,8 @@ class Studio:
         watcher = JobWatcher(on_tick=supervisor.reap)
         keeper = Keeper(library, tasks, watcher)
         tour = Tour(self.home, library, tasks, watcher, supervisor, keeper)
+        rules = RuleRuns(self.home, library, tasks, watcher, supervisor, keeper, self.window)
+        rules.run_begun.connect(lambda run_id: self.window.navigate("run", run_id))
         self.context = Context(
             home=self.home,
             library=library,
@@ -143,10 +146,12 @@ class Studio:
             navigate=self.window.navigate,
             toast=self.window.show_error,
             tour=tour,
+            rules=rules,
             search=self.window.call_up_search,
         )
         keeper.follow_all()
         tour.look()
+        rules.look()
         WaitingRuns.of(self.context).look()
         self.window.set_context(self.context)
         self.window.open_last()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QSettings
 
     from studio.keeper import Keeper
+    from studio.rules import RuleRuns
     from studio.runs.supervisor import Supervisor
     from studio.storage.library import Library
     from studio.tasks import JobWatcher, Tasks
@@ -36,6 +37,7 @@ class Context:
         navigate: Opens a page by key with a target.
         toast: Shows an error above the page without leaving it.
         tour: The newest tour; None in a studio that takes none.
+        rules: The rule tasks at work; None in a studio that starts none.
         search: Calls up the search, with its right edge at a pixel column of the window.
     """
 
@@ -50,4 +52,5 @@ class Context:
     navigate: Callable[[str, object | None], None]
     toast: Callable[[BaseException], None]
     tour: Tour | None = None
+    rules: RuleRuns | None = None
     search: Callable[[int | None], None] = lambda _right: None

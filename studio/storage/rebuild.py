@@ -57,14 +57,14 @@ def _jobs(parent: Path) -> Iterator[tuple[Path, spec.Section]]:
 
 
 def find_datasets(home: Path) -> list[FoundDataset]:
-    """Prepare jobs under `data/` and `tour/`, oldest name first."""
+    """Prepare jobs under `data/`, `tour/` and `rules/`, oldest name first."""
     indexes: dict[Path, Path] = {}
     for parent in ("indexes", "tour"):
         for folder, found in _jobs(home / parent):
             if isinstance(found, spec.IndexSpec):
                 indexes.setdefault(Path(found.corpus), folder)
     datasets = []
-    for parent in ("data", "tour"):
+    for parent in ("data", "tour", "rules"):
         for folder, found in _jobs(home / parent):
             if isinstance(found, spec.PrepareSpec):
                 datasets.append(
@@ -79,10 +79,10 @@ def find_datasets(home: Path) -> list[FoundDataset]:
 
 
 def find_runs(home: Path) -> list[FoundRun]:
-    """Train jobs under `runs/` and `tour/`."""
+    """Train jobs under `runs/`, `tour/` and `rules/`."""
     return [
         FoundRun(name=folder.name, folder=folder, corpus=Path(found.corpus))
-        for parent in ("runs", "tour")
+        for parent in ("runs", "tour", "rules")
         for folder, found in _jobs(home / parent)
         if isinstance(found, spec.TrainSpec)
     ]

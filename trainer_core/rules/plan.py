@@ -45,7 +45,7 @@ class Recipe:
 _MUON = OptimizerConfig(
     kind="muon",
     lr=0.01,
-    muon_lr=0.01,
+    muon_lr=0.02,
     schedule="wsd",
     decay_share=0.5,
     lr_floor=0.0,
@@ -54,21 +54,21 @@ _MUON = OptimizerConfig(
 
 RECIPES: dict[TaskName, Recipe] = {
     "simple_dummy": Recipe(
-        ModelConfig(family="gpt2", context_length=64, n_layer=3, n_head=4, n_embd=96),
+        ModelConfig(family="hearth", context_length=64, n_layer=3, n_head=4, n_embd=96),
         _MUON,
         batch_size=32,
-        steps=400,
+        steps=300,
         prompt="bake;\ndifu;\n",
     ),
     "addition": Recipe(
-        ModelConfig(family="gpt2", context_length=64, n_layer=3, n_head=4, n_embd=96),
+        ModelConfig(family="hearth", context_length=64, n_layer=3, n_head=4, n_embd=96),
         _MUON,
         batch_size=32,
         steps=2000,
         prompt="12 + 30 = 42;\n57 + 68 =",
     ),
     "simple_dummy2": Recipe(
-        ModelConfig(family="gpt2", context_length=64, n_layer=3, n_head=4, n_embd=96),
+        ModelConfig(family="hearth", context_length=64, n_layer=3, n_head=4, n_embd=96),
         _MUON,
         batch_size=32,
         steps=800,

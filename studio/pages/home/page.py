@@ -23,6 +23,7 @@ from studio.pages.home.projects import ProjectGrid
 from studio.pages.home.tour import TourCard
 from studio.pages.home.tour_feed import TourFeed
 from studio.pages.page import Page, PageHeader, ScrollBody
+from studio.pages.rule_cards import RuleTaskCards, connect_rule_cards
 from studio.runs.model import JobModel
 from studio.storage.library import Library
 from studio.storage.rows import RunRow
@@ -123,12 +124,16 @@ class HomePage(Page):
         body.column.addWidget(self._projects_head())
         body.column.addWidget(self.grid)
         self._empty = EmptyState(
-            "Nothing has been trained here yet. Take the tour, or begin with your own text.",
+            "Nothing has been trained here yet. Take the tour, or begin with your own text or a"
+            " rule task.",
             "New run",
             "plus",
         )
         self._empty.clicked.connect(lambda: self.navigate_requested.emit("wizard", None))
         body.column.addWidget(self._empty)
+        self.rule_tasks = RuleTaskCards()
+        connect_rule_cards(self._context, self.rule_tasks)
+        body.column.addWidget(self.rule_tasks)
         body.column.addSpacing(8)
         self._runs_head = self._recent_head()
         body.column.addWidget(self._runs_head)
@@ -137,6 +142,7 @@ class HomePage(Page):
         column.addWidget(body, 1)
         self.tour_card.hide()
         self._empty.hide()
+        self.rule_tasks.hide()
         self._show_runs(False)
 
     def _header(self) -> PageHeader:
@@ -189,6 +195,8 @@ class HomePage(Page):
         context.watcher.job_updated.connect(self._on_job_updated)
         if context.tour is not None:
             context.tour.registered.connect(self.reload)
+        if context.rules is not None:
+            context.rules.registered.connect(self.reload)
         self.grid.opened.connect(lambda key: self.navigate_requested.emit("runs", key))
         self.grid.link_clicked.connect(self._on_link_clicked)
         self.grid.menu_requested.connect(self._on_project_menu)
@@ -238,6 +246,7 @@ class HomePage(Page):
         self.grid.show_summaries(visible)
         self.grid.setVisible(bool(visible))
         self._empty.setVisible(not summaries)
+        self.rule_tasks.setVisible(not summaries and self._context.rules is not None)
         self._projects_bar.setVisible(bool(summaries))
         self._archive_link.setVisible(archived > 0)
         words = "Hide what was put away" if self._shows_archived else f"Show {archived} put away"

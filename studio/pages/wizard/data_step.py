@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.pages.data.advanced import AdvancedBuild
 from studio.pages.data.build_form import BUILD_FIELDS
+from studio.pages.rule_cards import RuleTaskCards
 from studio.pages.wizard.draft import DataChoice, Draft
 from studio.pages.wizard.plan import Plan
 from studio.pages.wizard.start import Shelf
@@ -77,6 +78,8 @@ class DataStep(StepView):
         self._stack.addWidget(holder)
         self._stack.addWidget(empty)
         self.column.addWidget(self._stack, 1)
+        self.rule_tasks = RuleTaskCards()
+        self.column.addWidget(self.rule_tasks)
 
     def show_draft(self, draft: Draft, plan: Plan, shelf: Shelf) -> None:
         """List the datasets, with the chosen one marked."""

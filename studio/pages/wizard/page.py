@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.context import Context
 from studio.pages.page import Page, PageHeader
+from studio.pages.rule_cards import connect_rule_cards
 from studio.pages.wizard.budget_step import BudgetStep
 from studio.pages.wizard.data_step import DataStep, IndexStep
 from studio.pages.wizard.draft import Draft
@@ -56,6 +57,7 @@ class WizardPage(Page):
             self._review,
         )
         self._data_step.add_requested.connect(lambda: context.navigate("data", "add"))
+        connect_rule_cards(context, self._data_step.rule_tasks)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._lay_out()
         for step in self.steps:
