@@ -21,10 +21,9 @@ def reference(hidden, weight, targets):
 
 @pytest.fixture(params=["kept", "computed again"])
 def small_pieces(request, monkeypatch):
-    monkeypatch.setattr(cross_entropy, "CPU_PIECE", 8 * V)
+    kept = 0 if request.param == "computed again" else N * V
+    monkeypatch.setitem(cross_entropy.LIMITS, "cpu", cross_entropy.Limits(8 * V, kept))
     monkeypatch.setattr(cross_entropy, "ROWS_MIN", 1)
-    if request.param == "computed again":
-        monkeypatch.setattr(cross_entropy, "LOGITS_KEPT", 0)
 
 
 @pytest.mark.usefixtures("small_pieces")
@@ -50,6 +49,35 @@ def test_a_hopeless_target_has_a_finite_loss_and_gradient():
     assert loss.isfinite().all()
     assert hidden.grad.isfinite().all()
     assert weight.grad.isfinite().all()
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_tokens_without_a_target_cost_nothing_and_teach_nothing():
+    hidden, weight, targets = inputs()
+    targets[[0, 7, 8, 36]] = -100
+    loss = linear_cross_entropy(hidden, weight, targets)
+    loss.sum().backward()
+    ours = loss.detach(), hidden.grad, weight.grad
+    hidden, weight, _ = inputs()
+    expected = functional.cross_entropy(
+        hidden @ weight.t(), targets, reduction="none", ignore_index=-100
+    )
+    expected.sum().backward()
+    for got, wanted in zip(ours, (expected.detach(), hidden.grad, weight.grad), strict=True):
+        assert torch.allclose(got, wanted, atol=1e-5)
+    assert (ours[0][[0, 7, 8, 36]] == 0).all()
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_in_bf16_pieces_are_summed_in_full_precision():
+    """Every gradient is as near to the exact one as a single product in bf16 is."""
+    hidden, weight, targets = inputs()
+    reference(hidden, weight, targets).mean().backward()
+    exact = weight.grad.clone()
+    weight.grad = None
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        linear_cross_entropy(hidden, weight, targets).mean().backward()
+    assert (weight.grad - exact).abs().max() < 0.02 * exact.abs().max()
 
 
 def test_nothing_is_kept_without_gradients():

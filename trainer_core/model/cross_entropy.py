@@ -7,22 +7,35 @@ Letters: N tokens, C channels, V vocabulary.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-CPU_PIECE = 1 << 20
-"""Logits that are worked on at once on a CPU; 4 MiB in float32."""
-LOGITS_KEPT = 1 << 26
-"""Up to this many log-probabilities are kept for the backward pass, and this many are worked on at
-once on a GPU; above, the backward pass computes them again."""
 ROWS_MIN = 256
 """Each piece adds to the whole gradient of the matrix, which must not become the main work."""
 
 
+class Limits(NamedTuple):
+    """How many logits there may be.
+
+    Attributes:
+        at_once: In one piece, in float32 for a moment.
+        kept: Between the passes, in the dtype of the products; above, the backward pass computes
+            them again.
+    """
+
+    at_once: int
+    kept: int
+
+
+LIMITS = {"cpu": Limits(1 << 20, 1 << 26), "cuda": Limits(1 << 28, 1 << 30)}
+"""On a CPU 4 MiB at once; on a GPU 2 GiB kept in bf16, less than the layers keep for as many
+tokens."""
+
+
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Loss and gradients in pieces of `rows` tokens; log-probabilities are kept or not.
+    """Loss and gradients in pieces of `rows` tokens; the logits are kept or not.
 
     The gradient by the logits is softmax - one_hot(target), times the gradient of the loss.
     """
@@ -36,63 +49,66 @@ class _LinearCrossEntropy(torch.autograd.Function):
         rows: int,
         keep: bool,
     ) -> Tensor:
-        losses, kept = [], []
+        losses, log_sums, kept = [], [], []
         for part, goals in zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True):
-            log_p = torch.log_softmax(part @ weight.t(), 1, dtype=torch.float32)
-            losses.append(-log_p.gather(1, goals.unsqueeze(1)).squeeze(1))
+            logits = part @ weight.t()
+            place = goals.clamp_min(0).unsqueeze(1)
+            log_p = torch.log_softmax(logits, 1, dtype=torch.float32).gather(1, place)
+            log_sums.append(logits.gather(1, place).float() - log_p)
+            losses.append(-log_p.squeeze(1))
             if keep:
-                kept.append(log_p)
+                kept.append(logits)
         ctx.rows = rows
-        ctx.save_for_backward(hidden, weight, targets, *kept)
-        return torch.cat(losses)
+        ctx.save_for_backward(hidden, weight, targets, torch.cat(log_sums), *kept)
+        return torch.cat(losses).masked_fill(targets < 0, 0.0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - as above
-        hidden, weight, targets, *kept = ctx.saved_tensors
-        parts = torch.split(hidden, ctx.rows)
+        hidden, weight, targets, log_sums, *kept = ctx.saved_tensors
         grad_hidden = []
-        grad_weight = torch.zeros_like(weight, dtype=torch.float32)
+        grad_weight: Tensor | None = None
+        scales = grads[0].masked_fill(targets < 0, 0.0).unsqueeze(1)
+        places = targets.clamp_min(0).unsqueeze(1)
         pieces = zip(
-            parts, torch.split(targets, ctx.rows), torch.split(grads[0], ctx.rows), strict=True
+            *(torch.split(rows, ctx.rows) for rows in (hidden, log_sums, scales, places)),
+            strict=True,
         )
-        for number, (part, goals, grad) in enumerate(pieces):
-            if kept:
-                slope = kept[number].exp()
-            else:
-                slope = torch.softmax(part @ weight.t(), 1, dtype=torch.float32)
-            scale = grad.unsqueeze(1)
-            slope.mul_(scale).scatter_add_(1, goals.unsqueeze(1), -scale)
-            slope = slope.to(hidden.dtype)
+        for number, (part, log_sum, scale, place) in enumerate(pieces):
+            logits = kept[number] if kept else part @ weight.t()
+            slope = torch.exp(logits - log_sum).mul_(scale)  # float32, as log_sum is
+            slope = slope.scatter_add_(1, place, -scale).to(hidden.dtype)
             grad_hidden.append(slope @ weight)
-            _add_product(grad_weight, slope, part)
+            grad_weight = _added(grad_weight, slope, part)
+        assert grad_weight is not None
         return torch.cat(grad_hidden), grad_weight.to(weight.dtype), None, None, None
 
 
-def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """Do total += left.T @ right, where the total may be of a finer dtype."""
-    if total.dtype == left.dtype:
-        total.addmm_(left.t(), right)
-    else:
-        total += left.t() @ right
+def _added(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
+    """The total, of float32 where there is more than one piece, and left.T @ right."""
+    if total is None:
+        return left.t() @ right
+    if total.dtype == left.dtype == torch.float32:
+        return total.addmm_(left.t(), right)
+    return total.float().add_(left.t() @ right)
 
 
 def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """-log softmax(hidden @ weight.T)[target] in nats, (N,) float32.
+    """-log softmax(hidden @ weight.T)[target] in nats, (N,) float32; 0 where there is no target.
 
     Products are in autocast's dtype where that is on; the softmax and all sums are in float32.
 
     Args:
         hidden: (N, C).
         weight: (V, C), the output matrix.
-        targets: (N,) int64.
+        targets: (N,) int64; negative where there is none.
     """
     device = hidden.device.type
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         hidden, weight = hidden.to(dtype), weight.to(dtype)
-    piece = CPU_PIECE if device == "cpu" else LOGITS_KEPT
-    rows = max(ROWS_MIN, piece // len(weight))
-    keep = torch.is_grad_enabled() and len(targets) * len(weight) <= LOGITS_KEPT
+    limits = LIMITS[device]
+    rows = max(ROWS_MIN, limits.at_once // len(weight))
+    keep = torch.is_grad_enabled() and len(targets) * len(weight) <= limits.kept
     with torch.autocast(device, enabled=False):
         loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's is
             hidden, weight, targets, rows, keep

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name that everybody knows)
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
+from trainer_core.model.block_attention import attend_in_blocks, fits_blocks
+
 Mask = Tensor | BlockMask | None
 """(B or 1, 1, T, S) bool, true where a token may look; or blocks for flex attention; or None: all
 that came before."""
@@ -73,6 +75,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask, dropout: float) -> Tenso
             flex = flex_attention
         seen: Tensor = flex(q, k, v, block_mask=mask, enable_gqa=grouped)
         return seen
+    if not dropout and fits_blocks(q, k):
+        return attend_in_blocks(q, k, v, mask)
     return F.scaled_dot_product_attention(
         q,
         k,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainer_core.data.batches import Prefetcher
+import torch
+
+from trainer_core.data.batches import Batch, Prefetcher
 from trainer_core.job import Job
 from trainer_core.spec import TrainSpec
+from trainer_core.train.compiling import is_worth_compiling, keep_compiled, missing_compiler
 from trainer_core.train.compute import choose_compute, out_of_memory
 from trainer_core.train.distributed.meeting import meeting
 from trainer_core.train.distributed.place import take_device, threads_of
@@ -50,9 +53,39 @@ def train(session: Session) -> None:
     with Prefetcher(session.batches, steps, session.compute.device) as batches:
         session.between_steps()
         for step, batch in zip(steps, batches, strict=True):
+            if step == steps.start:
+                prepare(session, batch)
             factor = lr_factor(step, session.steps, spec.optimizer)
             lr = lr_at(step, session.steps, spec.optimizer, spec.budget.batch_size)
             loss, norm = session.train_step(batch, factor)
             state.step, state.tokens_seen = step, step * session.batches.tokens_per_step
             session.meter.add(step, loss, norm, lr=lr, hit=batch.hit_rate, match=batch.mean_match)
             session.between_steps()
+
+
+def prepare(session: Session, batch: Batch) -> None:
+    """Compile the step where it is wanted and can be done; a training needs no compiler.
+
+    Args:
+        session: Before its first step.
+        batch: The first one.
+    """
+    spec, device = session.spec, session.compute.device
+    if not is_worth_compiling(spec, device, torch.get_num_threads()):
+        return
+    problem = missing_compiler(device)
+    if not problem:
+        session.job.state("compiling")
+        keep_compiled()
+        session.model.flex_attention = device.type == "cuda"
+        problem = session.train_step.compile(batch)
+        session.job.state("running")
+        session.meter.start()
+    if problem:
+        session.model.flex_attention = False
+        session.job.note(
+            "warning" if spec.compile == "on" else "info",
+            "Training without compiling",
+            f"{problem} The steps take longer, and compute the same.",
+            session.state.step,
+        )

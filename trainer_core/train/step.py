@@ -5,6 +5,7 @@ Letters: B batch, T time.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import torch
@@ -16,7 +17,10 @@ from trainer_core.model.transformer import Transformer
 from trainer_core.train.compute import Compute
 from trainer_core.train.distributed import World
 from trainer_core.train.optim import Optimizer
+from trainer_core.train.optim.sharding import is_sharded
 from trainer_core.train.scaler import LossScaler
+
+_log = logging.getLogger(__name__)
 
 
 class LossSum(nn.Module):
@@ -61,11 +65,49 @@ class TrainStep:
         micro_batch_size: int,
         world: World | None = None,
     ) -> None:
-        self.module: nn.Module = LossSum(model)
+        self._loss_sum = LossSum(model)
+        self.module: nn.Module = self._loss_sum
         self._optimizer, self._compute = optimizer, compute
         self._world = world or World()
         self._micro_batch_size = micro_batch_size
         self._scaler = LossScaler(compute.device) if compute.precision == "fp16" else None
+
+    def compile(self, batch: Batch) -> str:
+        """Compile the forward and backward passes, and try them on a batch.
+
+        Whatever goes wrong, the steps are computed without it; nothing is changed by the trial.
+
+        Args:
+            batch: Of the shape of all that follow, on the compute's device.
+
+        Returns:
+            Why it could not be done; empty when it was.
+        """
+        parts = self._compiled_parts()
+        for part in parts:
+            part.compile(dynamic=False)
+        problem = ""
+        devices = [self._compute.device] if self._compute.device.type == "cuda" else []
+        try:
+            with torch.random.fork_rng(devices), self._world.holding(self.module):
+                self._backward(batch.rows(slice(0, self._micro_batch_size)), 0.0, None)
+        except Exception as error:  # noqa: BLE001 - compilers fail in every way
+            _log.warning("the training step could not be compiled", exc_info=True)
+            cause = getattr(error, "inner_exception", error)  # what dynamo wraps
+            problem = f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}"
+        self._optimizer.zero_grad()
+        failures = self._world.sum_(torch.tensor(float(bool(problem))))
+        if failures:
+            for part in parts:
+                part._compiled_call_impl = None
+            return problem or "Another process could not."
+        return ""
+
+    def _compiled_parts(self) -> list[nn.Module]:
+        """The whole forward pass; or layer by layer where weights are gathered between them."""
+        model = self._loss_sum.model
+        is_whole = not any(is_sharded(parameter) for parameter in model.parameters())
+        return [self._loss_sum] if is_whole else list(model.blocks)
 
     def __call__(self, batch: Batch, factor: float) -> tuple[Tensor, Tensor]:
         """Do the step.
