@@ -4,7 +4,7 @@
 
 Trains each row's model, about 4 layers × 128, on the Python library (24 MB, 4,096 tokens of its own
 BPE), all for the same processor time: that of `--steps` steps of the first row. How much a row's
-step takes is measured beside the first row's, step by step in turn, before its training. Corpus and
+step takes is measured beside the first row's, step by step in turn, the best of several. Corpus and
 index are made in `--home` as for `match_input.py`; results are kept in `presets.jsonl` there, and
 rows that were trained before are not trained again, so a table can be made in pieces.
 """
@@ -16,7 +16,6 @@ import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ MODEL: dict[str, Any] = {
     "n_embd": 128,
 }
 WINDOWS = 300
-TIMED_STEPS = 7
+TIMED_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,8 @@ def cost_of(row: Row, corpus: Corpus, compute: Compute) -> float:
     """How many of the first row's steps one of this row's takes."""
     pair = [Training(one, corpus, compute, 0) for one in (ROWS[FIRST], row)]
     times = [[one.step(step, TIMED_STEPS * 100) for one in pair] for step in range(1, TIMED_STEPS)]
-    return median(ours / first for first, ours in times[1:])
+    first, ours = (min(its) for its in zip(*times[1:], strict=True))
+    return ours / first
 
 
 def train(name: str, seed: int, budget: int, corpus: Corpus, compute: Compute) -> dict[str, Any]:
