@@ -204,6 +204,7 @@ def parameter_count(config: ModelConfig) -> int:
         total += config.context_length * width
     total += config.n_layer * (_attention_count(config) + _feed_forward_count(config) + 2 * norm)
     total += 0 if deepnet else norm
+    total += 2 * (config.n_layer - 1) if recipe.value_residual else 0
     return total + (match_parameter_count(config) if config.match_input else 0)
 
 

@@ -86,6 +86,7 @@ def _own_config(config: ModelConfig) -> dict[str, Any]:
         "biases": recipe.biases,
         "qkv_bias": recipe.biases and config.qkv_bias,
         "qk_norm": recipe.qk_norm,
+        "value_residual": recipe.value_residual,
         "deepnet": config.residual_scaling == "deepnet",
         "tied": config.tie_embeddings,
     }

@@ -160,6 +160,7 @@ def _architecture(model: ModelConfig) -> str:
         f"{recipe.positions} positions",
         _FEED_FORWARD[recipe.feed_forward],
         *(["normed queries and keys"] if recipe.qk_norm else []),
+        *(["value residual"] if recipe.value_residual else []),
         *(["DeepNet's residual scaling"] if model.residual_scaling == "deepnet" else []),
         "biases" if recipe.biases else "no biases",
     ]

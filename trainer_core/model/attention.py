@@ -37,7 +37,11 @@ class HeadNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention with as many key and value heads as the shape says."""
+    """Self-attention with as many key and value heads as the shape says.
+
+    Source: values of the first layer, mixed into the others', are Zhou et al.'s, "Value residual
+    learning", 2024.
+    """
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
@@ -53,26 +57,46 @@ class Attention(nn.Module):
         self.q_norm = self.k_norm = None
         if recipe.qk_norm:
             self.q_norm, self.k_norm = HeadNorm(config), HeadNorm(config)
+        self.value_mix: nn.Parameter | None = None
+        if recipe.value_residual and layer:
+            self.value_mix = nn.Parameter(torch.full((2,), 0.5))
 
-    def forward(self, x: Tensor, angles: Angles, mask: Mask, cache: KVCache | None) -> Tensor:
-        """(B, T, C) to (B, T, C)."""
-        b, t, _ = x.shape
-        q, k, v = self._queries_keys_values(x, angles)
-        if cache is not None:
-            k, v = cache.append(self.layer, k, v)
-        y = attend(q, k, v, mask, self.dropout if self.training else 0.0)
-        out: Tensor = self.out(y.transpose(1, 2).reshape(b, t, -1))
-        return F.dropout(out, self.dropout, self.training) if self.dropout else out
+    def forward(
+        self, x: Tensor, angles: Angles, mask: Mask, cache: KVCache | None, first: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """(B, T, C) to (B, T, C), and the values, (B, T, K, D).
 
-    def _queries_keys_values(self, x: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, H, T, D), and twice (B, K, T, D)."""
+        Args:
+            x: (B, T, C).
+            angles: Of the new positions.
+            mask: Which tokens each one sees.
+            cache: Of what was read before.
+            first: The values of the first layer, (B, T, K, D), where this one mixes them in.
+        """
         b, t, _ = x.shape
         n, turned = self.n_head, self.n_head + self.kv_heads
         qkv = self.qkv(x).view(b, t, turned + self.kv_heads, self.head_size)
-        qk, v = qkv[:, :, :turned], qkv[:, :, turned:]
+        qk, values = self._turned(qkv[:, :, :turned], angles), qkv[:, :, turned:]
+        if self.value_mix is not None and first is not None:
+            own, others = self.value_mix.to(values.dtype)
+            values = own * values + others * first
+        q, k, v = (part.transpose(1, 2) for part in (qk[:, :, :n], qk[:, :, n:], values))
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)
+        y = attend(q, k, v, mask, self.dropout if self.training else 0.0)
+        out = self.out(y.transpose(1, 2).reshape(b, t, -1))
+        if self.dropout:
+            out = F.dropout(out, self.dropout, self.training)
+        return out, values
+
+    def _turned(self, qk: Tensor, angles: Angles) -> Tensor:
+        """Queries and keys normed and turned, (B, T, H + K, D)."""
         if self.q_norm is not None and self.k_norm is not None:
-            qk = torch.cat((self.q_norm(qk[:, :, :n]), self.k_norm(qk[:, :, n:])), dim=2)
+            n = self.n_head
+            normed = self.q_norm(qk[:, :, :n]), self.k_norm(qk[:, :, n:])
+            turned = torch.cat(normed, dim=2)
+        else:
+            turned = qk
         if angles is not None:
-            qk = rotate(qk, *angles)
-        qk = qk.to(v.dtype)
-        return qk[:, :, :n].transpose(1, 2), qk[:, :, n:].transpose(1, 2), v.transpose(1, 2)
+            turned = rotate(turned, *angles)
+        return turned.to(qk.dtype)

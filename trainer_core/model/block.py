@@ -41,12 +41,14 @@ class Block(nn.Module):
         deepnet = config.residual_scaling == "deepnet"
         self.alpha = deepnet_scales(config)[0] if deepnet else None
 
-    def forward(self, x: Tensor, angles: Angles, mask: Mask, cache: KVCache | None) -> Tensor:
-        """(B, T, C) to (B, T, C)."""
+    def forward(
+        self, x: Tensor, angles: Angles, mask: Mask, cache: KVCache | None, first: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """(B, T, C) to (B, T, C), and the values of its attention; see `Attention.forward`."""
         if self.alpha is not None:
-            x = self.attention_norm(self.alpha * x + self.attention(x, angles, mask, cache))
-            normed: Tensor = self.mlp_norm(self.alpha * x + self.mlp(x))
-            return normed
-        x = x + self.attention(self.attention_norm(x), angles, mask, cache)
-        added: Tensor = x + self.mlp(self.mlp_norm(x))
-        return added
+            added, values = self.attention(x, angles, mask, cache, first)
+            x = self.attention_norm(self.alpha * x + added)
+            return self.mlp_norm(self.alpha * x + self.mlp(x)), values
+        added, values = self.attention(self.attention_norm(x), angles, mask, cache, first)
+        x = x + added
+        return x + self.mlp(self.mlp_norm(x)), values

@@ -35,7 +35,7 @@ def draw_first_weights(
     Source: Radford et al., "Language models are unsupervised multitask learners", 2019, §2.3.
     """
     std = init_std(config)
-    residual_std = std / math.sqrt(2 * config.n_layer)
+    residual_std = 0.0 if config.recipe.zero_outputs else std / math.sqrt(2 * config.n_layer)
     for name, parameter in model.named_parameters():
         if name.startswith("match."):
             continue

@@ -90,11 +90,14 @@ class Transformer(nn.Module):
         x, angles = self._read(tokens, matches, start, end)
         mask = self._mask(tokens, cache, documents)
         again = self.activation_checkpointing and self.training and torch.is_grad_enabled()
+        first: Tensor | None = None
         for block in self.blocks:
             if again:
-                x = checkpoint(block, x, angles, mask, cache, use_reentrant=False)
+                x, values = checkpoint(block, x, angles, mask, cache, first, use_reentrant=False)
             else:
-                x = block(x, angles, mask, cache)
+                x, values = block(x, angles, mask, cache, first)
+            if self.config.recipe.value_residual and first is None:
+                first = values
         if cache is not None:
             cache.length = end
         normed: Tensor = self.norm(x)

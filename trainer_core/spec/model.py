@@ -24,6 +24,8 @@ class Recipe:
         feed_forward: `swiglu` is gated and has three matrices, the others have two.
         biases: Whether the output of attention and both feed-forward matrices have biases.
         qk_norm: Whether each head's queries and keys are normed.
+        value_residual: Whether each layer mixes the first layer's values into its own.
+        zero_outputs: Whether what layers add to the stream starts at 0.
         inner_thirds: Width of the feed-forward layer, in thirds of the model's width.
         inner_multiple: The feed-forward layer is rounded up to a multiple of this.
     """
@@ -33,6 +35,8 @@ class Recipe:
     feed_forward: FeedForward = "swiglu"
     biases: bool = False
     qk_norm: bool = False
+    value_residual: bool = False
+    zero_outputs: bool = False
     inner_thirds: int = 8
     inner_multiple: int = 32
 
@@ -48,7 +52,13 @@ RECIPES: dict[Family, Recipe] = {
         inner_multiple=1,
     ),
     "qwen3": Recipe(qk_norm=True, inner_thirds=9),
-    "hearth": Recipe(feed_forward="relu2", qk_norm=True, inner_thirds=12),
+    "hearth": Recipe(
+        feed_forward="relu2",
+        qk_norm=True,
+        value_residual=True,
+        zero_outputs=True,
+        inner_thirds=12,
+    ),
 }
 """Source: Touvron et al., "LLaMA", 2023; Radford et al., "Language models are unsupervised
 multitask learners", 2019; Yang et al., "Qwen3 technical report", 2025."""

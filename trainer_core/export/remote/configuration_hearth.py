@@ -24,6 +24,7 @@ class HearthConfig(PretrainedConfig):
         biases: Whether the outputs of attention and both feed-forward matrices have biases.
         qkv_bias: Whether queries, keys and values have one.
         qk_norm: Whether each head's queries and keys are normed.
+        value_residual: Whether each layer mixes the first layer's values into its own.
         deepnet: Whether norms stand behind each addition, and the stream is weighed above it.
         tied: Whether the output matrix is the token embedding.
         use_cache: Whether keys and values of what was read are kept.
@@ -49,6 +50,7 @@ class HearthConfig(PretrainedConfig):
         biases: bool = False,
         qkv_bias: bool = False,
         qk_norm: bool = False,
+        value_residual: bool = False,
         deepnet: bool = False,
         tied: bool = True,
         use_cache: bool = True,
@@ -70,6 +72,7 @@ class HearthConfig(PretrainedConfig):
         self.biases = biases
         self.qkv_bias = qkv_bias
         self.qk_norm = qk_norm
+        self.value_residual = value_residual
         self.deepnet = deepnet
         self.tied = tied
         self.use_cache = use_cache

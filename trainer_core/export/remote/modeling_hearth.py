@@ -49,19 +49,30 @@ class HearthAttention(nn.Module):
         if config.qk_norm:
             self.q_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps)
             self.k_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps)
+        self.mixes = config.value_residual and layer > 0
+        if self.mixes:
+            self.value_mix = nn.Parameter(torch.full((2,), 0.5))
 
     def forward(
-        self, x: Tensor, places: Tensor, mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
-        """(B, T, C) to (B, T, C)."""
+        self,
+        x: Tensor,
+        places: Tensor,
+        mask: Tensor | None,
+        cache: Cache | None,
+        first: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """(B, T, C) to (B, T, C), and the values; `first` are those of the first layer."""
         config, (b, t, _) = self.config, x.shape
         sizes = [config.num_attention_heads, *2 * [config.num_key_value_heads]]
         q, k, v = self.qkv(x).view(b, t, -1, config.head_dim).split(sizes, dim=2)
         if config.qk_norm:
             q, k = self.q_norm(q), self.k_norm(k)
+        values = v
+        if self.mixes:
+            values = self.value_mix[0] * v + self.value_mix[1] * first
         if config.positions == "rotary":
             q, k = (rotate(part, places, config.rope_base) for part in (q, k))
-        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        q, k, v = (part.transpose(1, 2) for part in (q, k, values))
         if cache is not None:
             k, v = cache.update(k, v, self.layer)
         y = F.scaled_dot_product_attention(
@@ -72,7 +83,7 @@ class HearthAttention(nn.Module):
             is_causal=mask is None and t > 1,
             enable_gqa=sizes[0] != sizes[1],
         )
-        return self.out(y.transpose(1, 2).reshape(b, t, -1))
+        return self.out(y.transpose(1, 2).reshape(b, t, -1)), values
 
 
 class HearthFeedForward(nn.Module):
@@ -111,14 +122,21 @@ class HearthBlock(nn.Module):
         self.alpha = (2 * config.num_hidden_layers) ** 0.25 if config.deepnet else None
 
     def forward(
-        self, x: Tensor, places: Tensor, mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
-        """(B, T, C) to (B, T, C)."""
+        self,
+        x: Tensor,
+        places: Tensor,
+        mask: Tensor | None,
+        cache: Cache | None,
+        first: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """(B, T, C) to (B, T, C), and the values of its attention."""
         if self.alpha is not None:
-            x = self.attention_norm(self.alpha * x + self.attention(x, places, mask, cache))
-            return self.mlp_norm(self.alpha * x + self.mlp(x))
-        x = x + self.attention(self.attention_norm(x), places, mask, cache)
-        return x + self.mlp(self.mlp_norm(x))
+            added, values = self.attention(x, places, mask, cache, first)
+            x = self.attention_norm(self.alpha * x + added)
+            return self.mlp_norm(self.alpha * x + self.mlp(x)), values
+        added, values = self.attention(self.attention_norm(x), places, mask, cache, first)
+        x = x + added
+        return x + self.mlp(self.mlp_norm(x)), values
 
 
 def visible(attention_mask: Tensor | None, b: int, t: int, before: int) -> Tensor | None:
@@ -187,8 +205,10 @@ class HearthForCausalLM(PreTrainedModel, GenerationMixin):
         mask = visible(attention_mask, b, t, before)
         if mask is not None:
             mask = mask.to(x.device)
+        first = None
         for block in self.blocks:
-            x = block(x, places, mask, cache)
+            x, values = block(x, places, mask, cache, first)
+            first = values if first is None else first
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
