@@ -69,14 +69,37 @@ def measure_pace(
         return Pace(per_step, 0.0)
     if per_step is None:
         return Pace()
-    rounds = _times(done, spec.budget.steps, spec.evaluation.every_steps)
+    rounds = _rounds_left(spec, done, left * per_step, validations)
     round_s = _seconds_per_round(steps, session_starts, validations)
     if round_s is not None:
         return Pace(per_step, left * per_step + rounds * round_s)
     saves = _times(done, spec.budget.steps, spec.checkpoint.every_steps)
     between = rounds * _mean([validation.seconds for validation in validations])
-    between += saves * _mean([checkpoint.seconds for checkpoint in checkpoints])
+    between += saves * _mean([_blocked_s(checkpoint) for checkpoint in checkpoints])
     return Pace(per_step, left * per_step + between)
+
+
+def _rounds_left(
+    spec: TrainSpec, done: int, work_s: float, validations: Sequence[Validated]
+) -> float:
+    """How many validations are still to come.
+
+    Args:
+        spec: When they are due: every so many steps, or so that they take a share of the time.
+        done: Steps so far.
+        work_s: Seconds that the steps left will take.
+        validations: Those so far.
+    """
+    share = spec.evaluation.time_share
+    if not share:
+        return _times(done, spec.budget.steps, spec.evaluation.every_steps)
+    last_s = validations[-1].seconds if validations else 0.0
+    return share / (1.0 - share) * work_s / last_s if last_s > 0 else 1.0
+
+
+def _blocked_s(checkpoint: CheckpointSaved) -> float:
+    """How long the training stood still for a checkpoint, in seconds."""
+    return checkpoint.seconds if checkpoint.blocked_s is None else checkpoint.blocked_s
 
 
 def step_seconds(steps: StepSeries, first: int, end: int) -> NDArray[np.float64]:

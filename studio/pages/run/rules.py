@@ -164,9 +164,7 @@ def finding(scores: tuple[GroupScore, ...]) -> str:
     """The score in a sentence."""
     solved = sum(score.accuracy >= SOLVED for score in scores)
     learned = sum(score.accuracy > LEARNED for score in scores)
+    low, high = figures.percent(LEARNED, 0), figures.percent(SOLVED, 0)
     if solved == len(scores):
-        return f"All {solved} at {SOLVED:.0%} or more."
-    return (
-        f"{learned} of {len(scores)} above {LEARNED:.0%}, where the tick is; {solved} at"
-        f" {SOLVED:.0%} or more."
-    )
+        return f"All {solved} at {high} or more."
+    return f"{learned} of {len(scores)} above {low}, where the tick is; {solved} at {high} or more."
