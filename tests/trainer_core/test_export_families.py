@@ -23,6 +23,7 @@ from trainer_core.protocol import Generate
 from trainer_core.status import read_status
 
 pytest.importorskip("transformers")
+pytestmark = pytest.mark.slow
 
 PROMPTS = ["The owl", "They took some honey, and", ""]
 NEW_TOKENS = 16
