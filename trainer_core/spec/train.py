@@ -110,6 +110,18 @@ class DistributedConfig(Section, frozen=True, kw_only=True):
     restarts: Annotated[int, Meta(ge=0, le=100)] = 0
     """How often dead processes are started again, from the last checkpoint."""
 
+    def __post_init__(self) -> None:
+        """Hold the relations between the fields.
+
+        Raises:
+            ValueError: Two settings contradict each other; the message names them.
+        """
+        if self.strategy == "fsdp" and self.world_size == 1:
+            raise ValueError(
+                "strategy fsdp shares a model out among processes, and there is but one:"
+                " choose more processes, or ddp"
+            )
+
     @property
     def world_size(self) -> int:
         """Processes in all."""

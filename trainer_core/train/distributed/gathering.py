@@ -62,9 +62,7 @@ def gather(job: Job, store: Store, place: Place, claims: dict[str, str]) -> None
         KnownError: They do not train the same, do not all come, or one of them failed.
         SystemExit: Rank 0 has ended the run.
     """
-    ours = (
-        _first(job, store, place, claims) if place.rank == 0 else _other(job, store, place, claims)
-    )
+    ours = meet(job, store, place, claims)
     _choose_interface(place.host)
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
@@ -73,6 +71,15 @@ def gather(job: Job, store: Store, place: Place, claims: dict[str, str]) -> None
         world_size=place.size,
         timeout=datetime.timedelta(seconds=EXCHANGE_S),
     )
+
+
+def meet(job: Job, store: Store, place: Place, claims: dict[str, str]) -> Store:
+    """The part of the store that is this meeting's own, once all are there and agree.
+
+    Arguments and errors as for `gather`.
+    """
+    part = _first if place.rank == 0 else _other
+    return part(job, store, place, claims)
 
 
 def _meeting(store: Store, number: int) -> Store:
