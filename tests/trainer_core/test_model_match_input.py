@@ -223,6 +223,17 @@ def test_what_has_no_match_is_ignored_whatever_else_is_said():
     assert torch.allclose(model.loss(tokens, targets, nothing), model.loss(tokens, targets))
 
 
+@pytest.mark.parametrize("config", [OURS, TSCALE], ids=["hearth", "tscale"])
+def test_ignored_targets_are_left_out_of_the_models_loss(config):
+    model = build(config)
+    tokens, targets, matches = random_input()
+    whole = model.loss(tokens, targets, matches)
+    targets[:, ::3] = IGNORED
+    loss = model.loss(tokens, targets, matches)
+    assert torch.equal(loss[:, ::3], torch.zeros_like(loss[:, ::3]))
+    assert torch.allclose(loss[:, 1::3], whole[:, 1::3])
+
+
 def test_the_loss_under_bf16_is_that_of_the_logits():
     model = build(OURS)
     tokens, targets, matches = random_input()
