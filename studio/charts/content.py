@@ -72,15 +72,15 @@ class Limit:
 
     Attributes:
         value: Its height.
-        label: Written above it, at the left.
+        label: What it is.
         colour: Palette field, or a role of which the foreground is taken.
-        at_right: Write the label at the right, where a falling curve leaves room.
+        place: Where the label stands: above the line at its left or right end, or below its left.
     """
 
     value: float
     label: str = ""
     colour: str = "danger"
-    at_right: bool = False
+    place: Literal["left", "right", "below"] = "left"
 
 
 @dataclass

@@ -51,7 +51,11 @@ def plateaus(model: JobModel) -> list[Limit]:
     per_character = isinstance(model.spec, TrainSpec) and model.spec.model.vocab_size == BYTE_VOCAB
     if task is None or not per_character:
         return []
-    return [Limit(level.nats, level.name, "muted", at_right=True) for level in task.plateaus()]
+    *higher, floor = task.plateaus()  # the curve comes down to the floor: its label stands below
+    return [
+        *(Limit(level.nats, level.name, "muted", "right") for level in higher),
+        Limit(floor.nats, floor.name, "muted", "below"),
+    ]
 
 
 def clip_norm(spec: JobSpec | None) -> float:

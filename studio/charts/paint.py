@@ -282,8 +282,10 @@ def _paint_limits(painter: QPainter, frame: Frame, content: Content, palette: Pa
         painter.setPen(pen)
         painter.drawLine(QPointF(frame.left + 1, y), QPointF(frame.right, y))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        flag = Qt.AlignmentFlag.AlignRight if limit.at_right else Qt.AlignmentFlag.AlignLeft
-        box = QRectF(frame.left + 6, y - 17, frame.right - frame.left - 12, 16)
+        right = limit.place == "right"
+        flag = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+        top = y + 1 if limit.place == "below" else y - 17
+        box = QRectF(frame.left + 6, top, frame.right - frame.left - 12, 16)
         side = flag | Qt.AlignmentFlag.AlignVCenter
         put_text(painter, box, limit.label, "label", palette.muted, side)
 

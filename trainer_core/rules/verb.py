@@ -44,6 +44,7 @@ def run(job: Job, spec: RulesSpec) -> dict[str, Any]:
         KnownError: One of the jobs failed; the error is that job's.
     """
     started = time.monotonic()
+    job.state("running")
     task = RULE_TASKS[spec.task]
     prepare = PrepareSpec(
         source=RuleLines(task=task.name, lines=spec.lines), name=task.title, seed=spec.seed

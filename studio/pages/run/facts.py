@@ -259,7 +259,6 @@ def _accuracy(model: JobModel) -> TileFacts | None:
         f"{worst.accuracy * 100:.1f}",
         f"{figures.NARROW}%",
         ((worst.group, False),),
-        share=worst.accuracy,
         tooltip=f"Of the groups of {scored[1].title}, on fresh lines: {worst.group}.",
     )
 
@@ -278,8 +277,7 @@ def _learning_rate(model: JobModel) -> TileFacts:
     if not isinstance(model.spec, TrainSpec) or not model.step:
         return _none_yet("Learning rate", "no step yet", tooltip=tooltip)
     optimizer = model.spec.optimizer
-    warming = model.step <= optimizer.warmup_steps
-    phase = "warm-up" if warming else _SCHEDULES[optimizer.schedule][0]
+    phase = _phase(optimizer, model.step, model.total_steps)
     context = ((f"{phase}, peak ", False), (short_lr(optimizer.lr), True))
     value = lr_text(model.steps.last("lr"))
     return TileFacts("Learning rate", value, context=context, tooltip=_course(optimizer))
@@ -292,6 +290,14 @@ _SCHEDULES = {
     "constant": ("constant", "then its peak to the end"),
 }
 """Each schedule in a word, and what it does after the warm-up."""
+
+
+def _phase(optimizer: OptimizerConfig, step: int, steps: int) -> str:
+    if step <= optimizer.warmup_steps:
+        return "warm-up"
+    if optimizer.schedule == "wsd" and step > steps - optimizer.decay_steps(steps):
+        return "decay"
+    return _SCHEDULES[optimizer.schedule][0]
 
 
 def _course(optimizer: OptimizerConfig) -> str:

@@ -218,7 +218,7 @@ class SidePanel(Panel):
 
     def _show_foot(self) -> None:
         texts = {
-            "rules": "Other lines than the training's, always the same ones",
+            "rules": "Fresh lines, the same ones at every validation",
             "samples": self._samples_foot,
             "events": "Click an event to move the crosshair to its step",
             "notes": "Kept in your library, not in the run's folder",

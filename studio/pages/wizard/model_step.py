@@ -29,8 +29,6 @@ _FIELDS = {
     "lr": ("Peak learning rate", "After the warm-up; falls off as the schedule says"),
     "seed": ("Seed", "Starts the weights and the order of the data"),
 }
-_FAMILIES = {"llama": "Llama", "gpt2": "GPT-2", "qwen3": "Qwen3", "hearth": "Hearth"}
-"""What people call the families; each but the last is a class of that name in transformers."""
 _COLUMNS = 3
 
 
@@ -79,8 +77,7 @@ class ModelStep(StepView):
                 shape = (
                     f"{model.n_layer} layers of {model.n_embd}, context {model.context_length:,}"
                 )
-                family = _FAMILIES[model.family]
-                size = f"{family}, {count(parameter_count(model))} parameters here"
+                size = f"{count(parameter_count(model))} parameters here"
                 card.set_lines(
                     (size, "mono_small"), (shape, "label"), (PRESETS[name].summary, "label")
                 )
