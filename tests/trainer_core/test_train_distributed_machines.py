@@ -63,18 +63,6 @@ def test_the_second_machine_comes_by_the_command_that_is_shown(corpus, tmp_path)
     assert max(validations(folder)) == 40
 
 
-def test_a_machine_with_another_corpus_ends_the_run_in_clear_words(corpus, tmp_path):
-    another = make_corpus(tmp_path, seed=4)
-    spec, folder = on_two(corpus), tmp_path / "run"
-    main = start(folder, spec)
-    with joined(spec, "--corpus", another) as second:
-        output_of(second)
-        assert second.returncode == ExitCode.OK  # the main machine says how the run ended
-    output_of(main)
-    assert main.returncode == ExitCode.KNOWN_ERROR
-    assert "Process 2 of 2 has another corpus" in ended(folder).what
-
-
 def test_a_machine_without_the_corpus_ends_the_run_in_clear_words(corpus, tmp_path):
     spec, folder = on_two(corpus), tmp_path / "run"
     main = start(folder, spec)

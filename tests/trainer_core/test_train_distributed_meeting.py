@@ -16,7 +16,7 @@ from trainer_core.job import JobStopped, run_job
 from trainer_core.records import Ended
 from trainer_core.spec import DistributedConfig, to_toml
 from trainer_core.status import read_status
-from trainer_core.train.distributed import joining, watch
+from trainer_core.train.distributed import Wishes, World, joining, watch
 from trainer_core.train.distributed.gathering import claims_of, meet
 from trainer_core.train.distributed.launcher import SPEC, VERSION
 from trainer_core.train.distributed.place import (
@@ -97,6 +97,26 @@ def test_processes_share_the_cores(corpus, monkeypatch):
 def test_a_share_of_the_model_needs_somebody_to_share_with():
     with pytest.raises(ValueError, match="but one"):
         DistributedConfig(strategy="fsdp")
+
+
+@pytest.mark.parametrize(("items", "size"), [(6, 2), (7, 2), (1, 3), (5, 4)])
+def test_every_item_is_dealt_once_and_all_ranks_get_as_many(items, size):
+    hands = [World(rank, size).deal(range(items)) for rank in range(size)]
+    assert len({len(hand) for hand in hands}) == 1
+    assert sorted(item for hand in hands for item, counts in hand if counts) == [*range(items)]
+
+
+def test_ranks_share_the_rows_of_a_batch():
+    rows = [row for rank in range(3) for row in range(12)[World(rank, 3).share(12)]]
+    assert rows == [*range(12)]
+
+
+def test_one_process_agrees_with_itself_and_exchanges_nothing():
+    world = World()
+    wishes = Wishes("pause", save=True)
+    assert world.agree(wishes) is wishes
+    assert world.told(b"word") == b"word"
+    assert world.deal("abc") == [("a", True), ("b", True), ("c", True)]
 
 
 # --- meetings -----------------------------------------------------------------------------------

@@ -71,9 +71,14 @@ def prepare(session: Session, batch: Batch) -> None:
         batch: The first one.
     """
     spec, device = session.spec, session.compute.device
-    if not is_worth_compiling(spec, device, torch.get_num_threads()):
-        return
+    wanted = is_worth_compiling(spec, device, torch.get_num_threads())
     problem = missing_compiler(device)
+    # All processes or none: another machine may have fewer cores, or lack the compiler.
+    wishes, lacks = session.world.sum_(torch.tensor([wanted, bool(problem)]).int()).tolist()
+    if not wishes:
+        return
+    if lacks and not problem:
+        problem = "Another process has no compiler."
     if not problem:
         session.job.state("compiling")
         keep_compiled()

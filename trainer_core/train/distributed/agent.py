@@ -51,7 +51,7 @@ def run_processes(
         rdzv_endpoint="localhost:0",
         local_addr="localhost",
         max_restarts=config.restarts,
-        signals_to_handle="SIGHUP",  # the others are ours
+        signals_to_handle="SIGQUIT",  # the others are ours
     )
     with _passing_on(on_stop):
         try:

@@ -53,6 +53,8 @@ def launch(folder: Path, spec: TrainSpec) -> ExitCode:
     for command in commands_for_others(config):
         print(f"On another machine: {command}", file=sys.stderr)
     death = run_processes(folder, config, 0, address, lambda: store.set(watch.STOP, "yes"))
+    if store.check([watch.OVER]):
+        return ExitCode(int(store.get(watch.OVER)))
     status = read_status(folder)
     is_new = status.sessions == sessions
     if status.ended is not None and not is_new:
