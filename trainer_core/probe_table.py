@@ -54,7 +54,8 @@ class ProbeRow(msgspec.Struct, frozen=True, kw_only=True):
     steps: int = 0
     """How many were measured."""
     first_step_s: float = 0.0
-    """The first step, with whatever is compiled in it."""
+    compile_s: float = 0.0
+    """What compiling took before it."""
     peak_memory_bytes: int = 0
     """Most that the process, or on a GPU its allocator, held at once."""
 

@@ -59,7 +59,7 @@ class Search:
         Returns:
             What ended it.
         """
-        best, fitting, idle = speed, 0, 0
+        best, fitting, idle = speed, first - 1, 0
         for size in self._doubled(first):
             if self.rows and self.left_s < self._expected_s(variant):
                 return "time"

@@ -55,5 +55,6 @@ def show(console: Console, table: ProbeTable) -> None:
 def _figures(row: ProbeRow) -> tuple[str, str, str]:
     if not row.ok:
         return "", row.why, ""
-    step = f"{row.step_ms:,.1f} ({row.step_ms_low:,.1f} to {row.step_ms_high:,.1f})"
+    compiled = f", after {row.compile_s:,.0f} s" if row.compile_s else ""
+    step = f"{row.step_ms:,.1f} ({row.step_ms_low:,.1f} to {row.step_ms_high:,.1f}){compiled}"
     return f"{row.tokens_per_s:,.0f}", step, f"{row.peak_memory_bytes / 1e6:,.0f} MB"

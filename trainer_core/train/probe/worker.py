@@ -17,12 +17,13 @@ import msgspec
 import numpy as np
 import torch
 
-from trainer_core.data.batches import Prefetcher, TrainBatches
+from trainer_core.data.batches import Batch, Prefetcher, TrainBatches
 from trainer_core.errors import KnownError
 from trainer_core.model.transformer import Transformer
 from trainer_core.probe_table import Checkpoints, ProbeRow, Variant
 from trainer_core.spec import Precision, ProbeSpec
 from trainer_core.train.checkpoint import TrainState, weights_of
+from trainer_core.train.compiling import keep_compiled, missing_compiler
 from trainer_core.train.compute import (
     Compute,
     choose_compute,
@@ -55,6 +56,10 @@ _LR_FACTOR = 0.1
 """Share of the peak learning rate; what is learned plays no part, but it shall stay finite."""
 
 
+class UncompilableError(Exception):
+    """The step cannot be compiled; the message says why."""
+
+
 class Trials:
     """A model in one variant, ready for batches of any size."""
 
@@ -75,7 +80,7 @@ class Trials:
             name=self.compute.name,
             precision=self.compute.precision,
             others=_others(self.compute),
-            compiler=_has_compiler(on_gpu),
+            compiler=not missing_compiler(self.compute.device),
             memory_limit_bytes=self.limit_bytes,
         )
 
@@ -83,7 +88,8 @@ class Trials:
         """Measure steps of one batch size.
 
         Raises:
-            RuntimeError: Memory ended, or the compiler could not do it.
+            RuntimeError: Memory ended.
+            UncompilableError: The compiler could not do it.
         """
         device, size = self.compute.device, request.batch_size
         memory.forget_peak(device)
@@ -98,9 +104,12 @@ class Trials:
             document_start=self.text.document_start,
         )
         step_s: list[float] = []
+        compile_s = 0.0
         wanted = _WARM_STEPS + _STEPS_MAX
         with Prefetcher(batches, range(1, wanted + 1), device) as prefetched:
             for batch in prefetched:
+                if self.variant.compile and not step_s:
+                    compile_s = self._compile(step, batch)
                 began_s = time.perf_counter()
                 step(batch, _LR_FACTOR)
                 if device.type == "cuda":
@@ -121,6 +130,7 @@ class Trials:
             step_ms_high=float(high) * 1000,
             steps=len(measured),
             first_step_s=step_s[0],
+            compile_s=compile_s,
             peak_memory_bytes=memory.peak_bytes(device),
         )
 
@@ -132,9 +142,20 @@ class Trials:
             self.model.activation_checkpointing = self.variant.activation_checkpointing
             self.optimizer = make_optimizer(self.model, self.spec.optimizer)
             self._step = TrainStep(self.model, self.optimizer, self.compute, 1 << 30)
-            if self.variant.compile:
-                self._step.module = torch.compile(self._step.module)  # type: ignore[assignment]
         return self._step
+
+    def _compile(self, step: TrainStep, batch: Batch) -> float:
+        """Compile the step as a training does; how long that took, in seconds.
+
+        Raises:
+            UncompilableError: It cannot be done.
+        """
+        began_s = time.perf_counter()
+        keep_compiled()
+        self.model.flex_attention = self.compute.device.type == "cuda"
+        if problem := step.compile(batch):
+            raise UncompilableError(problem)
+        return time.perf_counter() - began_s
 
     def finish(self, request: Finish) -> Finished:
         """Measure what comes between steps.
@@ -216,18 +237,14 @@ def _others(compute: Compute) -> tuple[Precision, ...]:
     return tuple(precision for precision in worth if precision != compute.precision)
 
 
-def _has_compiler(on_gpu: bool) -> bool:
-    if on_gpu:
-        return torch.cuda.get_device_capability() >= (7, 0)
-    return any(shutil.which(name) for name in ("g++", "clang++", "cl"))
-
-
 def answer(trials: Trials, request: Try | Finish) -> Answer:
     """Do what a request asks; what goes wrong is told, and the process can be thrown away."""
     try:
         if isinstance(request, Finish):
             return trials.finish(request)
         return Tried(row=trials.try_(request))
+    except UncompilableError as error:
+        return Tried(row=_failed(trials, request, "error", str(error)))
     except MemoryError:
         return Tried(row=_failed(trials, request, "memory", "Memory is full."))
     except Exception as error:  # noqa: BLE001 - the outermost border; compilers raise anything
