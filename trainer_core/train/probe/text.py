@@ -15,7 +15,6 @@ from trainer_core.data.batches import Tokens
 from trainer_core.data.matches import Matches
 from trainer_core.spec import ModelConfig, ProbeSpec
 from trainer_core.spec.section import MATCH_COUNTS
-from trainer_core.train.inputs import open_inputs
 
 _RANDOM_TOKENS = 1 << 20
 _DOCUMENT_TOKENS = 600
@@ -81,6 +80,8 @@ def open_text(spec: ProbeSpec) -> ProbeText:
     """
     if not spec.corpus:
         return _random_text(spec)
+    from trainer_core.train.inputs import open_inputs  # what the index needs is slow to import
+
     inputs = open_inputs(spec.corpus, spec.index, spec.model)
     matches: Matches | None = inputs.train_matches
     train = inputs.corpus.train
