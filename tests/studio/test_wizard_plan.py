@@ -83,6 +83,17 @@ def test_every_preset_gives_a_valid_spec_for_the_data() -> None:
         assert from_toml(to_toml(spec)) == spec
 
 
+def test_a_presets_family_reaches_the_run_and_tells_equal_shapes_apart() -> None:
+    big = replace(DATA, train_tokens=10**9, validation_tokens=10**8)
+    chosen = Draft(data=big, use_index=False).with_preset("163M")
+    model = build_spec(chosen).model
+    assert (model.family, model.dropout, model.tie_embeddings) == ("gpt2", 0.1, False)
+    assert chosen.matching_preset == "163M"
+    assert Draft(data=big).with_preset("124M").matching_preset == "124M"
+    again = replace(Draft(data=big).with_preset("124M"), base=build_spec(chosen))
+    assert again.matching_preset == "163M"
+
+
 def test_a_plain_run_takes_the_index_only_when_it_is_there() -> None:
     assert build_spec(draft(use_index=False)).index == ""
     ready = replace(DATA, index_state="ready")
