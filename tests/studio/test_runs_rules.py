@@ -12,6 +12,7 @@ from studio.charts.marks import plateaus, set_checkpoints
 from studio.pages.home.page import HomePage
 from studio.pages.rule_cards import RuleTaskCards, connect_rule_cards
 from studio.pages.run.facts import rule_score, tiles
+from studio.pages.run.header import RunHeader
 from studio.pages.run.page import RunPage
 from studio.pages.run.rules import RulesPanel, finding, role_of
 from studio.rules import RuleRuns
@@ -255,6 +256,35 @@ def test_the_time_left_counts_what_blocks_and_validations_by_share():
     told = [validated(50, 2.0, seconds=2.0)]
     pace = measure_pace(shared, steps, starts, told, [])
     assert pace.remaining_s == pytest.approx(10.0)  # as long again as the steps
+
+
+def test_a_run_that_compiles_says_why_nothing_moves(qtbot, tmp_path):
+    job = FakeJob(tmp_path / "run", train_spec())
+    job.begin()
+    job.write(records.StateChanged(state="compiling"))
+    job.close()
+    header = RunHeader("Bees", "bees-4m")
+    qtbot.addWidget(header)
+    header.resize(1400, 101)
+    header.show_model(model_of(tmp_path / "run"))
+    assert header.pill.accessibleName() == "Compiling"
+    assert header._note.text() == "The first step takes longer; the steps after it are faster"
+    header.rest()
+
+
+@pytest.mark.parametrize(
+    ("step", "phase"), [(5, "warm-up"), (50, "steady, peak "), (80, "decay, peak ")]
+)
+def test_the_tile_of_the_learning_rate_names_the_phase(tmp_path, step, phase):
+    optimizer = specs.OptimizerConfig(
+        kind="muon", schedule="wsd", decay_share=0.25, warmup_steps=10
+    )
+    job = FakeJob(tmp_path / "run", msgspec.structs.replace(train_spec(), optimizer=optimizer))
+    job.steps.append(step_rows(0, step))
+    job.close()
+    tile = tiles(model_of(tmp_path / "run"), 10)[5]
+    assert tile.context[0][0].startswith(phase)
+    assert "Muon changes the matrices" in tile.tooltip
 
 
 # --- widgets -------------------------------------------------------------------------------------
