@@ -137,16 +137,13 @@ def test_a_validation_that_a_pause_interrupts_is_repeated_after_the_resume(
     folder = tmp_path / "run"
     asked = []
 
-    def check_stop(job):
+    def wanted(job):
         """A pause comes after the third batch of the validation at step 20."""
-        if job.step == 20:
+        if job.step == 20 and job._state == "validating":
             asked.append(job.step)
-            if len(asked) == 3:
-                job._wish.wanted = "pause"
-        original(job)
+        return "pause" if len(asked) >= 3 else ""
 
-    original = Job.check_stop
-    monkeypatch.setattr(Job, "check_stop", check_stop)
+    monkeypatch.setattr(Job, "wanted", property(wanted))
     assert run_job(folder, with_sets(home, without_index=True)) == ExitCode.OK
     monkeypatch.undo()
     assert (ended(folder).state, ended(folder).step) == ("paused", 20)

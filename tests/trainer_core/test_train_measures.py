@@ -1,4 +1,4 @@
-"""Held-out losses, the meter and the guard, on figures that can be checked by hand."""
+"""Held-out losses, on figures that can be checked by hand."""
 
 import math
 
@@ -9,17 +9,13 @@ from matches_for_tests import Features, matched
 
 from trainer_core.data.batches import IGNORED, Batch
 from trainer_core.data.matches import MatchTensors
-from trainer_core.errors import DataError, KnownError
-from trainer_core.metrics import STEP_DTYPE, StepLog, read_rows
+from trainer_core.errors import DataError
 from trainer_core.model.transformer import Transformer
 from trainer_core.records import MATCH_BUCKETS, MeasuredSet
 from trainer_core.spec import ModelConfig
-from trainer_core.train.checkpoint import TrainState
 from trainer_core.train.compute import Compute
 from trainer_core.train.distributed.world import World
-from trainer_core.train.guard import Guard
 from trainer_core.train.measures import Sums
-from trainer_core.train.meter import CAPACITY, StepMeter, cut_log
 from trainer_core.train.validate import HeldOut, Validation
 
 CPU = Compute(torch.device("cpu"), "fp32", "CPU")
@@ -267,116 +263,3 @@ def test_a_validation_measures_each_set_in_each_way(model):
     )
     assert sum(seen) == validation.tokens == own.tokens + more.tokens
     assert found.seconds > 0 and found.groups == ()
-
-
-# --- the meter ------------------------------------------------------------------------------------
-
-
-def add(meter, step, loss=2.0, norm=0.5):
-    meter.add(
-        step, torch.tensor(loss), torch.tensor(norm), lr=0.1 * step, hit=math.nan, match=math.nan
-    )
-
-
-def test_the_meter_hands_over_every_step(tmp_path):
-    log = StepLog(tmp_path / "steps.bin")
-    meter = StepMeter(log, torch.device("cpu"), 64, elapsed_s=100.0)
-    meter.start()
-    for step in range(1, 8):
-        add(meter, step, loss=step / 2)
-        if step in (3, 4):
-            meter.hand_over()
-    assert len(read_rows(tmp_path / "steps.bin")) == 4
-    meter.hand_over()
-    rows = read_rows(tmp_path / "steps.bin")
-    assert rows["step"].tolist() == [1, 2, 3, 4, 5, 6, 7]
-    assert rows["loss"].tolist() == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5]
-    assert rows["tokens_seen"].tolist() == [64 * step for step in range(1, 8)]
-    assert rows["elapsed_s"][0] > 100 and (np.diff(rows["elapsed_s"]) > 0).all()
-    assert meter.elapsed_s == rows["elapsed_s"][-1]
-    assert len(meter.hand_over()) == 0
-
-
-def test_the_meter_is_due_when_its_buffer_is_full_or_time_has_passed(tmp_path, monkeypatch):
-    from trainer_core.train import meter as module
-
-    meter = StepMeter(StepLog(tmp_path / "steps.bin"), torch.device("cpu"), 1, 0.0)
-    assert not meter.due
-    for step in range(1, CAPACITY + 1):
-        add(meter, step)
-    assert meter.due
-    meter.hand_over()
-    add(meter, CAPACITY + 1)
-    assert not meter.due
-    monkeypatch.setattr(module, "HANDOVER_S", 0.0)
-    assert meter.due
-
-
-def test_a_log_is_cut_at_the_step_and_lost_rows_stand_as_nan(tmp_path):
-    log = StepLog(tmp_path / "steps.bin")
-    rows = np.zeros(5, STEP_DTYPE)
-    rows["step"] = np.arange(5) + 1
-    log.append(rows)
-    cut_log(log, 3, 64)
-    assert read_rows(log.path)["step"].tolist() == [1, 2, 3]
-    cut_log(log, 6, 64)
-    padded = read_rows(log.path)
-    assert padded["step"].tolist() == [1, 2, 3, 4, 5, 6]
-    assert padded["tokens_seen"][3:].tolist() == [256, 320, 384]
-    assert np.isnan(padded["loss"][3:]).all() and not np.isnan(padded["loss"][:3]).any()
-
-
-# --- the guard ------------------------------------------------------------------------------------
-
-
-class Notebook:
-    """The one thing that the guard asks of a job."""
-
-    def __init__(self):
-        self.notes = []
-
-    def note(self, level, title, text="", step=None):
-        self.notes.append((level, title, step))
-
-
-def figures(norms, first=1, losses=None):
-    rows = np.zeros(len(norms), STEP_DTYPE)
-    rows["step"] = np.arange(len(norms)) + first
-    rows["loss"] = 1.0 if losses is None else losses
-    rows["grad_norm"] = norms
-    return rows
-
-
-def test_a_gradient_spike_is_told_once_when_it_begins():
-    book = Notebook()
-    guard = Guard(book, TrainState(), warmup_steps=5, clip_norm=1.0)
-    guard.watch(figures([0.5] * 40 + [6.0, 7.0] + [0.5] * 5 + [50.0]))
-    assert book.notes == [
-        ("warning", "Gradient spike clipped", 41),
-        ("warning", "Gradient spike clipped", 48),
-    ]
-
-
-def test_spikes_during_warm_up_are_expected():
-    book = Notebook()
-    Guard(book, TrainState(), warmup_steps=60, clip_norm=1.0).watch(figures([0.5] * 40 + [9.0]))
-    assert book.notes == []
-
-
-def test_an_unclipped_spike_is_not_said_to_be_clipped():
-    book = Notebook()
-    Guard(book, TrainState(), warmup_steps=0, clip_norm=0.0).watch(figures([0.5] * 40 + [9.0]))
-    assert book.notes == [("warning", "Gradient spike", 41)]
-
-
-def test_bad_steps_count_in_a_row_across_handovers():
-    book, state = Notebook(), TrainState()
-    guard = Guard(book, state, warmup_steps=0, clip_norm=1.0)
-    guard.watch(figures([math.nan] * 4))
-    guard.watch(figures([1.0], first=5))
-    assert state.bad_steps == 0
-    guard.watch(figures([math.inf] * 3, first=6))
-    with pytest.raises(KnownError, match="5 steps in a row, up to step 10"):
-        guard.watch(figures([1.0] * 3, first=9, losses=math.nan))
-    assert {title for _, title, _ in book.notes} == {"Step skipped"}
-    assert all(math.isfinite(norm) for norm in state.recent_norms)
