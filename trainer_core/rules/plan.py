@@ -17,10 +17,16 @@ from trainer_core.spec import (
     TrainSpec,
 )
 
-VALIDATIONS = 5
+VALIDATIONS = 4
 """How often held-out text and accuracy are measured on the way."""
-VALIDATION_TOKENS = 32_768
+VALIDATION_TOKENS = 16_384
 WARMUP_STEPS = 20
+ROPE_THETA = 20.0
+"""Turns all of a head's channels within a line or a few: what these tasks ask for stands near.
+
+After 400 steps of `simple_dummy2` the loss was 1.450 with the usual 10,000, 1.396 with 100 and
+1.391 with 20.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,29 +57,14 @@ _MUON = OptimizerConfig(
     lr_floor=0.0,
     warmup_steps=WARMUP_STEPS,
 )
+_SHAPE = ModelConfig(
+    family="hearth", context_length=64, n_layer=3, n_head=4, n_embd=96, rope_theta=ROPE_THETA
+)
 
 RECIPES: dict[TaskName, Recipe] = {
-    "simple_dummy": Recipe(
-        ModelConfig(family="hearth", context_length=64, n_layer=3, n_head=4, n_embd=96),
-        _MUON,
-        batch_size=32,
-        steps=300,
-        prompt="bake;\ndifu;\n",
-    ),
-    "addition": Recipe(
-        ModelConfig(family="hearth", context_length=64, n_layer=3, n_head=4, n_embd=96),
-        _MUON,
-        batch_size=32,
-        steps=2000,
-        prompt="12 + 30 = 42;\n57 + 68 =",
-    ),
-    "simple_dummy2": Recipe(
-        ModelConfig(family="hearth", context_length=64, n_layer=3, n_head=4, n_embd=96),
-        _MUON,
-        batch_size=32,
-        steps=800,
-        prompt="abcdef0;\nfedcba3",
-    ),
+    "simple_dummy": Recipe(_SHAPE, _MUON, 32, steps=200, prompt="bake;\ndifu;\n"),
+    "addition": Recipe(_SHAPE, _MUON, 32, steps=2000, prompt="12 + 30 = 42;\n57 + 68 ="),
+    "simple_dummy2": Recipe(_SHAPE, _MUON, 32, steps=800, prompt="abcdef0;\nfedcba3"),
 }
 
 
@@ -99,7 +90,8 @@ def train_spec(spec: RulesSpec, corpus: str) -> TrainSpec:
             sample_prompts=(recipe.prompt,),
             sample_tokens=32,
         ),
-        checkpoint=CheckpointConfig(every_steps=every, keep=2),
+        checkpoint=CheckpointConfig(every_steps=steps, keep=2),
+        compile="off",  # takes longer than what it saves in so short a run
         threads=spec.threads,
         seed=spec.seed,
     )
