@@ -3,7 +3,7 @@
     .venv/bin/python tests/benchmarks/large_model.py --text books/*.txt --vocabulary gpt2
 
 Trains in processes of their own, as `hearth-core run` does: once without interruption, and once
-more from the checkpoint in the middle. `--vocabulary` is the folder with GPT-2's `vocab.bpe` and
+more from its first checkpoint. `--vocabulary` is the folder with GPT-2's `vocab.bpe` and
 `encoder.json`.
 """
 
@@ -67,9 +67,9 @@ def main() -> None:
         freeze_spec(whole, spec)
         first = _watched(whole)
         shutil.copytree(whole, again)
-        middle = spec.checkpoint.every_steps
+        first_step = spec.checkpoint.every_steps
         for step in checkpoint_steps(again):
-            if step > middle:
+            if step > spec.checkpoint.every_steps:
                 shutil.rmtree(again / FOLDER / folder_name(step))
         resumed = _watched(again)
         _report(spec, whole, first, resumed)
@@ -81,7 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--preset", default="163M", choices=sorted(PRESETS))
     parser.add_argument("--text", nargs="+", required=True, help="text files")
     parser.add_argument("--vocabulary", required=True, help="folder with GPT-2's two files")
-    parser.add_argument("--steps", type=int, default=4, help="an even number")
+    parser.add_argument("--steps", type=int, default=3, help="a multiple of three")
     parser.add_argument("--batch-size", type=int, default=1, help="sequences in one step")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--threads", type=int, default=1)
@@ -104,7 +104,7 @@ def _spec(args: argparse.Namespace, home: Path) -> TrainSpec:
         optimizer=msgspec.structs.replace(preset.optimizer, warmup_steps=1),
         budget=BudgetConfig(steps=args.steps, batch_size=args.batch_size),
         evaluation=EvaluationConfig(every_steps=10**9, max_tokens=model.context_length),
-        checkpoint=CheckpointConfig(every_steps=args.steps // 2),
+        checkpoint=CheckpointConfig(every_steps=args.steps // 3),
         precision=args.precision,
         threads=args.threads,
         device="cpu",

@@ -216,6 +216,7 @@ def begin_slow(folder):
     return process
 
 
+@pytest.mark.slow
 def test_a_process_killed_in_the_middle_of_saving_loses_that_checkpoint_alone(busy, tmp_path):
     spec, reference = busy
     folder = tmp_path / "run"

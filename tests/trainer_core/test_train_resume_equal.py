@@ -4,9 +4,11 @@ import shutil
 
 import msgspec
 import pytest
+import torch
 from train_for_tests import (
     assert_same_training,
     make_corpus,
+    notes,
     resumed_steps,
     tiny_spec,
     trained,
@@ -15,6 +17,7 @@ from train_for_tests import (
 from trainer_core.index import build_index
 from trainer_core.job import run_job
 from trainer_core.train.checkpoint import TrainState, checkpoint_steps, read_checkpoint
+from trainer_core.train.compiling import missing_compiler
 
 STEPS, EVERY = 13, 5
 """The last checkpoint before the end is of step 10: an odd number of steps is done again."""
@@ -145,6 +148,8 @@ def test_with_samples_and_further_measurements(corpus, index, tmp_path):
 
 @pytest.mark.slow
 def test_compiled(corpus, tmp_path):
-    pytest.importorskip("torch._inductor")
+    if missing_compiler(torch.device("cpu")):
+        pytest.skip("needs a C++ compiler")
     model = {"family": "gpt2", "dropout": 0.2}
     assert_resumes_equal(short(corpus, model=model, compile="on"), tmp_path)
+    assert notes(tmp_path / "run", "Training without compiling") == []

@@ -7,10 +7,10 @@ from train_for_tests import journal, make_corpus, notes, tiny_spec, trained
 from trainer_core.errors import CheckpointError
 from trainer_core.records import CheckpointRemoved, CheckpointSaved, CheckpointThinned
 from trainer_core.status import read_status
-from trainer_core.train import opening, saving
+from trainer_core.train import checkpoint, opening, saving
 from trainer_core.train.checkpoint import checkpoint_steps, open_checkpoint, read_checkpoint
 from trainer_core.train.guard import Calm
-from trainer_core.train.manifest import OPTIMIZER
+from trainer_core.train.manifest import OPTIMIZER, WEIGHTS
 from trainer_core.train.retention import (
     CheckpointSize,
     checkpoint_size,
@@ -88,7 +88,7 @@ def test_only_the_newest_can_be_gone_on_from(tmp_path):
 @pytest.mark.parametrize(("place", "resumable"), [("write_whole_file", True), ("unlink", False)])
 def test_a_crash_in_the_middle_leaves_a_whole_one(tmp_path, monkeypatch, place, resumable):
     save(tmp_path, 10)
-    checkpoint = read_checkpoint(tmp_path, 10)
+    found = read_checkpoint(tmp_path, 10)
 
     def killed(*_arguments, **_options):
         raise KeyboardInterrupt
@@ -96,14 +96,28 @@ def test_a_crash_in_the_middle_leaves_a_whole_one(tmp_path, monkeypatch, place, 
     where = saving if place == "write_whole_file" else saving.Path
     monkeypatch.setattr(where, place, killed)
     with pytest.raises(KeyboardInterrupt):
-        keep_weights_only(checkpoint)
+        keep_weights_only(found)
     monkeypatch.undo()
     assert read_checkpoint(tmp_path, 10).manifest.resumable is resumable
-    (checkpoint.folder / ".manifest.json.123").write_bytes(b"half")
+    (found.folder / ".manifest.json.123").write_bytes(b"half")
     clear_drafts(tmp_path)
-    assert (checkpoint.folder / OPTIMIZER).exists() is resumable
-    assert len(list(checkpoint.folder.iterdir())) == (4 if resumable else 3)
+    assert (found.folder / OPTIMIZER).exists() is resumable
+    assert len(list(found.folder.iterdir())) == (4 if resumable else 3)
     assert read_checkpoint(tmp_path, 10).load_model() is not None
+
+
+def test_a_reader_does_not_mind_that_it_happens_while_it_reads(tmp_path, monkeypatch):
+    save(tmp_path, 10)
+    fact = checkpoint.file_fact
+
+    def slow(path):
+        if path.name == WEIGHTS:
+            keep_weights_only(read_checkpoint(tmp_path, 10, verify=False))
+        return fact(path)
+
+    monkeypatch.setattr(checkpoint, "file_fact", slow)
+    found = open_checkpoint(tmp_path, "10")
+    assert not found.manifest.resumable and found.load_model() is not None
 
 
 def test_a_run_tells_which_can_be_gone_on_from(corpus, tmp_path):
@@ -144,7 +158,7 @@ def test_the_size_is_known_before(corpus, tmp_path, sections):
 
 
 @pytest.mark.parametrize(
-    ("checkpoint", "whole", "thin"),
+    ("settings", "whole", "thin"),
     [
         ({"keep": 4}, 4 + 1 + 1, 0),
         ({"keep": 1}, 3 + 1 + 1, 0),  # two to go back to, and a best one at the same time
@@ -153,8 +167,8 @@ def test_the_size_is_known_before(corpus, tmp_path, sections):
         ({"keep": 1, "resumable": 1, "every_steps": 5}, 4 + 1, 1),
     ],
 )
-def test_the_room_for_all_of_them(checkpoint, whole, thin):
-    spec = tiny_spec("c", checkpoint=checkpoint)
+def test_the_room_for_all_of_them(settings, whole, thin):
+    spec = tiny_spec("c", checkpoint=settings)
     size = CheckpointSize(weights_only=1, resumable=1000)
     assert size.most_on_disk(spec) == 1000 * whole + thin
 

@@ -243,6 +243,18 @@ def read_checkpoint(run_folder: Path, step: int, *, verify: bool = True) -> Chec
     """
     folder = run_folder / FOLDER / folder_name(step)
     manifest = read_manifest(folder)
+    try:
+        _check_files(folder, manifest, verify=verify)
+    except CheckpointError:
+        changed = read_manifest(folder)
+        if changed == manifest:
+            raise
+        manifest = changed  # a running training has just given up the optimizer
+        _check_files(folder, manifest, verify=verify)
+    return Checkpoint(folder, manifest)
+
+
+def _check_files(folder: Path, manifest: Manifest, *, verify: bool) -> None:
     for name, fact in manifest.files.items():
         path = folder / name
         try:
@@ -253,7 +265,6 @@ def read_checkpoint(run_folder: Path, step: int, *, verify: bool = True) -> Chec
             raise damaged(folder, f"{name}: {error.strerror}") from None
         if not whole:
             raise damaged(folder, f"{name} is not what was written")
-    return Checkpoint(folder, manifest)
 
 
 def best_step(run_folder: Path) -> int | None:
