@@ -67,7 +67,6 @@ def main() -> None:
         freeze_spec(whole, spec)
         first = _watched(whole)
         shutil.copytree(whole, again)
-        first_step = spec.checkpoint.every_steps
         for step in checkpoint_steps(again):
             if step > spec.checkpoint.every_steps:
                 shutil.rmtree(again / FOLDER / folder_name(step))
