@@ -168,7 +168,7 @@ class CheckpointSaved(Entry, frozen=True, kw_only=True):
     folder: str
     size_bytes: int
     seconds: float = 0.0
-    """From the copy until it was whole."""
+    """From when it was due until it was whole."""
     blocked_s: float | None = None
     """How long the training stood still for it; None: all these seconds, in old journals."""
     val_loss: float | None = None

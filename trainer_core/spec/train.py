@@ -91,7 +91,7 @@ class GuardConfig(Section, frozen=True, kw_only=True):
     """Skipped steps in a row, for a loss or gradient that is no number, that pause the run."""
     divergence: Annotated[float, Meta(ge=0.0)] = 1.0
     """The run pauses when the recent loss stays this many nats above the lowest that its longer
-    average has been. 0: never."""
+    average has been, for fifty steps. 0: never."""
     stall_minutes: Annotated[float, Meta(ge=0.0)] = 10.0
     """A step that takes longer than this, and than twenty usual ones, is told. 0: never."""
 

@@ -20,6 +20,9 @@ NORMS_KEPT = 128
 NORMS_NEEDED = 16
 FAST_STEPS, SLOW_STEPS = 10, 100
 """Horizons of the two averages of the loss."""
+HIGH_STEPS = 50
+"""A loss that was high for so many steps in a row does not come down by itself any more; shorter
+spikes mostly do, and a run that nobody watches should not stop for them."""
 RISING_SHARE = 0.25
 """A loss counts as on the rise from this share of the limit on."""
 
@@ -148,7 +151,7 @@ class Guard:
         """Compare the recent loss with the best that its longer average has been.
 
         With its best rather than its present value: a loss that climbs slowly takes its own average
-        along. A single bad batch is no divergence, so the recent loss has to stay high.
+        along.
         """
         state, limit = self._state, self._limits.divergence
         if not limit or step <= self._warmup_steps:
@@ -159,7 +162,7 @@ class Guard:
         if recent <= least + RISING_SHARE * limit:
             state.calm_step = step
         state.high_steps = state.high_steps + 1 if recent > least + limit else 0
-        if state.high_steps < FAST_STEPS:
+        if state.high_steps < HIGH_STEPS:
             return None
         return Trouble(
             title="Training diverges",
