@@ -9,7 +9,7 @@ import sys
 import msgspec
 import psutil
 import pytest
-from train_for_tests import ended, journal, make_corpus, result, tiny_spec
+from train_for_tests import ended, journal, make_corpus, notes, result, tiny_spec
 
 from trainer_core.__main__ import main
 from trainer_core.errors import ExitCode, JobFolderError, SpecError
@@ -66,6 +66,14 @@ def test_it_measures_what_comes_between_steps_and_leaves_no_trace_of_it(folder):
     assert 3 * weights < table.checkpoint.size_bytes < 3 * weights + 100_000
     assert 0 < table.checkpoint.blocked_s <= table.checkpoint.seconds
     assert not (folder / "probe-checkpoint").exists()
+
+
+def test_a_folder_that_cannot_hold_a_checkpoint_is_noted(tmp_path):
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "probe-checkpoint").write_text("in the way")
+    table = probed(tmp_path / "job", spec_of(precisions=("fp32",), max_batch_size=1))
+    assert table.best is not None and table.checkpoint is None
+    assert len(notes(tmp_path / "job", "Validation and checkpoint not measured")) == 1
 
 
 def test_the_parts_say_where_the_time_went(folder):
@@ -205,6 +213,12 @@ def test_absurd_settings_are_refused_by_name(settings, field):
 def test_a_precision_that_the_device_lacks_is_refused(tmp_path):
     assert run_job(tmp_path / "job", spec_of(precisions=("tf32",))) == ExitCode.USAGE
     assert ended(tmp_path / "job").field == "precision"
+
+
+def test_a_further_precision_that_the_device_lacks_is_a_row_that_says_so(tmp_path):
+    table = probed(tmp_path / "job", spec_of(precisions=("fp32", "tf32"), max_batch_size=1))
+    assert [row.ok for row in table.rows] == [True, False]
+    assert "tf32" in table.rows[1].why and table.recommended == 0
 
 
 def test_a_damaged_table_is_told(tmp_path):

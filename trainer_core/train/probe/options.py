@@ -66,7 +66,7 @@ def _spec(args: argparse.Namespace) -> specs.ProbeSpec:
 def _of_preset(args: argparse.Namespace) -> specs.ProbeSpec:
     preset = PRESETS[args.preset]
     model = msgspec.structs.replace(preset.config, match_input=args.match_input)
-    return specs.ProbeSpec(model=model, optimizer=specs.OptimizerConfig(lr=preset.lr))
+    return specs.ProbeSpec(model=model, optimizer=preset.optimizer)
 
 
 def _of_training(path: Path) -> specs.ProbeSpec:

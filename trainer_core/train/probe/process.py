@@ -82,6 +82,7 @@ class TrialProcess:
                 stdout=subprocess.PIPE,
                 stderr=file,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,  # a Ctrl-C is for the probe, which then ends this process
             )
         self._answers: queue.Queue[Answer | None] = queue.Queue()
         threading.Thread(target=self._read, name="trial-answers", daemon=True).start()

@@ -31,7 +31,7 @@ from trainer_core.probe_table import (
 )
 from trainer_core.spec import Precision, ProbeSpec
 from trainer_core.status import LOG_FILE
-from trainer_core.train.probe.messages import Finish, Finished, Tried, Try
+from trainer_core.train.probe.messages import Finish, Finished, Opened, Tried, Try
 from trainer_core.train.probe.process import TrialDied, TrialProcess
 from trainer_core.train.probe.reserve import reserve_bytes
 from trainer_core.train.probe.search import Search
@@ -124,7 +124,7 @@ class _Probe:
         """Measure everything that there is time for, the most telling first."""
         with self._part("start"):
             wanted = self._spec.precisions[:1] or ("auto",)
-            opened = self._open(Variant(precision=wanted[0])).opened
+            opened = self._start(Variant(precision=wanted[0]))
         base = Variant(precision=opened.precision)
         with self._part("batch sizes"):
             ended = self._search.grow(base)
@@ -149,6 +149,21 @@ class _Probe:
                 self._try_compiled(self.table.best)
         self._tell(complete=True)
 
+    def _start(self, variant: Variant) -> Opened:
+        """Learn what there is to try.
+
+        Raises:
+            KnownError: The settings cannot work.
+        """
+        try:
+            return self._open(variant).opened
+        except TrialDied as death:
+            raise KnownError(
+                f"The process of the trials did not start: {death.why}",
+                safe="Nothing was measured.",
+                do="See the log of this folder.",
+            ) from None
+
     def _try_precision(self, precision: Precision) -> None:
         """The best batch in another precision, and larger ones if it is faster there."""
         best = self.table.best
@@ -172,6 +187,8 @@ class _Probe:
         self._doing = "Measuring validation and a checkpoint"
         with contextlib.suppress(TrialDied):  # then the table has no figures of it
             answer = self._process(best.variant).ask(ask, max(1.0, self._left_s))
+            if isinstance(answer, Tried):
+                self._job.note("warning", "Validation and checkpoint not measured", answer.row.why)
             if isinstance(answer, Finished):
                 self.table = msgspec.structs.replace(
                     self.table,
@@ -199,6 +216,8 @@ class _Probe:
         except TrialDied as death:
             self._close()
             return ProbeRow(batch_size=size, variant=variant, failure=death.failure, why=death.why)
+        except KnownError as error:  # such as a precision that this device cannot compute
+            return ProbeRow(batch_size=size, variant=variant, failure="error", why=error.what)
         if not isinstance(answer, Tried):
             raise TypeError(f"{type(answer).__name__} is no answer to a trial")
         if not answer.row.ok:
