@@ -8,6 +8,7 @@ from train_for_tests import (
     journal,
     make_corpus,
     result,
+    rows,
     tiny_spec,
     trained,
     validations,
@@ -29,6 +30,7 @@ from trainer_core.spec import (
     from_builtins,
 )
 from trainer_core.train import held_out_matches
+from trainer_core.train.checkpoint import open_checkpoint
 from trainer_core.train.held_out_matches import look_up, matches_of_windows
 from trainer_core.train.validate import window_starts
 
@@ -126,9 +128,10 @@ def test_time_share_validates_without_regard_to_steps_and_leaves_the_weights_alo
     folder = trained(tmp_path / "run", spec)
     found = sorted(validations(folder))
     assert (found[0], found[-1]) == (0, 40)
-    from train_for_tests import rows
-
     np.testing.assert_array_equal(rows(folder)["loss"], rows(run)["loss"])
+    state = open_checkpoint(folder, "last").load_state()
+    assert state.validation_s >= state.last_validation_s > 0
+    assert state.step_s > 0
 
 
 def test_a_validation_that_a_pause_interrupts_is_repeated_after_the_resume(
