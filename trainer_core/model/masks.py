@@ -70,10 +70,10 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask, dropout: float) -> Tenso
     """
     grouped = q.shape[1] != k.shape[1]
     if isinstance(mask, BlockMask):
-        flex: Callable[..., Tensor] = _compiled_flex_attention()
-        if torch.compiler.is_compiling():  # it becomes a part of the larger graph
-            flex = flex_attention
-        seen: Tensor = flex(q, k, v, block_mask=mask, enable_gqa=grouped)
+        flex: Callable[..., Tensor] = flex_attention
+        if not torch.compiler.is_compiling():  # else it becomes a part of the larger graph
+            flex = _compiled_flex_attention()
+        seen = flex(q, k, v, block_mask=mask, enable_gqa=grouped)
         return seen
     if not dropout and fits_blocks(q, k):
         return attend_in_blocks(q, k, v, mask)
