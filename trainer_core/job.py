@@ -374,7 +374,7 @@ def _run_verb(job: Job, spec: specs.JobSpec) -> Ended:
         ended = ended_by(error)
         if ended.exit_code == ExitCode.BUG:
             _log.exception("the job failed")
-        elif ended.state == "failed":
+        elif ended.what:
             _log.error("%s %s %s", ended.what, ended.safe, ended.do)
         return ended
     finally:

@@ -20,13 +20,14 @@ from train_for_tests import (
 
 from trainer_core import spec as specs
 from trainer_core.data.batches import TrainBatches
-from trainer_core.errors import ExitCode, SpecError
+from trainer_core.errors import ExitCode, KnownError, SpecError
 from trainer_core.job import run_job
 from trainer_core.metrics import STEP_DTYPE
 from trainer_core.model.transformer import Transformer
 from trainer_core.records import CheckpointRemoved, Noted
 from trainer_core.spec import GuardConfig
 from trainer_core.status import read_status
+from trainer_core.terminal import raise_failure
 from trainer_core.train.checkpoint import (
     TrainState,
     checkpoint_steps,
@@ -85,6 +86,9 @@ def test_five_in_a_row_pause_the_run_on_its_last_good_checkpoint(corpus, tmp_pat
     assert (last.state, last.step) == ("paused", 10)
     assert "5 steps in a row, up to step 17" in last.what and "Resume" in last.do
     assert read_status(folder).resumable
+    assert last.what in (folder / "log.txt").read_text()
+    with pytest.raises(KnownError, match="Resume it"):  # what the command line prints
+        raise_failure(read_status(folder))
     assert [note.level for note in notes(folder, "Steps without a usable loss")] == ["error"]
     assert checkpoint_steps(folder) == [10]
     monkeypatch.undo()
