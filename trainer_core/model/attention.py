@@ -74,13 +74,16 @@ class Attention(nn.Module):
             first: The values of the first layer, (B, T, K, D), where this one mixes them in.
         """
         b, t, _ = x.shape
-        n, turned = self.n_head, self.n_head + self.kv_heads
+        # Split, not cut: the gradients of slices would each be as large as the whole.
+        turned = self.n_head + self.kv_heads
         qkv = self.qkv(x).view(b, t, turned + self.kv_heads, self.head_size)
-        qk, values = self._turned(qkv[:, :, :turned], angles), qkv[:, :, turned:]
+        qk, values = torch.split(qkv, (turned, self.kv_heads), dim=2)
+        qk = self._turned(qk, angles)
+        queries, keys = torch.split(qk, (self.n_head, self.kv_heads), dim=2)
         if self.value_mix is not None and first is not None:
             own, others = self.value_mix.to(values.dtype)
             values = own * values + others * first
-        q, k, v = (part.transpose(1, 2) for part in (qk[:, :, :n], qk[:, :, n:], values))
+        q, k, v = (part.transpose(1, 2) for part in (queries, keys, values))
         if cache is not None:
             k, v = cache.append(self.layer, k, v)
         y = attend(q, k, v, mask, self.dropout if self.training else 0.0)

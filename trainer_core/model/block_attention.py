@@ -15,8 +15,6 @@ TIME_MAX = 512
 """For longer contexts torch's kernel is as fast, and it keeps no probabilities."""
 PROBABILITIES_MAX = 1 << 25
 """What may be kept of one layer for the backward pass."""
-_NOTHING = -1e30
-"""Score of what is not seen: finite, so that a gradient of it is 0 and not NaN."""
 
 
 def fits_blocks(q: Tensor, k: Tensor) -> bool:
@@ -45,13 +43,17 @@ def attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Te
     if groups > 1:
         k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
     keys = k.transpose(2, 3)
-    seen = torch.ones(t, t, dtype=torch.bool).tril() if mask is None else mask
+    places = torch.arange(t)
     scale = q.shape[3] ** -0.5
     size = max(BLOCK_MIN, -(-t // BLOCKS))
     blocks = []
     for start in range(0, t, size):
         end = min(start + size, t)
         scores = (q[:, :, start:end] @ keys[..., :end]).float() * scale  # (B, H, size, end)
-        scores = torch.where(seen[..., start:end, :end], scores, _NOTHING)
+        if mask is not None:
+            seen = mask[:, :, start:end, :end]
+        else:  # by comparing, which a compiler makes a part of the softmax
+            seen = places[start:end, None] >= places[:end]
+        scores = torch.where(seen, scores, -torch.inf)
         blocks.append(torch.softmax(scores, -1).to(v.dtype) @ v[:, :, :end])
     return torch.cat(blocks, 2)
