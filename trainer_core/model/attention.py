@@ -77,9 +77,9 @@ class Attention(nn.Module):
         # Split, not cut: the gradients of slices would each be as large as the whole.
         turned = self.n_head + self.kv_heads
         qkv = self.qkv(x).view(b, t, turned + self.kv_heads, self.head_size)
-        qk, values = torch.split(qkv, (turned, self.kv_heads), dim=2)
+        qk, values = torch.split(qkv, [turned, self.kv_heads], dim=2)
         qk = self._turned(qk, angles)
-        queries, keys = torch.split(qk, (self.n_head, self.kv_heads), dim=2)
+        queries, keys = torch.split(qk, [self.n_head, self.kv_heads], dim=2)
         if self.value_mix is not None and first is not None:
             own, others = self.value_mix.to(values.dtype)
             values = own * values + others * first
