@@ -16,9 +16,10 @@ from trainer_core.spec.section import MATCH_COUNTS
 
 N_EVIDENCE = 2 * MATCH_COUNTS
 """E: each bucket of the count, with one candidate and with two."""
-GATE_RATE = 8.0
+GATE_RATE = 24.0
 """How many times as far a gate's tables go in a step as other weights: they are stored divided by
-it. Adam moves all weights alike, and log-odds of 3 are far for a weight."""
+it. Adam moves all weights alike, and log-odds of 3 are far for a weight. Held-out loss of the
+benchmark's model after 150 steps: 2.686 with 8, 2.664 with 24, 2.663 with 64."""
 
 _LENGTHS = (1.0, 3.0, 5.5, 8.0, 23.0, 32.0)
 _FIRST_ODDS = (-1.66, -0.80, 0.45, 1.21, 1.99, 3.48)
