@@ -82,6 +82,48 @@ def test_matches_are_gathered_at_the_inputs_and_counted():
     assert batch.mean_match == pytest.approx(4 / 8)
 
 
+def test_documents_are_numbered_within_each_window():
+    tokens = np.arange(20, dtype=np.uint16)
+    batch = gather(tokens, None, np.array([0, 3, 8]), 5, np.array([0, 4, 5, 12]))
+    assert batch.documents.tolist() == [[0, 0, 0, 0, 1], [0, 1, 2, 2, 2], [0, 0, 0, 0, 1]]
+    assert gather(tokens, None, np.array([0]), 5).documents is None
+
+
+def test_processes_share_out_the_rows_of_the_same_batch():
+    features = Features(
+        length=np.arange(500, dtype=np.uint8) % 3, next=np.arange(1, 501, dtype=np.uint32)
+    )
+    options = {"document_start": np.arange(0, 500, 7), "match_dropout": 0.5}
+    whole = TrainBatches(Stream(500), features, 4, 8, 1, **options)
+    halves = [
+        TrainBatches(Stream(500), features, 4, 8, 1, share=rows, **options)
+        for rows in (slice(0, 2), slice(2, 4))
+    ]
+    for step in (1, 2, 40):
+        expected, parts = whole.batch(step), [half.batch(step) for half in halves]
+        for name in ("inputs", "targets", "documents"):
+            joined = torch.cat([getattr(part, name) for part in parts])
+            assert torch.equal(joined, getattr(expected, name))
+        assert torch.equal(
+            torch.cat([part.matches.length for part in parts]), expected.matches.length
+        )
+        for part in parts:
+            assert (part.n_targets, part.hit_rate, part.mean_match) == (
+                expected.n_targets,
+                expected.hit_rate,
+                expected.mean_match,
+            )
+    assert halves[0].tokens_per_step == whole.tokens_per_step == 32
+
+
+def test_micro_batches_are_the_batch_in_order():
+    batch = TrainBatches(Stream(500), None, 6, 8, 1, document_start=np.arange(0, 500, 7)).batch(3)
+    parts = batch.parts(2)
+    assert [len(part.inputs) for part in parts] == [2, 2, 2]
+    assert torch.equal(torch.cat([part.documents for part in parts]), batch.documents)
+    assert {part.n_targets for part in parts} == {48}
+
+
 def test_the_prefetcher_gives_the_same_batches_in_order():
     batches = TrainBatches(Stream(500), None, 2, 8, 1)
     with Prefetcher(batches, range(3, 20), torch.device("cpu")) as ready:

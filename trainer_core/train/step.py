@@ -82,6 +82,9 @@ class TrainStep:
 
         Returns:
             Why it could not be done; empty when it was.
+
+        Raises:
+            torch.OutOfMemoryError: The batch does not fit.
         """
         parts = self._compiled_parts()
         for part in parts:
@@ -91,6 +94,8 @@ class TrainStep:
         try:
             with torch.random.fork_rng(devices), self._world.holding(self.module):
                 self._backward(batch.rows(slice(0, self._micro_batch_size)), 0.0, None)
+        except torch.OutOfMemoryError:
+            raise
         except Exception as error:  # noqa: BLE001 - compilers fail in every way
             _log.warning("the training step could not be compiled", exc_info=True)
             cause = getattr(error, "inner_exception", error)  # what dynamo wraps
