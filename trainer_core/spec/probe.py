@@ -37,7 +37,7 @@ class ProbeSpec(Section, frozen=True, kw_only=True, tag="probe", tag_field="verb
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     memory_limit_bytes: Annotated[int, Meta(ge=0)] = 0
     """What a trial may hold; 0 takes what is free, less a reserve for everything else."""
-    budget_s: Annotated[float, Meta(ge=5.0, le=3600.0)] = 75.0
+    budget_s: Annotated[float, Meta(ge=5.0, le=3600.0)] = 90.0
     """How long all of it may take, in seconds."""
     seed: Seed = 1337
 
