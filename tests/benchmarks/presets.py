@@ -4,9 +4,9 @@
 
 Trains each row's model, about 4 layers × 128, on the Python library (24 MB, 4,096 tokens of its own
 BPE), all for the same processor time: that of `--steps` steps of the first row. How much a row's
-step takes is measured beside the first row's, step by step in turn, the best of several. Corpus and
-index are made in `--home` as for `match_input.py`; results are kept in `presets.jsonl` there, and
-rows that were trained before are not trained again, so a table can be made in pieces.
+step takes is measured first, all rows in turn and the best of several. Corpus and index are made in
+`--home` as for `match_input.py`; results are kept there, and rows that were trained before are not
+trained again, so a table can be made in pieces.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MODEL: dict[str, Any] = {
     "n_embd": 128,
 }
 WINDOWS = 300
-TIMED_STEPS = 8
+TIMED_STEPS = 12
 
 
 @dataclass(frozen=True)
@@ -56,33 +56,32 @@ class Row:
     """Whether Muon takes the parts of a fused matrix for matrices of their own."""
 
 
+WSD: dict[str, Any] = {"schedule": "wsd", "decay_share": 0.5, "lr_floor": 0.0}
+
+
 def _muon(muon_lr: float, lr: float, **settings: Any) -> dict[str, Any]:
-    wsd = {"schedule": "wsd", "decay_share": 0.5, "lr_floor": 0.0}
-    return {"kind": "muon", "muon_lr": muon_lr, "lr": lr} | wsd | settings
+    return WSD | {"kind": "muon", "muon_lr": muon_lr, "lr": lr} | settings
 
 
 HEARTH = {"family": "hearth"}
 FIRST = "llama adamw"
 ROWS: dict[str, Row] = {
     FIRST: Row(),
-    "llama adamw lr 8e-3": Row(optimizer={"lr": 8e-3}),
-    "llama adamw lr 8e-3 wsd": Row(
-        optimizer={"lr": 8e-3, "schedule": "wsd", "decay_share": 0.5, "lr_floor": 0.0}
-    ),
+    "llama adamw 8e-3": Row(optimizer={"lr": 8e-3}),
+    "llama adamw 8e-3, batch 4": Row(optimizer={"lr": 8e-3}, batch_size=4),
+    "llama adamw 8e-3 wsd": Row(optimizer=WSD | {"lr": 8e-3}),
     "llama adafactor": Row(optimizer={"kind": "adafactor", "lr": 0.03}),
-    "llama muon": Row(optimizer=_muon(0.01, 4e-3)),
-    "llama muon, fused matrices whole": Row(optimizer=_muon(0.01, 4e-3), parts=False),
-    "llama muon lr 1e-2": Row(optimizer=_muon(0.01, 1e-2)),
-    "llama muon 0.02 lr 1e-2": Row(optimizer=_muon(0.02, 1e-2)),
-    "llama muon cosine": Row(optimizer=_muon(0.01, 4e-3, schedule="cosine", lr_floor=0.1)),
-    "llama muon linear": Row(optimizer=_muon(0.01, 4e-3, schedule="linear")),
-    "llama muon batch 4": Row(optimizer=_muon(0.01, 4e-3), batch_size=4),
-    "llama muon batch 16": Row(optimizer=_muon(0.01, 4e-3), batch_size=16),
-    "hearth adamw": Row(HEARTH),
-    "hearth muon": Row(HEARTH, _muon(0.01, 4e-3)),
-    "hearth muon 0.02 lr 1e-2": Row(HEARTH, _muon(0.02, 1e-2)),
-    "hearth muon 0.04 lr 1e-2": Row(HEARTH, _muon(0.04, 1e-2)),
-    "qwen3 muon": Row({"family": "qwen3"}, _muon(0.01, 4e-3)),
+    "llama muon": Row(optimizer=_muon(0.02, 1e-2)),
+    "llama muon, fused matrices whole": Row(optimizer=_muon(0.02, 1e-2), parts=False),
+    "llama muon 1e-2": Row(optimizer=_muon(0.01, 1e-2)),
+    "llama muon 4e-2": Row(optimizer=_muon(0.04, 1e-2)),
+    "llama muon cosine": Row(optimizer=_muon(0.02, 1e-2, schedule="cosine", lr_floor=0.1)),
+    "llama muon linear": Row(optimizer=_muon(0.02, 1e-2, schedule="linear")),
+    "llama muon, batch 4": Row(optimizer=_muon(0.02, 1e-2), batch_size=4),
+    "hearth adamw 8e-3": Row(HEARTH, {"lr": 8e-3}),
+    "hearth muon": Row(HEARTH, _muon(0.02, 1e-2)),
+    "hearth muon, batch 4": Row(HEARTH, _muon(0.02, 1e-2), batch_size=4),
+    "qwen3 muon": Row({"family": "qwen3"}, _muon(0.02, 1e-2)),
     "gpt2 adamw": Row({"family": "gpt2"}),
 }
 
@@ -133,20 +132,28 @@ class Training:
         return float(torch.cat(losses).mean())
 
 
-def cost_of(row: Row, corpus: Corpus, compute: Compute) -> float:
-    """How many of the first row's steps one of this row's takes."""
-    pair = [Training(one, corpus, compute, 0) for one in (ROWS[FIRST], row)]
-    times = [[one.step(step, TIMED_STEPS * 100) for one in pair] for step in range(1, TIMED_STEPS)]
-    first, ours = (min(its) for its in zip(*times[1:], strict=True))
-    return ours / first
+def same_cost(row: Row) -> tuple[Any, ...]:
+    """What rows have in common whose steps take the same time."""
+    return row.model.get("family"), row.optimizer.get("kind"), row.batch_size, row.parts
 
 
-def train(name: str, seed: int, budget: int, corpus: Corpus, compute: Compute) -> dict[str, Any]:
+def costs(corpus: Corpus, compute: Compute) -> dict[str, float]:
+    """How many of the first row's steps one of each row's takes: the best of each, in turn."""
+    kinds = {same_cost(row): row for row in ROWS.values()}
+    trainings = {kind: Training(row, corpus, compute, 0) for kind, row in kinds.items()}
+    best = dict.fromkeys(kinds, float("inf"))
+    for step in range(1, TIMED_STEPS + 1):
+        for kind, training in trainings.items():
+            best[kind] = min(best[kind], training.step(step, 1000))
+    return {name: best[same_cost(row)] / best[same_cost(ROWS[FIRST])] for name, row in ROWS.items()}
+
+
+def train(
+    name: str, seed: int, budget: int, cost: float, corpus: Corpus, compute: Compute
+) -> dict[str, Any]:
     """Train a row's model for as long as `budget` steps of the first row's, and measure it."""
-    row = ROWS[name]
-    cost = 1.0 if name == FIRST else cost_of(row, corpus, compute)
     steps = round(budget / cost)
-    training = Training(row, corpus, compute, seed)
+    training = Training(ROWS[name], corpus, compute, seed)
     seconds = sum(training.step(step, steps) for step in range(1, steps + 1))
     return {
         "row": name,
@@ -183,23 +190,25 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--steps", type=int, default=250, help="the budget, in the first row's")
-    parser.add_argument("--results", type=Path, help="JSON lines; by default in the home")
+    parser.add_argument("--costs-alone", action="store_true", help="measure what steps take")
     args = parser.parse_args()
-    path = args.results or args.home / "presets.jsonl"
+    path, costs_path = args.home / "presets.jsonl", args.home / "presets-costs.json"
     known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     known = [result for result in known if result["budget"] == args.steps]
     wanted = [(name, seed) for seed in args.seeds for name in args.rows]
     missing = [w for w in wanted if w not in {(r["row"], r["seed"]) for r in known}]
-    if missing:
-        compute = choose_compute("cpu", "auto", 1)
-        corpus, _ = open_text(args.home)
-        print(compute.name)
-    for name, seed in missing:
-        result = train(name, seed, args.steps, corpus, compute)
+    compute = choose_compute("cpu", "auto", 1)
+    corpus, _ = open_text(args.home)
+    if not costs_path.exists():
+        costs_path.write_text(json.dumps(costs(corpus, compute)))
+    cost = json.loads(costs_path.read_text())
+    for name, seed in missing if not args.costs_alone else ():
+        result = train(name, seed, args.steps, cost[name], corpus, compute)
         print(json.dumps(result), flush=True)
         with path.open("a") as file:
             file.write(json.dumps(result) + "\n")
         known.append(result)
+    print(compute.name)
     print_table([r for r in known if (r["row"], r["seed"]) in wanted])
 
 
