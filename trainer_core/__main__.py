@@ -27,6 +27,9 @@ Its default of some milliseconds makes a step several times slower as soon as an
 a core; with this one an idle computer is as fast and a busy one is not lost.
 """
 
+TORCH_LOG_LEVEL = "ERROR"
+"""What torch's own code says less urgently about its connections, nobody can act upon."""
+
 Command = Callable[[argparse.Namespace], ExitCode]
 
 
@@ -237,6 +240,7 @@ def _add_sample(sample: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line and return its exit code."""
     os.environ.setdefault("GOMP_SPINCOUNT", GOMP_SPINS)
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", TORCH_LOG_LEVEL)
     args = _parser().parse_args(arguments)
     try:
         return int(args.function(args))

@@ -41,7 +41,6 @@ def run_processes(
     others = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([source, others] if others else [source])
     os.environ[STORE], os.environ[MACHINE] = store, str(machine)
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     launch = LaunchConfig(
         min_nodes=1,
         max_nodes=1,

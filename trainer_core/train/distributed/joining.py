@@ -17,7 +17,7 @@ from trainer_core.spec import TrainSpec
 from trainer_core.train.distributed import watch
 from trainer_core.train.distributed.agent import how_died, run_processes
 from trainer_core.train.distributed.gathering import failure_in
-from trainer_core.train.distributed.launcher import SPEC, VERSION
+from trainer_core.train.distributed.launcher import HERE, SPEC, VERSION
 from trainer_core.train.distributed.store import CONNECT_S, connect
 
 _SAFE = "Nothing was started here."
@@ -43,6 +43,7 @@ def join(
     store = connect(host, port, patience_s)
     spec = _spec_in(store, machine)
     spec = msgspec.structs.replace(spec, corpus=corpus or spec.corpus, index=index or spec.index)
+    store.add(HERE, 1)
     with tempfile.TemporaryDirectory(prefix="hearth-join-") as folder:
         freeze_spec(Path(folder) / "run", spec)
         death = run_processes(
@@ -52,10 +53,10 @@ def join(
             f"{host}:{port}",
             lambda: None,  # our processes pass the wish on to all others
         )
-    word = _word(store, watch.FAILED)
-    if word:
-        raise failure_in(word)
-    if death is not None and not _word(store, watch.OVER):
+    failed, over = _words(store)
+    if failed:
+        raise failure_in(failed)
+    if death is not None and not over:
         raise KnownError(
             how_died(spec.distributed, death, machine - 1),
             safe="The checkpoints on the main machine are whole.",
@@ -99,9 +100,13 @@ def _spec_in(store: Store, machine: int) -> TrainSpec:
     return spec
 
 
-def _word(store: Store, key: str) -> bytes:
-    """What was left under a key; nothing when the main machine is gone."""
+def _words(store: Store) -> tuple[bytes, bytes]:
+    """Why the run failed and how it ended, as far as anyone has said; then take leave."""
     try:
-        return store.get(key) if store.check([key]) else b""
-    except RuntimeError:
-        return b""
+        words = [
+            store.get(key) if store.check([key]) else b"" for key in (watch.FAILED, watch.OVER)
+        ]
+        store.add(HERE, -1)
+    except RuntimeError:  # the main machine is gone
+        return b"", b""
+    return words[0], words[1]

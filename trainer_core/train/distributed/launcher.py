@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 import time
@@ -25,12 +26,16 @@ from trainer_core.train.distributed import watch
 from trainer_core.train.distributed.agent import how_died, run_processes
 from trainer_core.train.distributed.place import commands_for_others
 from trainer_core.train.distributed.store import host_store
-from trainer_core.train.distributed.worker import VERB
+from trainer_core.train.distributed.worker import SCRATCH, VERB
 
 SPEC = "spec"
 """Key in the store: the settings as TOML, for other machines."""
 VERSION = "version"
 """Key in the store: the version of Hearth on the main machine."""
+HERE = "here"
+"""Key in the store: how many other machines have not yet taken leave."""
+_LEAVE_S = 2.0
+_LOOK_S = 0.05
 _LOOPBACK = "127.0.0.1"
 
 
@@ -53,6 +58,21 @@ def launch(folder: Path, spec: TrainSpec) -> ExitCode:
     for command in commands_for_others(config):
         print(f"On another machine: {command}", file=sys.stderr)
     death = run_processes(folder, config, 0, address, lambda: store.set(watch.STOP, "yes"))
+    for left in folder.glob(f"{SCRATCH}*"):  # of processes that were killed
+        shutil.rmtree(left, ignore_errors=True)
+    code = _ended_as(folder, config, store, death, sessions)
+    _wait_for_leave(store)
+    return code
+
+
+def _ended_as(
+    folder: Path,
+    config: DistributedConfig,
+    store: Store,
+    death: ProcessFailure | None,
+    sessions: int,
+) -> ExitCode:
+    """How the run ended; written down here where its first process could not."""
     if store.check([watch.OVER]):
         return ExitCode(int(store.get(watch.OVER)))
     status = read_status(folder)
@@ -60,6 +80,13 @@ def launch(folder: Path, spec: TrainSpec) -> ExitCode:
     if status.ended is not None and not is_new:
         return ExitCode(status.ended.exit_code)
     return _record(folder, _why(folder, config, store, death), is_new=is_new)
+
+
+def _wait_for_leave(store: Store) -> None:
+    """Give other machines time to see how the run ended."""
+    deadline = time.monotonic() + _LEAVE_S
+    while store.add(HERE, 0) > 0 and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
 
 
 def _open_store(config: DistributedConfig) -> tuple[Store, str]:

@@ -81,11 +81,11 @@ def _is_of_an_exchange(error: RuntimeError) -> bool:
 def _why_lost(job: Job, store: Store, place: Place) -> BaseException:
     """What to end with when the others are gone.
 
-    The other one may still be writing down how the run ended. If it died instead, the launcher
-    sees that, and asks this process to stop.
+    Rank 0 may still be writing down how the run ended; others leave word before they go. If one
+    died instead, the launcher sees that, and asks this process to stop.
     """
-    key = watch.OVER if place.rank else watch.FAILED
-    deadline = time.monotonic() + watch.LEAVE_S
+    key, patience_s = (watch.OVER, watch.LEAVE_S) if place.rank else (watch.FAILED, 1.0)
+    deadline = time.monotonic() + patience_s
     try:
         while not store.check([key]) and not job.wanted and time.monotonic() < deadline:
             time.sleep(_LOOK_S)

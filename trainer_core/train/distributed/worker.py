@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import shutil
 import signal
 import socket
 import sys
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,8 @@ from trainer_core.train.distributed.quiet import QuietJob
 from trainer_core.train.distributed.store import connect
 
 VERB = "train"
+SCRATCH = ".rank-"
+"""What the folder is called, but for its number, that a rank other than 0 takes for its job's."""
 _log = logging.getLogger(__name__)
 
 
@@ -39,8 +41,13 @@ def work(folder: Path, spec: TrainSpec) -> ExitCode:
     try:
         if place.rank == 0:
             return _lead(folder, spec, store)
-        with tempfile.TemporaryDirectory(prefix="hearth-rank-") as scratch:
-            return _follow(QuietJob(Path(scratch), VERB), spec, store, place)
+        scratch = folder / f"{SCRATCH}{place.rank}"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        try:
+            return _follow(QuietJob(scratch, VERB), spec, store, place)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     finally:
         guard.close()
 
