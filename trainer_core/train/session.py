@@ -28,6 +28,7 @@ from trainer_core.train.guard import Guard, Trouble
 from trainer_core.train.inputs import Inputs
 from trainer_core.train.manifest import Fingerprints, LoaderPosition
 from trainer_core.train.meter import StepMeter
+from trainer_core.train.mfu import mfu
 from trainer_core.train.optim import Optimizer
 from trainer_core.train.resuming import go_back, loader_position
 from trainer_core.train.retention import good_step
@@ -272,12 +273,13 @@ class Session:
         """What the verb found out.
 
         `train_loss` is the mean over the last `evaluation.every_steps` steps; losses are in nats
-        per token; `best_step` is the step of `best_val_loss`.
+        per token; `best_step` is the step of `best_val_loss`; `mfu` is None but on known GPUs.
         """
         state = self.state
         window = min(self.spec.evaluation.every_steps, state.step)
         rows = read_rows(self.log.path, state.step - window)
         losses = rows["loss"][np.isfinite(rows["loss"])].astype(np.float64)
+        rate = state.tokens_seen / state.elapsed_s if state.elapsed_s else 0.0
         return {
             "step": state.step,
             "tokens_seen": state.tokens_seen,
@@ -288,7 +290,8 @@ class Session:
             "best_val_loss": state.best_val_loss,
             "best_step": state.best_step,
             "elapsed_s": state.elapsed_s,
-            "tokens_per_s": state.tokens_seen / state.elapsed_s if state.elapsed_s else 0.0,
+            "tokens_per_s": rate,
+            "mfu": mfu(self.spec.model, rate / self.world.size, self.compute.name),
             "parameters": sum(weight.numel() for weight in self.weights.values()),
             "device": self.compute.name,
         }
