@@ -9,6 +9,7 @@ from torch.nn import functional
 from trainer_core.data.batches import IGNORED
 from trainer_core.data.matches import MatchTensors
 from trainer_core.errors import CheckpointError
+from trainer_core.model.match_hearth import OWN_SHARE
 from trainer_core.model.match_input import EARLIER_GATE, from_earlier_form
 from trainer_core.model.pointer import ABSENT, mixed_logits, mixed_loss
 from trainer_core.model.transformer import Transformer
@@ -213,6 +214,23 @@ def test_ours_begins_as_the_plain_model_with_the_measured_gates():
         assert torch.allclose(measured, torch.tensor(logit))
     assert torch.equal(odds[..., 0] == ABSENT, matches.length == 0)
     assert torch.equal(odds[..., 1] == ABSENT, ~matches.has_second)
+
+
+def test_ours_learns_from_the_mixture_and_from_the_transformers_own_loss():
+    model = build(OURS)
+    tokens, targets, matches = random_input()
+    hidden = model.hidden(tokens, matches).detach().requires_grad_()
+    logits = model.output(hidden)
+    own = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+    own = own.view_as(targets)
+    odds = model.match.odds(hidden, matches)
+    candidates = torch.stack((matches.next, matches.second), -1)
+    mixture = mixed_loss(own, odds, candidates, targets)
+    found = model.match.mixed_loss(own, hidden, matches, targets)
+    assert torch.equal(found, mixture)
+    taught = (1 - OWN_SHARE) * mixture + OWN_SHARE * own
+    expected = torch.autograd.grad(taught.sum(), hidden, retain_graph=True)
+    assert torch.allclose(torch.autograd.grad(found.sum(), hidden)[0], expected[0], atol=1e-6)
 
 
 def test_what_has_no_match_is_ignored_whatever_else_is_said():
