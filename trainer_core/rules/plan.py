@@ -51,20 +51,22 @@ class Recipe:
 _MUON = OptimizerConfig(
     kind="muon",
     lr=0.01,
-    muon_lr=0.02,
+    muon_lr=0.03,
     schedule="wsd",
-    decay_share=0.5,
+    decay_share=0.4,
     lr_floor=0.0,
     warmup_steps=WARMUP_STEPS,
 )
 _SHAPE = ModelConfig(
     family="hearth", context_length=64, n_layer=3, n_head=4, n_embd=96, rope_theta=ROPE_THETA
 )
+_LONGER = replace(_SHAPE, context_length=128, dropout=0.1)
+"""For few words that are seen often: less is cut off at both ends, and less learned by heart."""
 
 RECIPES: dict[TaskName, Recipe] = {
-    "simple_dummy": Recipe(_SHAPE, _MUON, 32, steps=200, prompt="bake;\ndifu;\n"),
-    "addition": Recipe(_SHAPE, _MUON, 32, steps=2000, prompt="12 + 30 = 42;\n57 + 68 ="),
-    "simple_dummy2": Recipe(_SHAPE, _MUON, 32, steps=800, prompt="abcdef0;\nfedcba3"),
+    "simple_dummy": Recipe(_LONGER, _MUON, 16, steps=300, prompt="bake;\ndifu;\n"),
+    "addition": Recipe(_SHAPE, _MUON, 16, steps=1000, prompt="12 + 30 = 42;\n57 + 68 ="),
+    "simple_dummy2": Recipe(_SHAPE, _MUON, 16, steps=700, prompt="abcdef0;\nfedcba3"),
 }
 
 
