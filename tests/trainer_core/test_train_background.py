@@ -68,7 +68,7 @@ def test_the_training_goes_on_while_a_checkpoint_is_written(
     folder = tmp_path / "run"
     steps_at_end = slow_disk(monkeypatch, folder, until_step=19)
     trained(folder, spec)
-    assert steps_at_end[10] == 19  # 20 waits: it is saved next
+    assert steps_at_end[10] >= 19  # the save of step 20 waits for this one
     for step in (10, 20, 30, 40):
         for name in ("model.safetensors", "optimizer.safetensors"):
             ours = read_checkpoint(folder, step).folder / name
