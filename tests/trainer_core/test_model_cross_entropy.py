@@ -19,10 +19,12 @@ def reference(hidden, weight, targets):
     return functional.cross_entropy(hidden @ weight.t(), targets, reduction="none")
 
 
-@pytest.fixture(params=["kept", "computed again"])
+@pytest.fixture(params=["kept", "computed again", "filled up", "filled up and again"])
 def small_pieces(request, monkeypatch):
-    kept = 0 if request.param == "computed again" else N * V
-    monkeypatch.setitem(cross_entropy.LIMITS, "cpu", cross_entropy.Limits(8 * V, kept))
+    kept = 0 if "again" in request.param else N * V
+    multiple = 8 if "filled" in request.param else 1
+    limits = cross_entropy.Limits(8 * V, kept, multiple)
+    monkeypatch.setitem(cross_entropy.LIMITS, "cpu", limits)
     monkeypatch.setattr(cross_entropy, "ROWS_MIN", 1)
 
 

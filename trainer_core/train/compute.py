@@ -75,6 +75,8 @@ def choose_compute(device: Device, precision: Precision, threads: int) -> Comput
     torch.set_float32_matmul_precision("high" if chosen == "tf32" else "highest")
     if on_gpu:
         return Compute(torch.device("cuda"), chosen, f"{torch.cuda.get_device_name()}, {chosen}")
+    # Large tensors come and go in each step; in huge pages they cost 512 times fewer page faults.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     plural = "s" if torch.get_num_threads() > 1 else ""
     name = f"CPU, {torch.get_num_threads()} thread{plural}, {chosen}"
     return Compute(torch.device("cpu"), chosen, name)
