@@ -38,8 +38,8 @@ def job():
 
 @pytest.fixture
 def watchdog(job):
-    """It barks after 0.12 s."""
-    dog = Watchdog(job, 0.002)
+    """It barks after 0.3 s."""
+    dog = Watchdog(job, 0.005)
     yield dog
     dog.close()
     assert not dog._thread.is_alive()
@@ -56,7 +56,7 @@ def test_a_step_that_does_not_end_is_told_once(watchdog, job):
     do_steps(watchdog, 1, 5)
     watchdog.begin(6)
     job.wait(1)
-    time.sleep(0.3)
+    time.sleep(0.4)
     assert job.told == [(STALLS, 6)]
     watchdog.rest()
     assert job.told == [(STALLS, 6), (GOES_ON, 6)]
@@ -68,20 +68,20 @@ def test_a_step_that_does_not_end_is_told_once(watchdog, job):
 
 def test_what_is_done_between_steps_may_take_its_time(watchdog, job):
     do_steps(watchdog, 1, 5)
-    time.sleep(0.4)
+    time.sleep(0.7)
     do_steps(watchdog, 6, 8)
     assert job.told == []
 
 
 def test_the_first_steps_may_take_their_time(watchdog, job):
     """They are compiled, and files are read for the first time."""
-    do_steps(watchdog, 1, 1, seconds=0.4)
+    do_steps(watchdog, 1, 1, seconds=0.7)
     assert job.told == []
 
 
 def test_a_step_that_usually_takes_long_is_no_stall(watchdog, job):
-    do_steps(watchdog, 1, 4, seconds=0.03)
-    do_steps(watchdog, 5, 5, seconds=0.3)  # beyond the limit, and ten times the usual
+    do_steps(watchdog, 1, 4, seconds=0.06)
+    do_steps(watchdog, 5, 5, seconds=0.6)  # beyond the limit, and ten times the usual
     assert job.told == []
 
 
