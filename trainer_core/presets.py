@@ -66,6 +66,13 @@ def _adamw(lr: float) -> OptimizerConfig:
     return OptimizerConfig(lr=lr)
 
 
+def _muon(lr: float) -> OptimizerConfig:
+    """Muon for the matrices of the layers, whose best rate hardly depends on the width."""
+    return OptimizerConfig(
+        kind="muon", muon_lr=0.02, lr=lr, schedule="wsd", decay_share=0.5, lr_floor=0.0
+    )
+
+
 _TOUR: dict[str, Any] = {"vocab_size": 4096, "context_length": 256}
 _BYTES: dict[str, Any] = {"vocab_size": 257, "context_length": 512}
 _SMALL: dict[str, Any] = {"vocab_size": 8192, "context_length": 512}
@@ -77,6 +84,7 @@ _QWEN3: dict[str, Any] = {
     "rope_theta": 1e6,
 }
 _QWEN3_SMALL = _QWEN3 | {"n_kv_head": 4, "head_dim": 64}
+_HEARTH: dict[str, Any] = {"family": "hearth", "tie_embeddings": False}
 _48_HOURS: dict[str, Any] = {
     "family": "gpt2",
     "tie_embeddings": False,
@@ -179,6 +187,56 @@ PRESETS: dict[str, Preset] = {
             _adamw(2e-4),
             shape=(28, 16, 2048),
             **_QWEN3,
+        ),
+        _preset(
+            "hearth-1M",
+            "Hearth: bytes, or very little text",
+            _muon(8e-3),
+            shape=(5, 4, 128),
+            batch_size=16,
+            **_HEARTH,
+            **_BYTES,
+        ),
+        _preset(
+            "hearth-2M",
+            "Hearth: minutes on a CPU",
+            _muon(8e-3),
+            shape=(4, 4, 128),
+            batch_size=8,
+            **_HEARTH,
+            **_TOUR,
+        ),
+        _preset(
+            "hearth-13M",
+            "Hearth: an evening on a laptop, minutes on a GPU",
+            _muon(4e-3),
+            shape=(6, 5, 320),
+            **_HEARTH,
+            **_SMALL,
+        ),
+        _preset(
+            "hearth-77M", "Hearth: a day on one GPU", _muon(3e-3), shape=(8, 8, 512), **_HEARTH
+        ),
+        _preset(
+            "hearth-162M",
+            "Hearth: two days on one GPU",
+            _muon(2e-3),
+            shape=(12, 12, 768),
+            **_HEARTH,
+        ),
+        _preset(
+            "hearth-405M",
+            "Hearth: a week on one fast GPU",
+            _muon(1.5e-3),
+            shape=(24, 16, 1024),
+            **_HEARTH,
+        ),
+        _preset(
+            "hearth-1.4B",
+            "Hearth: for several large GPUs",
+            _muon(1e-3),
+            shape=(24, 16, 2048),
+            **_HEARTH,
         ),
     )
 }

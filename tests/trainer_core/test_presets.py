@@ -43,6 +43,13 @@ def test_the_documented_preset_sizes_hold():
         "qwen3-121M": 121_193_472,
         "qwen3-0.5B": 491_930_624,
         "qwen3-1.5B": 1_512_336_384,
+        "hearth-1M": 1_050_568,
+        "hearth-2M": 1_836_422,
+        "hearth-13M": 12_620_618,
+        "hearth-77M": 76_638_734,
+        "hearth-162M": 162_150_166,
+        "hearth-405M": 404_969_518,
+        "hearth-1.4B": 1_413_918_766,
     }
 
 
