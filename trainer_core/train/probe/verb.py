@@ -41,6 +41,8 @@ _STEPS_SHARE = 1 / 60
 _STEPS_S = (0.3, 3.0)
 _SIZES_SHARE, _CHECKPOINTING_SHARE, _PRECISIONS_SHARE = 0.4, 0.5, 0.65
 """Share of the time budget at which each part ends at the latest."""
+_COMPILE_S = 10.0
+"""With less time than this, compiling is not begun."""
 _FIRST_S = 10.0
 """The first trial has this long, however little of the budget the start has left."""
 _ENDED_IN_WORDS: dict[Ended, str] = {
@@ -135,19 +137,23 @@ class _Probe:
                 fitting = [row.batch_size for row in self._search.rows if row.ok]
                 ended = self._search.grow(frugal, first=max(fitting, default=0) + 1)
         self._tell(ended=ended)
+        if self.table.best is not None:
+            self._vary(self.table.best, opened)
+        self._tell(complete=True)
+
+    def _vary(self, best: ProbeRow, opened: Opened) -> None:
+        """What comes between steps, then other ways to compute the best batch."""
+        with self._part("validation and checkpoint"):
+            self._finish(best)
         with self._part("precisions"):
             self._search.deadline_s = self._at(_PRECISIONS_SHARE)
             chosen = self._spec.precisions
             for precision in chosen[1:] if chosen else opened.others:
-                self._try_precision(precision)
-        if self.table.best is not None:
-            with self._part("validation and checkpoint"):
-                self._finish(self.table.best)
-        if self.table.best is not None and self._spec.compile and opened.compiler:
+                best = self._try_precision(best, precision)
+        if self._spec.compile and opened.compiler:
             with self._part("compile"):
                 self._search.deadline_s = self._at(1.0)
-                self._try_compiled(self.table.best)
-        self._tell(complete=True)
+                self._try_compiled(best)
 
     def _start(self, variant: Variant) -> Opened:
         """Learn what there is to try.
@@ -164,21 +170,29 @@ class _Probe:
                 do="See the log of this folder.",
             ) from None
 
-    def _try_precision(self, precision: Precision) -> None:
-        """The best batch in another precision, and larger ones if it is faster there."""
-        best = self.table.best
-        if best is None or self._search.left_s <= 0:
-            return
+    def _try_precision(self, best: ProbeRow, precision: Precision) -> ProbeRow:
+        """The best batch in another precision, and larger ones if it is faster there.
+
+        Returns:
+            The best row now.
+        """
+        if self._search.left_s < self._expected_s(best):
+            return best
         variant = msgspec.structs.replace(best.variant, precision=precision)
         row = self._search.try_(best.batch_size, variant)
         if row.tokens_per_s > best.tokens_per_s:
             self._tell(ended=self._search.grow(variant, 2 * row.batch_size, row.tokens_per_s))
+        return self.table.best or best
 
     def _try_compiled(self, best: ProbeRow) -> None:
         """The best batch, compiled; last of all, since nobody knows how long that takes."""
-        if self._search.left_s > 0:
+        if self._search.left_s >= self._expected_s(best) + _COMPILE_S:
             variant = msgspec.structs.replace(best.variant, compile=True)
             self._search.try_(best.batch_size, variant)
+
+    def _expected_s(self, best: ProbeRow) -> float:
+        """How long a trial of the best batch takes at least, in a new process."""
+        return self.table.parts["start"] + 5 * best.step_ms / 1000
 
     def _finish(self, best: ProbeRow) -> None:
         """What comes between steps."""
@@ -201,6 +215,7 @@ class _Probe:
     def _measure(self, size: int, variant: Variant, left_s: float) -> ProbeRow:
         """One row; see `search.Measure`."""
         self._doing = f"Trying {size:,} sequences at once, {variant}"
+        self._check()
         if not self.table.rows:  # without a first row all the rest is in vain
             left_s = max(self._left_s, _FIRST_S)
         row = self._earlier.get((size, variant)) or self._tried(size, variant, left_s)
