@@ -122,9 +122,11 @@ def test_a_stop_before_the_first_step_can_be_resumed(spec, uninterrupted, tmp_pa
 def test_a_killed_process_goes_on_from_its_last_checkpoint(spec, uninterrupted, tmp_path):
     folder = tmp_path / "run"
     freeze_spec(folder, spec)
-    script = (  # what `python -m trainer_core run` does, with rows that can be watched
-        "import sys; from pathlib import Path; from trainer_core.job import run_job;"
+    script = (  # what `python -m trainer_core run` does, slowly, with rows that can be watched
+        "import sys, time; from pathlib import Path; from trainer_core.job import run_job;"
         "from trainer_core.train import meter; meter.HANDOVER_S = 0.01;"
+        "add = meter.StepMeter.add;"
+        "meter.StepMeter.add = lambda *a, **k: (time.sleep(0.01), add(*a, **k));"
         "run_job(Path(sys.argv[1]))"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(folder)])
