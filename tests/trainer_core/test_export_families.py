@@ -195,5 +195,6 @@ def test_the_card_names_the_architecture(runs):
     card = (runs["163M"].folder.with_name("model") / "README.md").read_text(encoding="utf-8")
     parts = "GPT-2: LayerNorm, learned positions, GELU, biases but for queries, keys and values"
     assert parts in card
+    assert "| dropout | 0.1 |" in card
     card = (runs["deepnet-llama"].folder.with_name("model") / "README.md").read_text("utf-8")
     assert "Llama: RMSNorm, rotary positions, SwiGLU, DeepNet's residual scaling, no biases" in card

@@ -213,6 +213,8 @@ def _settings(facts: CardFacts) -> list[str]:
     ]
     if facts.device:
         rows.append(("trained on", facts.device))
+    if model.dropout:
+        rows.append(("dropout", f"{model.dropout:g}"))
     if model.match_input:
         rows.append(("longest match", f"up to {model.match_length_max} tokens"))
     return ["## Settings", "", *_table(("setting", "value"), rows)]
