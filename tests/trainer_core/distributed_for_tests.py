@@ -15,7 +15,7 @@ from trainer_core.job import freeze_spec
 from trainer_core.records import CheckpointSaved, Noted
 from trainer_core.spec import DistributedConfig
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 """How long anything may take on a busy computer."""
 
 

@@ -75,13 +75,14 @@ def test_two_processes_lose_what_one_does(data, tmp_path, strategy, optimizer):
         assert [b.tokens for b in ours.buckets] == [b.tokens for b in theirs.buckets]
 
 
-def test_dead_processes_start_again_and_nothing_is_lost(data, tmp_path):
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_dead_processes_start_again_and_nothing_is_lost(data, tmp_path, strategy):
     spec = several_spec(
         data / "corpus",
-        steps=250,
+        steps=150,
         model={"dropout": 0.1},
-        distributed={"restarts": 1},
-        evaluation={"every_steps": 125},
+        distributed={"restarts": 1, "strategy": strategy},
+        evaluation={"every_steps": 75, "sample_prompts": ("Doc",), "sample_tokens": 2},
         checkpoint={"every_steps": 50},
     )
     reference = finish(tmp_path / "reference", spec)

@@ -53,6 +53,7 @@ def whole_model(model: Transformer, weights: Mapping[str, Tensor]) -> Transforme
     """The model where this rank has all of it; else one of these weights, in main memory."""
     if not any(is_sharded(parameter) for parameter in model.parameters()):
         return model
-    found = Transformer(model.config)
+    with torch.random.fork_rng(devices=[]):  # the training's own go on as they are
+        found = Transformer(model.config)
     found.load_state_dict(dict(weights), strict=False)  # tensors that are shared stand once
     return found
