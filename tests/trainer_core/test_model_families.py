@@ -135,3 +135,19 @@ def test_gpt2_starts_with_its_papers_weights():
     for added in (model.blocks[3].attention.out, model.blocks[3].mlp.down):
         assert added.weight.std().item() == pytest.approx(0.02 / 4, rel=0.02)  # √(2 · 8) = 4
         assert not added.bias.any()
+
+
+def test_the_names_in_old_llama_checkpoints_still_hold():
+    config = msgspec.structs.replace(SHAPE, n_layer=1, tie_embeddings=False)
+    shapes = {name: tuple(value.shape) for name, value in Transformer(config).state_dict().items()}
+    assert shapes == {
+        "embed.weight": (67, 32),
+        "blocks.0.attention_norm.weight": (32,),
+        "blocks.0.attention.qkv.weight": (96, 32),
+        "blocks.0.attention.out.weight": (32, 32),
+        "blocks.0.mlp_norm.weight": (32,),
+        "blocks.0.mlp.gate_up.weight": (192, 32),
+        "blocks.0.mlp.down.weight": (32, 96),
+        "norm.weight": (32,),
+        "head.weight": (67, 32),
+    }
