@@ -261,6 +261,13 @@ def test_a_gradient_that_spikes_is_told_once():
     assert job.told == [("warning", "Gradient spike clipped", 41)]
 
 
+def test_steps_that_fp16_left_out_say_nothing_about_gradients():
+    watched, state, job = guard()
+    norms = np.tile([0.0, 0.0, 1.0], 40)
+    assert watched.watch(figures(np.full(120, 3.0), norms)) is None
+    assert job.told == [] and set(state.recent_norms) == {1.0}
+
+
 DIVERGES = 60
 
 

@@ -129,6 +129,8 @@ class Guard:
         )
 
     def _watch_norm(self, step: int, norm: float) -> None:
+        if not norm:
+            return  # skipped: the loss scale of fp16 was too high, which is usual
         norms = self._state.recent_norms
         if step > self._warmup_steps and len(norms) >= NORMS_NEEDED:
             usual = statistics.median(norms)
