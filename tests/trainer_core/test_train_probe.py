@@ -51,6 +51,7 @@ def test_the_table_has_a_row_for_each_way_that_was_tried(folder):
     first = [row for row in table.rows if row.variant == Variant(precision="fp32")]
     assert [row.batch_size for row in first] == [1, 2, 4][: len(first)]
     assert any(row.variant.precision == "bf16" for row in table.rows)
+    assert table.device.startswith("CPU") and table.device.endswith("fp32")
     for row in table.rows:
         assert row.ok and row.steps >= 1 and row.first_step_s > 0
         assert 0 < row.step_ms_low <= row.step_ms <= row.step_ms_high

@@ -252,7 +252,8 @@ class _Probe:
         opened = trials.opened
         trials.variant = msgspec.structs.replace(variant, precision=opened.precision)
         self._trials = trials
-        self._tell(device=opened.name, memory_limit_bytes=opened.memory_limit_bytes)
+        if not self.table.device:
+            self._tell(device=opened.name, memory_limit_bytes=opened.memory_limit_bytes)
         return trials
 
     def _close(self) -> None:
