@@ -131,7 +131,7 @@ def test_settings_that_contradict_each_other_are_refused(optimizer, named):
 
 
 def test_adafactor_of_shares_is_refused():
-    told = spec({"kind": "adafactor"}) | {"distributed": {"strategy": "fsdp"}}
+    told = spec({"kind": "adafactor"}) | {"distributed": {"strategy": "fsdp", "processes": 2}}
     with pytest.raises(SpecError) as caught:
         from_builtins(told)
     assert caught.value.field == "optimizer.kind"

@@ -58,9 +58,9 @@ class OptimizerConfig(Section, frozen=True, kw_only=True):
         _label(
             "Learning rate of matrices",
             "The peak for what Muon changes.",
-            f"Measured on the rule tasks and the tour's model; 0.02 in {_MUON}",
+            _MUON,
         ),
-    ] = 0.01
+    ] = 0.02
     muon_momentum: Annotated[
         Fraction,
         _label("Momentum", "How much of the last steps' direction Muon keeps.", _MUON),
