@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +16,9 @@ from trainer_core.spec import Precision
 
 Device = Literal["auto", "cpu", "cuda"]
 Chosen = Literal["fp32", "tf32", "bf16", "fp16"]
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+_NEVER = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,22 @@ def choose_compute(device: Device, precision: Precision, threads: int) -> Comput
     torch.set_float32_matmul_precision("high" if chosen == "tf32" else "highest")
     if on_gpu:
         return Compute(torch.device("cuda"), chosen, f"{torch.cuda.get_device_name()}, {chosen}")
-    # Large tensors come and go in each step; in huge pages they cost 512 times fewer page faults.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    _keep_freed_memory()
     plural = "s" if torch.get_num_threads() > 1 else ""
     name = f"CPU, {torch.get_num_threads()} thread{plural}, {chosen}"
     return Compute(torch.device("cpu"), chosen, name)
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep what one step frees for the next, where that is glibc.
+
+    Left alone, it gives everything above 32 MiB back to the system at once, which clears each page
+    when it is next touched. Measured with 1,024 tokens and GPT-2's vocabulary, that took half of
+    the time of the output layer.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
 
 
 def _cpu_precision(precision: Precision) -> Chosen:
