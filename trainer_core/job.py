@@ -11,7 +11,6 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,8 @@ import msgspec
 
 from trainer_core import __version__, protocol, status
 from trainer_core import spec as specs
-from trainer_core.errors import ExitCode, JobFolderError, KnownError, LockedError, from_os_error
+from trainer_core.ending import JobStopped, ended_by
+from trainer_core.errors import ExitCode, JobFolderError, LockedError, from_os_error
 from trainer_core.files import write_whole_file
 from trainer_core.journal import JournalWriter
 from trainer_core.metrics import StepLog, SystemLog
@@ -40,6 +40,19 @@ from trainer_core.records import (
     StateChanged,
 )
 from trainer_core.system import SystemSampler
+
+__all__ = [
+    "VERB_MODULES",
+    "Job",
+    "JobStopped",
+    "Wanted",
+    "ended_by",
+    "freeze_spec",
+    "locked",
+    "run_alone",
+    "run_job",
+    "signals_to",
+]
 
 Wanted = Literal["", "pause", "stop"]
 
@@ -69,27 +82,6 @@ _VERB_COMMANDS: dict[str, tuple[type, ...]] = {
 LOCK_PATIENCE_S = 3.0
 PROGRESS_PERIOD_S = 0.25
 _log = logging.getLogger(__name__)
-
-
-class JobStopped(Exception):  # noqa: N818 - not an error: the work is saved
-    """Raised by a verb that was asked to pause or stop and has saved its work.
-
-    Args:
-        state: How the job stands now.
-        step: The training step that it would go on from.
-        problem: Why it paused of its own accord; then somebody should look at it.
-    """
-
-    def __init__(
-        self,
-        state: Literal["paused", "stopped"],
-        step: int | None = None,
-        problem: KnownError | None = None,
-    ) -> None:
-        super().__init__(state)
-        self.state = state
-        self.step = step
-        self.problem = problem
 
 
 @dataclass
@@ -314,48 +306,6 @@ def _logging_to(path: Path) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         handler.close()
-
-
-def ended_by(error: BaseException) -> Ended:
-    """The last record of a job that this exception ended."""
-    if isinstance(error, JobStopped):
-        ended = Ended(state=error.state, exit_code=ExitCode.OK, step=error.step)
-        why = error.problem
-        if why is None:
-            return ended
-        return msgspec.structs.replace(
-            ended,
-            exit_code=why.exit_code,
-            what=why.what,
-            safe=why.safe,
-            do=why.do,
-            field=why.field,
-        )
-    if isinstance(error, OSError):
-        error = from_os_error(error, "working on the job")
-    if isinstance(error, MemoryError):
-        error = KnownError(
-            "The computer's memory is full.",
-            safe="Everything saved before is whole.",
-            do="Close other programs, or choose a smaller model or batch.",
-        )
-    if isinstance(error, KnownError):
-        return Ended(
-            state="failed",
-            exit_code=error.exit_code,
-            what=error.what,
-            safe=error.safe,
-            do=error.do,
-            field=error.field,
-        )
-    return Ended(
-        state="failed",
-        exit_code=ExitCode.BUG,
-        what=f"Hearth made a mistake: {type(error).__name__}: {error}",
-        safe="Everything saved before is whole.",
-        do="Resume the job; if it happens again, report it with the log of this folder.",
-        details="".join(traceback.format_exception(error))[-20_000:],
-    )
 
 
 def _run_verb(job: Job, spec: specs.JobSpec) -> Ended:
