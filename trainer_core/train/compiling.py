@@ -13,9 +13,9 @@ import torch
 from trainer_core.presets import parameter_count
 from trainer_core.spec import TrainSpec
 
-COMPILE_S = 90.0
-"""What compiling costs on a CPU; it took 50 to 60 s on one core for 4 to 12 layers."""
-SAVED_SHARE = 0.25
+COMPILE_S = 60.0
+"""What compiling may cost on a CPU; it took 14 to 31 s on a fast core for 4 to 12 layers."""
+SAVED_SHARE = 0.2
 """Share of the time that compiled steps save on a CPU; see tests/benchmarks/RESULTS.md."""
 FLOPS_PER_CORE = 1.5e11
 """A fast core's training rate without compilation; slower ones earn the time back sooner."""
