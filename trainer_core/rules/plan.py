@@ -66,9 +66,7 @@ _LONGER = replace(_SHAPE, context_length=128, dropout=0.1)
 RECIPES: dict[TaskName, Recipe] = {
     "simple_dummy": Recipe(_LONGER, _MUON, 16, steps=300, prompt="bake;\ndifu;\n"),
     "addition": Recipe(_SHAPE, _MUON, 16, steps=1000, prompt="12 + 30 = 42;\n57 + 68 ="),
-    "simple_dummy2": Recipe(
-        _SHAPE, replace(_MUON, muon_lr=0.04), 16, steps=800, prompt="abcdef0;\nfedcba3"
-    ),
+    "simple_dummy2": Recipe(_SHAPE, _MUON, 16, steps=1200, prompt="abcdef0;\nfedcba3"),
 }
 
 
