@@ -79,10 +79,11 @@ K2", 2025, §2.1).
 
 
 class ModelConfig(Section, frozen=True, kw_only=True):
-    """Shape of the transformer. Each family exports as the class of that name in transformers.
+    """Shape of the transformer.
 
     `llama`: RMSNorm, rotary positions, SwiGLU, grouped queries. `qwen3`: the same with normed
-    queries and keys. `gpt2`: learned positions, LayerNorm, GELU. `hearth`: tuned for small budgets.
+    queries and keys. `gpt2`: learned positions, LayerNorm, GELU. All three export as the class of
+    that name in transformers. `hearth`: tuned for small budgets.
     """
 
     family: Family = "llama"
