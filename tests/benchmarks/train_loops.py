@@ -94,6 +94,8 @@ def transformers(shape: Shape) -> Iterator[float]:
             resid_pdrop=0.0,
             embd_pdrop=0.0,
             attn_pdrop=0.0,
+            bos_token_id=None,
+            eos_token_id=None,
             use_cache=False,
         )
     ).train()
