@@ -39,8 +39,8 @@ class Transformer(nn.Module):
         config: The shape.
         activation_checkpointing: Whether training computes each block's activations again in the
             backward pass instead of keeping them.
-        flex_attention: Whether documents are told apart by flex attention where it can be: on a
-            GPU, with a compiler. Else by a mask, which attends to everything and hides the rest.
+        flex_attention: Whether documents are told apart by flex attention where it can be. Else by
+            a mask, which attends to everything and hides the rest.
 
     Args:
         config: The shape.
@@ -128,7 +128,7 @@ class Transformer(nn.Module):
             raise ValueError("a cache does not know which document its tokens were of")
         drops = bool(self.config.dropout) and self.training  # what flex attention does not do
         fits = tokens.shape[1] >= FLEX_TIME_MIN and self.config.head_size in FLEX_HEAD_SIZES
-        if self.flex_attention and documents.is_cuda and fits and not drops:
+        if self.flex_attention and fits and not drops:
             return document_blocks(documents)
         return document_mask(documents)
 

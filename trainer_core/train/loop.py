@@ -9,7 +9,12 @@ import torch
 from trainer_core.data.batches import Batch, Prefetcher
 from trainer_core.job import Job
 from trainer_core.spec import TrainSpec
-from trainer_core.train.compiling import is_worth_compiling, keep_compiled, missing_compiler
+from trainer_core.train.compiling import (
+    flex_attention_agrees,
+    is_worth_compiling,
+    keep_compiled,
+    missing_compiler,
+)
 from trainer_core.train.compute import choose_compute, out_of_memory
 from trainer_core.train.distributed.meeting import meeting
 from trainer_core.train.distributed.place import take_device, threads_of
@@ -82,7 +87,9 @@ def prepare(session: Session, batch: Batch) -> None:
     if not problem:
         session.job.state("compiling")
         keep_compiled()
-        session.model.flex_attention = device.type == "cuda"
+        if device.type == "cuda" and spec.data.mask_documents:
+            agrees = flex_attention_agrees(spec.model, session.compute)
+            session.model.flex_attention = agrees
         problem = session.train_step.compile(batch)
         session.job.state("running")
         session.meter.start()
