@@ -14,6 +14,7 @@ from studio.pages.wizard.start import Shelf
 from studio.pages.wizard.step import StepView
 from studio.widgets.card import Card
 from studio.widgets.choice_card import ChoiceCard
+from studio.widgets.choices import Segmented
 from studio.widgets.controls import LineEdit
 from studio.widgets.field import Field
 from studio.widgets.figures import count
@@ -30,6 +31,7 @@ _FIELDS = {
     "seed": ("Seed", "Starts the weights and the order of the data"),
 }
 _COLUMNS = 3
+_FAMILIES = {"llama": "Llama", "gpt2": "GPT-2", "qwen3": "Qwen3", "hearth": "Hearth"}
 
 
 class ModelStep(StepView):
@@ -41,13 +43,10 @@ class ModelStep(StepView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.presets: dict[str, ChoiceCard] = {}
-        cards = QGridLayout()
-        cards.setSpacing(8)
-        for number, preset in enumerate(PRESETS.values()):
-            card = ChoiceCard(_title(preset.name))
-            card.clicked.connect(partial(self._on_preset_clicked, preset.name))
-            cards.addWidget(card, number // _COLUMNS, number % _COLUMNS)
-            self.presets[preset.name] = card
+        self.families = Segmented([*_FAMILIES.items()], name="Architecture")
+        self.families.chosen.connect(self._show_family)
+        self._cards = {family: self._card_grid(family) for family in _FAMILIES}
+        self._chosen = ""
         self.fields: dict[str, Field] = {}
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
@@ -62,14 +61,41 @@ class ModelStep(StepView):
         shape = Card(spacing=12)
         shape.body.addWidget(card_title("Settings"))
         shape.body.addLayout(grid)
-        self.column.addLayout(cards)
+        self.column.addWidget(self.families)
+        for cards in self._cards.values():
+            self.column.addWidget(cards)
         self.column.addWidget(shape)
         self.column.addStretch(1)
+
+    def _card_grid(self, family: str) -> QWidget:
+        """The named sizes of a family, side by side."""
+        named = [name for name, preset in PRESETS.items() if preset.config.family == family]
+        holder = QWidget()
+        grid = QGridLayout(holder)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(8)
+        for number, name in enumerate(named):
+            card = ChoiceCard(_title(name))
+            card.clicked.connect(partial(self._on_preset_clicked, name))
+            grid.addWidget(card, number // _COLUMNS, number % _COLUMNS)
+            self.presets[name] = card
+        for column in range(_COLUMNS):
+            grid.setColumnStretch(column, 1)
+        return holder
+
+    def _show_family(self, family: str) -> None:
+        self.families.set_current(family)
+        for name, cards in self._cards.items():
+            cards.setVisible(name == family)
 
     def show_draft(self, draft: Draft, plan: Plan, shelf: Shelf) -> None:
         """Show the sizes for this vocabulary, the settings, and what is wrong with them."""
         super().show_draft(draft, plan, shelf)
         chosen = draft.matching_preset
+        if chosen != self._chosen or not chosen:  # else the user may look at other families
+            self._chosen = chosen
+            family = PRESETS[chosen].config.family if chosen else self.families.current
+            self._show_family(family)
         for name, card in self.presets.items():
             card.setChecked(name == chosen)
             if draft.data is not None:
