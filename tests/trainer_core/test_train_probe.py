@@ -32,9 +32,15 @@ def spec_of(model=MODEL, **settings):
     return ProbeSpec(model=model, **settings)
 
 
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    before = set(psutil.Process().children())
+    yield
+    assert set(psutil.Process().children()) <= before
+
+
 def probed(folder, spec) -> ProbeTable:
     assert run_job(folder, spec) == ExitCode.OK, ended(folder)
-    assert not psutil.Process().children()
     return read_table(folder)
 
 
@@ -116,7 +122,6 @@ def test_a_model_that_does_not_fit_is_told_with_the_limit(folder, tmp_path):
     assert run_job(tmp_path / "job", spec) == ExitCode.KNOWN_ERROR
     error = ended(tmp_path / "job")
     assert error.field == "model" and "does not fit" in error.what
-    assert not psutil.Process().children()
 
 
 def test_a_limit_below_the_program_itself_is_refused(tmp_path):
@@ -131,7 +136,6 @@ def test_a_stopped_probe_keeps_its_rows_and_goes_on_from_them(tmp_path, monkeypa
     assert run_job(where, spec_of(max_batch_size=4, precisions=("fp32",))) == ExitCode.OK
     monkeypatch.undo()
     assert ended(where).state == "stopped"
-    assert not psutil.Process().children()
     kept = read_table(where)
     assert len(kept.rows) == 2 and not kept.complete and kept.best is not None
     again = probed(where, None)
