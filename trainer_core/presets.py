@@ -117,7 +117,7 @@ PRESETS: dict[str, Preset] = {
         ),
         _preset(
             "10M",
-            "Evening on a laptop, minutes on a GPU",
+            "An evening on a laptop",
             _adamw(2e-3),
             shape=(6, 5, 320),
             **_SMALL,
@@ -206,7 +206,7 @@ PRESETS: dict[str, Preset] = {
         ),
         _preset(
             "hearth-13M",
-            "Evening on a laptop, minutes on a GPU",
+            "An evening on a laptop",
             _muon(4e-3),
             shape=(6, 5, 320),
             **_HEARTH,
