@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -255,9 +256,11 @@ def answer(trials: Trials, request: Try | Finish) -> Answer:
         return Tried(row=_failed(trials, request, "error", f"{type(error).__name__}: {text[0]}"))
 
 
-def _failed(trials: Trials, request: Try | Finish, failure: str, why: str) -> ProbeRow:
-    row = {"batch_size": request.batch_size, "variant": trials.variant}
-    return ProbeRow(**row, failure=failure, why=why[:500])  # type: ignore[arg-type]
+def _failed(
+    trials: Trials, request: Try | Finish, failure: Literal["memory", "error"], why: str
+) -> ProbeRow:
+    size, variant = request.batch_size, trials.variant
+    return ProbeRow(batch_size=size, variant=variant, failure=failure, why=why[:500])
 
 
 def _requests() -> queue.Queue[Request]:
