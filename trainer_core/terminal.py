@@ -137,6 +137,21 @@ def raise_failure(status: JobStatus) -> None:
         raise error
 
 
+def run_with_bars(
+    folder: Path, spec: specs.JobSpec | None, console: Console
+) -> tuple[ExitCode, JobStatus]:
+    """Run a job in this process with progress bars; how it ended.
+
+    Raises:
+        KnownError: The job could not start, or failed.
+    """
+    with progress_bars(folder, console):
+        code = run_job(folder, spec)
+    status = read_status(folder)
+    raise_failure(status)
+    return code, status
+
+
 def follow(folder: Path, spec: specs.JobSpec | None) -> ExitCode:
     """Run a job in this process with progress bars and say how it ended.
 
@@ -144,10 +159,7 @@ def follow(folder: Path, spec: specs.JobSpec | None) -> ExitCode:
         KnownError: The job could not start, or failed.
     """
     console = Console(stderr=True)
-    with progress_bars(folder, console):
-        code = run_job(folder, spec)
-    status = read_status(folder)
-    raise_failure(status)
+    code, status = run_with_bars(folder, spec, console)
     console.print(f"{status.verb}: {status.state}. Everything is in {folder}", highlight=False)
     if status.resumable:
         console.print(f"Go on with: hearth-core resume {folder}", highlight=False)

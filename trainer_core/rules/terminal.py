@@ -12,11 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from trainer_core.errors import ExitCode
-from trainer_core.job import run_job
 from trainer_core.rule_tasks import LEARNED, RULE_TASKS, SOLVED, UNSEEN
 from trainer_core.spec import RulesSpec, convert
-from trainer_core.status import read_status
-from trainer_core.terminal import progress_bars, raise_failure
+from trainer_core.terminal import run_with_bars
 
 BAR_CHARACTERS = 24
 
@@ -31,10 +29,7 @@ def run_rules(args: argparse.Namespace) -> ExitCode:
     spec = convert(values, RulesSpec, "the options")
     folder = args.folder or Path(f"hearth-rules-{spec.task.replace('_', '-')}")
     console = Console()
-    with progress_bars(folder, console):
-        code = run_job(folder, spec)
-    status = read_status(folder)
-    raise_failure(status)
+    code, status = run_with_bars(folder, spec, console)
     if status.state != "finished":
         console.print(f"The task is {status.state}; the same command goes on with it.")
         return code

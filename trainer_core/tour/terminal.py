@@ -10,10 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from trainer_core.errors import ExitCode
-from trainer_core.job import run_job
 from trainer_core.spec import TourSpec
-from trainer_core.status import read_status
-from trainer_core.terminal import progress_bars, raise_failure
+from trainer_core.terminal import run_with_bars
 
 HEAT = ((32, "black on dark_orange"), (16, "white on #8a4715"), (8, "white on #543218"))
 """The studio's heat colours for match lengths of this many tokens and more."""
@@ -30,10 +28,7 @@ def take_tour(folder: Path, spec: TourSpec) -> ExitCode:
         "Hearth reads this computer's Python library, builds an index over it, and trains two small"
         " models: one plain, one that may look things up in the index."
     )
-    with progress_bars(folder, console):
-        code = run_job(folder, spec)
-    status = read_status(folder)
-    raise_failure(status)
+    code, status = run_with_bars(folder, spec, console)
     if status.state != "finished":
         console.print(f"The tour is {status.state}; the same command goes on with it.")
         return code

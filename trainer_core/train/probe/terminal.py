@@ -9,11 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from trainer_core.errors import ExitCode
-from trainer_core.job import run_job
 from trainer_core.probe_table import ProbeRow, ProbeTable, read_table
 from trainer_core.spec import ProbeSpec
-from trainer_core.status import read_status
-from trainer_core.terminal import progress_bars, raise_failure
+from trainer_core.terminal import run_with_bars
 
 
 def tell(folder: Path, spec: ProbeSpec, *, as_json: bool) -> ExitCode:
@@ -22,9 +20,7 @@ def tell(folder: Path, spec: ProbeSpec, *, as_json: bool) -> ExitCode:
     Raises:
         KnownError: The settings cannot work, or nothing fits this computer.
     """
-    with progress_bars(folder, Console(stderr=True)):
-        code = run_job(folder, spec)
-    raise_failure(read_status(folder))
+    code, _ = run_with_bars(folder, spec, Console(stderr=True))
     table = read_table(folder)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(table), indent=1).decode())
