@@ -254,11 +254,12 @@ def _accuracy(model: JobModel) -> TileFacts | None:
     if scored is None:
         return None
     worst = min(scored[0].groups, key=lambda score: score.accuracy)
+    name = worst.group.partition(":")[0].partition(",")[0]  # a tile has no room for all of it
     return TileFacts(
         "Worst accuracy",
         f"{worst.accuracy * 100:.1f}",
         f"{figures.NARROW}%",
-        ((worst.group, False),),
+        ((name, False),),
         tooltip=f"Of the groups of {scored[1].title}, on fresh lines: {worst.group}.",
     )
 
