@@ -156,7 +156,8 @@ def test_the_last_score_and_its_task_are_known(scored):
 def test_the_tile_names_the_worst_group(scored):
     tile = tiles(scored, 10)[4]
     assert (tile.label, tile.value) == ("Worst accuracy", "0.0")
-    assert tile.context[0][0] == TEN[8]
+    assert tile.context[0][0] == "8 line before"
+    assert TEN[8] in tile.tooltip
 
 
 def test_other_runs_have_no_score(tmp_path):
