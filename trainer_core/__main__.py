@@ -141,7 +141,13 @@ def _template(args: argparse.Namespace) -> ExitCode:
 
 
 _TEMPLATES: dict[str, specs.Section] = {
+    "preview": specs.PreviewSpec(source=specs.PythonLibrary()),
+    "tokenizers": specs.TokenizersSpec(
+        source=specs.PythonLibrary(), candidates=(specs.BpeTokenizer(), specs.ByteTokenizer())
+    ),
     "prepare": specs.PrepareSpec(source=specs.PythonLibrary()),
+    "inspect": specs.InspectSpec(corpus="data/corpus"),
+    "dump": specs.DumpSpec(corpus="data/corpus", output="text"),
     "index": specs.IndexSpec(corpus="data/corpus"),
     "lookup": specs.LookupSpec(index="index", text="Once upon a time"),
     "duplicates": specs.DuplicatesSpec(index="index"),

@@ -40,9 +40,9 @@ from trainer_core.records import (
     StateChanged,
 )
 from trainer_core.system import SystemSampler
+from trainer_core.verbs import VERB_MODULES
 
 __all__ = [
-    "VERB_MODULES",
     "Job",
     "JobStopped",
     "Wanted",
@@ -55,23 +55,6 @@ __all__ = [
 ]
 
 Wanted = Literal["", "pause", "stop"]
-
-VERB_MODULES = {
-    "prepare": "trainer_core.data.prepare",
-    "index": "trainer_core.index.verb",
-    "lookup": "trainer_core.answers.verb",
-    "duplicates": "trainer_core.answers.verb",
-    "contamination": "trainer_core.answers.verb",
-    "value": "trainer_core.answers.verb",
-    "probe": "trainer_core.train.probe.verb",
-    "train": "trainer_core.train.loop",
-    "evaluate": "trainer_core.evals.verb",
-    "generate": "trainer_core.generate.server",
-    "export": "trainer_core.export.verb",
-    "tour": "trainer_core.tour.verb",
-    "rules": "trainer_core.rules.verb",
-}
-"""Where each verb's `run(job, spec)` stands; imported when it is needed, since torch is slow."""
 
 _VERB_COMMANDS: dict[str, tuple[type, ...]] = {
     "train": (protocol.CheckpointNow,),

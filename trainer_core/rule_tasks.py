@@ -2,7 +2,7 @@
 
 A rule task is text made by rules that are known, so that what a model has learned can be said
 exactly. The tasks and their figures are those of the fork of femtoGPT that logs them; what it does
-not say is settled in `trainer_core.data.generators`.
+not say is settled in `trainer_core.data.sources.generators`.
 """
 
 from __future__ import annotations

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.data import gpt2
-from trainer_core.data.learn import learn_bpe
-from trainer_core.data.reading import NoText, read_text
-from trainer_core.data.skipped import Skipped
-from trainer_core.data.sources import list_files
-from trainer_core.data.tokenizers import RankTokenizer
+from trainer_core.data.sources.files import list_files
+from trainer_core.data.sources.reading import NoText, read_text
+from trainer_core.data.sources.skipped import Skipped
+from trainer_core.data.tokenizers import gpt2
+from trainer_core.data.tokenizers.kinds import RankTokenizer
+from trainer_core.data.tokenizers.learn import learn_bpe
 from trainer_core.index import IndexSource
 from trainer_core.spec import TextFiles
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from trainer_core.data.build import build_corpus
+from trainer_core.data.preparing.build import build_corpus
 from trainer_core.job import freeze_spec
 from trainer_core.metrics import Rows, read_rows
 from trainer_core.presets import PRESETS, parameter_count
@@ -35,9 +35,9 @@ from trainer_core.spec import (
     TrainSpec,
 )
 from trainer_core.status import STEPS_FILE, read_status
-from trainer_core.train.checkpoint import FOLDER, checkpoint_steps, folder_name
-from trainer_core.train.manifest import OPTIMIZER, WEIGHTS
-from trainer_core.train.retention import checkpoint_size
+from trainer_core.train.checkpoints.checkpoint import FOLDER, checkpoint_steps, folder_name
+from trainer_core.train.checkpoints.manifest import OPTIMIZER, WEIGHTS
+from trainer_core.train.checkpoints.retention import checkpoint_size
 
 GIB = 1 << 30
 _PERIOD_S = 0.05

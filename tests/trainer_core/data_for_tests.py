@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pyarrow
 
-from trainer_core.data.opening import describe, open_source
-from trainer_core.data.skipped import Skipped
-from trainer_core.data.survey import NamedSource, survey
+from trainer_core.data.preparing.survey import NamedSource, survey
+from trainer_core.data.sources.opening import describe, open_source
+from trainer_core.data.sources.skipped import Skipped
 from trainer_core.spec import TextFiles
 
 

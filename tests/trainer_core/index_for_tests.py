@@ -194,7 +194,7 @@ def grown_corpus(home, count, **settings):
     """A corpus of so many documents, whose training part begins with that of a smaller one."""
     from tiny_run import POEM
 
-    from trainer_core.data.build import build_corpus
+    from trainer_core.data.preparing.build import build_corpus
     from trainer_core.spec import ByteTokenizer, PrepareSpec, TextFiles
 
     paths = [home / f"{number:02}.txt" for number in range(count)]

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import open_corpus
 from trainer_core.data.manifest import Manifest
+from trainer_core.data.preparing.build import build_corpus
 from trainer_core.errors import DataError
 from trainer_core.spec import BpeTokenizer, ByteTokenizer, PrepareSpec, TextFiles
 

@@ -14,9 +14,9 @@ from data_for_tests import PACKERS, counts_of, read_files, survey_of, tar_of, zi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_core.data import documents, packed, records, tables
-from trainer_core.data.build import build_corpus
-from trainer_core.data.survey import Changed
+from trainer_core.data.preparing.build import build_corpus
+from trainer_core.data.preparing.survey import Changed
+from trainer_core.data.sources import documents, packed, records, tables
 from trainer_core.errors import DataError
 from trainer_core.spec import ByteTokenizer, PrepareSpec, TextFiles
 

@@ -5,7 +5,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer_core.data.digests import Digests
+from trainer_core.data.preparing.digests import Digests
 
 # Few beginnings and ends, so that many fall on one slot and some are equal.
 digest = st.builds(

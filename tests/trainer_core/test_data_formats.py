@@ -13,8 +13,8 @@ from data_for_tests import PACKERS, read_files, survey_of, tar_of, texts_of, zip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_core.data import reading, records
-from trainer_core.data.records import NoJson, json_values
+from trainer_core.data.sources import reading, records
+from trainer_core.data.sources.records import NoJson, json_values
 from trainer_core.errors import DataError
 from trainer_core.spec import TextFiles
 

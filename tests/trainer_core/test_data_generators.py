@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 from data_for_tests import read_source
 
-from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import open_corpus
-from trainer_core.data.generators import CONSONANTS, VOWELS, lines, result_of
+from trainer_core.data.preparing.build import build_corpus
+from trainer_core.data.sources.generators import CONSONANTS, VOWELS, lines, result_of
 from trainer_core.errors import SpecError
 from trainer_core.rule_tasks import RULE_TASKS
 from trainer_core.spec import PrepareSpec, PythonLibrary, RuleLines, convert, from_toml, to_toml

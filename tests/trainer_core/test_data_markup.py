@@ -6,9 +6,9 @@ import zipfile
 import pytest
 from data_for_tests import read_files, zip_of
 
-from trainer_core.data import packed
-from trainer_core.data.markup import html_text
-from trainer_core.data.reading import NoText
+from trainer_core.data.sources import packed
+from trainer_core.data.sources.markup import html_text
+from trainer_core.data.sources.reading import NoText
 
 PAGES = 60
 PAGE = """<!DOCTYPE html><html><head><title>No text</title><style>p {{color: red}}</style>

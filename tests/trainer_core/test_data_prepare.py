@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from trainer_core import spec as specs
-from trainer_core.data import build, reading, survey, tokenise, writer
-from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import open_corpus
-from trainer_core.data.learn import learn_bpe
+from trainer_core.data.preparing import build, survey, tokenise, writer
+from trainer_core.data.preparing.build import build_corpus
+from trainer_core.data.sources import reading
+from trainer_core.data.tokenizers.learn import learn_bpe
 from trainer_core.errors import DataError, ExitCode
 from trainer_core.job import run_job
 from trainer_core.journal import read_records
@@ -430,7 +431,7 @@ def test_reading_ends_when_the_reader_is_told_to_stop(texts, tmp_path):
 
 
 def test_the_data_package_never_needs_torch():
-    program = "import sys, trainer_core.data.prepare; sys.exit('torch' in sys.modules)"
+    program = "import sys, trainer_core.data.preparing.verb; sys.exit('torch' in sys.modules)"
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     assert (
         subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from data_for_tests import read_source, survey_of
 
-from trainer_core.data.build import build_corpus
-from trainer_core.data.opening import open_source
-from trainer_core.data.skipped import Skipped
-from trainer_core.data.spool import Spool
+from trainer_core.data.preparing.build import build_corpus
+from trainer_core.data.sources.opening import open_source
+from trainer_core.data.sources.skipped import Skipped
+from trainer_core.data.sources.spool import Spool
 from trainer_core.errors import DataError, DiskFullError, ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.known_datasets import KNOWN_DATASETS

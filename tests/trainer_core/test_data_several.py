@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from trainer_core import spec as specs
-from trainer_core.data import gpt2
-from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import open_corpus
-from trainer_core.data.tokenizers import RankTokenizer
+from trainer_core.data.preparing.build import build_corpus
+from trainer_core.data.tokenizers import gpt2
+from trainer_core.data.tokenizers.kinds import RankTokenizer
 from trainer_core.errors import DataError, ExitCode, SpecError
 from trainer_core.index.building.build import append_documents, build_index
 from trainer_core.job import run_job

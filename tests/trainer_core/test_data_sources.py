@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from data_for_tests import survey_of
 
-from trainer_core.data import reading, sources
-from trainer_core.data.reading import NoText, read_text
-from trainer_core.data.skipped import EXAMPLES_KEPT, Skipped, printable
+from trainer_core.data.sources import files as sources
+from trainer_core.data.sources import reading
+from trainer_core.data.sources.reading import NoText, read_text
+from trainer_core.data.sources.skipped import EXAMPLES_KEPT, Skipped, printable
 from trainer_core.errors import DataError
 from trainer_core.spec import PythonLibrary, TextFiles
 

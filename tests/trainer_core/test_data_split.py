@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_core.data.split import DocumentKey, cut_parts, split_documents
+from trainer_core.data.preparing.split import DocumentKey, cut_parts, split_documents
 from trainer_core.errors import DataError
 
 

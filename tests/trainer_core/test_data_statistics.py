@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import Corpus
+from trainer_core.data.preparing.build import build_corpus
 from trainer_core.data.statistics import (
     STATISTICS_NAME,
     SampleDocument,

@@ -7,9 +7,10 @@ from data_for_tests import read_source, survey_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_core.data import gpt2, token_files
-from trainer_core.data.build import build_corpus
-from trainer_core.data.tokenizers import RankTokenizer
+from trainer_core.data.preparing.build import build_corpus
+from trainer_core.data.sources import token_files
+from trainer_core.data.tokenizers import gpt2
+from trainer_core.data.tokenizers.kinds import RankTokenizer
 from trainer_core.errors import DataError
 from trainer_core.spec import Gpt2Tokenizer, PrepareSpec, TokenFiles, from_toml, to_toml
 

@@ -9,9 +9,9 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_core.data import gpt2, pretokens, ranks
-from trainer_core.data.learn import learn_bpe, sample
-from trainer_core.data.tokenizers import ByteTokenizer, RankTokenizer, load_tokenizer
+from trainer_core.data.tokenizers import gpt2, pretokens, ranks
+from trainer_core.data.tokenizers.kinds import ByteTokenizer, RankTokenizer, load_tokenizer
+from trainer_core.data.tokenizers.learn import learn_bpe, sample
 from trainer_core.errors import DataError
 
 TEXT = (

@@ -8,8 +8,8 @@ import pytest
 import torch
 from train_for_tests import make_corpus
 
-from trainer_core.data.build import build_corpus
-from trainer_core.data.generators import CONSONANTS, result_of
+from trainer_core.data.preparing.build import build_corpus
+from trainer_core.data.sources.generators import CONSONANTS, result_of
 from trainer_core.evals.rules import rule_scorer, rules_kept
 from trainer_core.model.transformer import Transformer
 from trainer_core.rule_tasks import RULE_TASKS, SUMS, WORD_RULES

@@ -10,7 +10,7 @@ from suffix_array_for_tests import (
     suffix_array_matches,
 )
 
-from trainer_core.data.build import build_corpus
+from trainer_core.data.preparing.build import build_corpus
 from trainer_core.index import build_index, held_out_features, match_features, open_index
 from trainer_core.index.compiled import COMPILED
 from trainer_core.index.contexts import Text

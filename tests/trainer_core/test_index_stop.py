@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer_core.data.build import build_corpus
+from trainer_core.data.preparing.build import build_corpus
 from trainer_core.errors import ExitCode, KnownError
 from trainer_core.index import open_index
 from trainer_core.index.compiled import COMPILED

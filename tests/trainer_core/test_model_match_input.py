@@ -6,7 +6,7 @@ import torch
 from matches_for_tests import matched
 from torch.nn import functional
 
-from trainer_core.data.batches import IGNORED
+from trainer_core.data.batches.gather import IGNORED
 from trainer_core.data.matches import MatchTensors
 from trainer_core.errors import CheckpointError
 from trainer_core.model.match_hearth import OWN_SHARE
@@ -15,10 +15,10 @@ from trainer_core.model.pointer import ABSENT, mixed_logits, mixed_loss
 from trainer_core.model.transformer import Transformer
 from trainer_core.presets import match_parameter_count, parameter_count
 from trainer_core.spec import ModelConfig
-from trainer_core.train.checkpoint import TrainState, open_checkpoint
-from trainer_core.train.manifest import Fingerprints
-from trainer_core.train.saving import save_checkpoint
-from trainer_core.train.snapshot import Snapshot
+from trainer_core.train.checkpoints.checkpoint import TrainState, open_checkpoint
+from trainer_core.train.checkpoints.manifest import Fingerprints
+from trainer_core.train.checkpoints.saving import save_checkpoint
+from trainer_core.train.checkpoints.snapshot import Snapshot
 
 PLAIN = ModelConfig(vocab_size=41, context_length=24, n_layer=2, n_head=2, n_embd=16)
 OURS = msgspec.structs.replace(PLAIN, match_input=True)

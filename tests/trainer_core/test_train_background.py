@@ -21,10 +21,11 @@ from trainer_core.errors import ExitCode
 from trainer_core.job import Job, run_job
 from trainer_core.records import CheckpointSaved, Ended
 from trainer_core.spec import ModelConfig
-from trainer_core.train import background, meter
-from trainer_core.train.checkpoint import TrainState, checkpoint_steps, read_checkpoint
-from trainer_core.train.manifest import Fingerprints
-from trainer_core.train.snapshot import Snapshot, SnapshotMemory
+from trainer_core.train import meter
+from trainer_core.train.checkpoints import background
+from trainer_core.train.checkpoints.checkpoint import TrainState, checkpoint_steps, read_checkpoint
+from trainer_core.train.checkpoints.manifest import Fingerprints
+from trainer_core.train.checkpoints.snapshot import Snapshot, SnapshotMemory
 
 
 @pytest.fixture(scope="module")

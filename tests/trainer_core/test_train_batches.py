@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matches_for_tests import Features
 
-from trainer_core.data.batches import Prefetcher, TrainBatches, gather
+from trainer_core.data.batches.gather import Prefetcher, TrainBatches, gather
 from trainer_core.errors import DataError
 
 

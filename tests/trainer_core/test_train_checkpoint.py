@@ -15,20 +15,20 @@ import torch
 from trainer_core.errors import CheckpointError
 from trainer_core.model.transformer import Transformer
 from trainer_core.spec import ModelConfig
-from trainer_core.train import saving
-from trainer_core.train.checkpoint import (
+from trainer_core.train.checkpoints import saving
+from trainer_core.train.checkpoints.checkpoint import (
     TrainState,
     best_step,
     checkpoint_steps,
     open_checkpoint,
     weights_of,
 )
-from trainer_core.train.manifest import Fingerprints, NewerCheckpointError
-from trainer_core.train.saving import (
+from trainer_core.train.checkpoints.manifest import Fingerprints, NewerCheckpointError
+from trainer_core.train.checkpoints.saving import (
     clear_drafts,
     save_checkpoint,
 )
-from trainer_core.train.snapshot import Snapshot
+from trainer_core.train.checkpoints.snapshot import Snapshot
 
 TINY = ModelConfig(vocab_size=31, context_length=8, n_layer=1, n_head=2, n_embd=8)
 
@@ -193,7 +193,7 @@ def test_a_full_disk_leaves_no_trace_and_the_older_ones_whole(tmp_path, monkeypa
 
 
 def saving_pieces(tensors):
-    from trainer_core.train.tensor_file import _pieces
+    from trainer_core.train.checkpoints.tensor_file import _pieces
 
     return _pieces(tensors, {})
 

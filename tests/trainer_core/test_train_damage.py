@@ -27,15 +27,21 @@ from trainer_core.data.corpus import open_corpus
 from trainer_core.errors import CheckpointError, ExitCode
 from trainer_core.job import run_job
 from trainer_core.records import CheckpointRemoved
-from trainer_core.train import background
-from trainer_core.train.checkpoint import (
+from trainer_core.train.checkpoints import background
+from trainer_core.train.checkpoints.checkpoint import (
     checkpoint_steps,
     open_checkpoint,
     read_checkpoint,
 )
-from trainer_core.train.manifest import MANIFEST, OPTIMIZER, STATE, WEIGHTS, encode_manifest
-from trainer_core.train.saving import keep_weights_only
-from trainer_core.train.tensor_file import file_fact, read_tensors, write_tensors
+from trainer_core.train.checkpoints.manifest import (
+    MANIFEST,
+    OPTIMIZER,
+    STATE,
+    WEIGHTS,
+    encode_manifest,
+)
+from trainer_core.train.checkpoints.saving import keep_weights_only
+from trainer_core.train.checkpoints.tensor_file import file_fact, read_tensors, write_tensors
 
 
 @pytest.fixture(scope="module")

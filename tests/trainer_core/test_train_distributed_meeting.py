@@ -16,6 +16,7 @@ from trainer_core.job import JobStopped, run_job
 from trainer_core.records import Ended
 from trainer_core.spec import DistributedConfig, to_toml
 from trainer_core.status import read_status
+from trainer_core.train.checkpoints.manifest import Fingerprints
 from trainer_core.train.distributed import Wishes, World, joining, watch
 from trainer_core.train.distributed.gathering import claims_of, meet
 from trainer_core.train.distributed.launcher import SPEC, VERSION
@@ -28,7 +29,6 @@ from trainer_core.train.distributed.place import (
 )
 from trainer_core.train.distributed.quiet import QuietJob
 from trainer_core.train.distributed.store import connect, host_store
-from trainer_core.train.manifest import Fingerprints
 
 LOOPBACK = "127.0.0.1"
 PRINTS = Fingerprints(corpus="c", tokenizer="t")

@@ -19,7 +19,7 @@ from train_for_tests import (
 )
 
 from trainer_core import spec as specs
-from trainer_core.data.batches import TrainBatches
+from trainer_core.data.batches.gather import TrainBatches
 from trainer_core.errors import ExitCode, KnownError, SpecError
 from trainer_core.job import run_job
 from trainer_core.metrics import STEP_DTYPE
@@ -28,7 +28,7 @@ from trainer_core.records import CheckpointRemoved, Noted
 from trainer_core.spec import GuardConfig
 from trainer_core.status import read_status
 from trainer_core.terminal import raise_failure
-from trainer_core.train.checkpoint import (
+from trainer_core.train.checkpoints.checkpoint import (
     TrainState,
     checkpoint_steps,
     open_checkpoint,

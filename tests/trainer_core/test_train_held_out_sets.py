@@ -14,8 +14,8 @@ from train_for_tests import (
     validations,
 )
 
-from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import open_corpus
+from trainer_core.data.preparing.build import build_corpus
 from trainer_core.errors import ExitCode, SpecError
 from trainer_core.index import build_index, held_out_features, open_index
 from trainer_core.job import Job, run_job
@@ -29,10 +29,10 @@ from trainer_core.spec import (
     ValidationSet,
     from_builtins,
 )
-from trainer_core.train import held_out_matches
-from trainer_core.train.checkpoint import open_checkpoint
-from trainer_core.train.held_out_matches import look_up, matches_of_windows
-from trainer_core.train.validate import window_starts
+from trainer_core.train.checkpoints.checkpoint import open_checkpoint
+from trainer_core.train.validation import held_out_matches
+from trainer_core.train.validation.held_out_matches import look_up, matches_of_windows
+from trainer_core.train.validation.validate import window_starts
 
 MATCHING = {"match_input": True, "match_length_max": 16}
 LENGTH = 32

@@ -9,7 +9,7 @@ import torch
 from history_only import assert_history_only
 from index_for_tests import SEPARATOR, index_of, source_of
 
-from trainer_core.data.batches import gather
+from trainer_core.data.batches.gather import gather
 from trainer_core.data.matches import MatchTensors
 from trainer_core.generate.told import match_tensors
 from trainer_core.index import held_out_features

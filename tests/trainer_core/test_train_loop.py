@@ -22,7 +22,7 @@ from trainer_core.errors import ExitCode
 from trainer_core.job import run_job
 from trainer_core.records import CheckpointRemoved, CheckpointSaved, Sampled
 from trainer_core.spec import EvaluateSpec
-from trainer_core.train.checkpoint import checkpoint_steps, open_checkpoint, weights_of
+from trainer_core.train.checkpoints.checkpoint import checkpoint_steps, open_checkpoint, weights_of
 from trainer_core.train.schedule import lr_at
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from matches_for_tests import Features, matched
 
-from trainer_core.data.batches import IGNORED, Batch
+from trainer_core.data.batches.gather import IGNORED, Batch
 from trainer_core.data.matches import MatchTensors
 from trainer_core.errors import DataError
 from trainer_core.model.transformer import Transformer
@@ -15,8 +15,8 @@ from trainer_core.records import MATCH_BUCKETS, MeasuredSet
 from trainer_core.spec import ModelConfig
 from trainer_core.train.compute import Compute
 from trainer_core.train.distributed.world import World
-from trainer_core.train.measures import Sums
-from trainer_core.train.validate import HeldOut, Validation
+from trainer_core.train.validation.measures import Sums
+from trainer_core.train.validation.validate import HeldOut, Validation
 
 CPU = Compute(torch.device("cpu"), "fp32", "CPU")
 VOCABULARY = 13

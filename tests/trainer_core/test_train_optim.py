@@ -11,7 +11,7 @@ from torch import nn
 
 from trainer_core.errors import CheckpointError
 from trainer_core.spec import OptimizerConfig, labels
-from trainer_core.train.checkpoint import weights_of
+from trainer_core.train.checkpoints.checkpoint import weights_of
 from trainer_core.train.optim import make_optimizer, state_tensors
 from trainer_core.train.optim.groups import decays, hidden_matrices
 

@@ -28,7 +28,11 @@ from trainer_core.job import Job, freeze_spec, run_job
 from trainer_core.protocol import CheckpointNow, Pause, send_command
 from trainer_core.records import CheckpointSaved
 from trainer_core.train import meter
-from trainer_core.train.checkpoint import checkpoint_steps, open_checkpoint, read_checkpoint
+from trainer_core.train.checkpoints.checkpoint import (
+    checkpoint_steps,
+    open_checkpoint,
+    read_checkpoint,
+)
 
 STEPS = 240
 
@@ -173,7 +177,9 @@ SLOW_SAVES = """
 import signal, sys, time
 from pathlib import Path
 from trainer_core.job import run_job
-from trainer_core.train import background, meter, saving
+from trainer_core.train import meter
+from trainer_core.train.checkpoints import background
+from trainer_core.train.checkpoints import saving
 
 meter.HANDOVER_S = 0.01
 folder = Path(sys.argv[1])

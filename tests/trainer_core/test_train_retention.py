@@ -7,11 +7,15 @@ from train_for_tests import journal, make_corpus, notes, tiny_spec, trained
 from trainer_core.errors import CheckpointError
 from trainer_core.records import CheckpointRemoved, CheckpointSaved, CheckpointThinned
 from trainer_core.status import read_status
-from trainer_core.train import checkpoint, opening, saving
-from trainer_core.train.checkpoint import checkpoint_steps, open_checkpoint, read_checkpoint
-from trainer_core.train.guard import Calm
-from trainer_core.train.manifest import OPTIMIZER, WEIGHTS
-from trainer_core.train.retention import (
+from trainer_core.train import opening
+from trainer_core.train.checkpoints import checkpoint, saving
+from trainer_core.train.checkpoints.checkpoint import (
+    checkpoint_steps,
+    open_checkpoint,
+    read_checkpoint,
+)
+from trainer_core.train.checkpoints.manifest import OPTIMIZER, WEIGHTS
+from trainer_core.train.checkpoints.retention import (
     CheckpointSize,
     checkpoint_size,
     good_step,
@@ -19,7 +23,8 @@ from trainer_core.train.retention import (
     thin_checkpoints,
     way_back,
 )
-from trainer_core.train.saving import clear_drafts, keep_weights_only, remove_checkpoint
+from trainer_core.train.checkpoints.saving import clear_drafts, keep_weights_only, remove_checkpoint
+from trainer_core.train.guard import Calm
 
 
 @pytest.fixture(scope="module")

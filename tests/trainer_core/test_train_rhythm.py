@@ -6,8 +6,8 @@ import pytest
 
 from trainer_core.metrics import STEP_DTYPE
 from trainer_core.spec import EvaluationConfig
-from trainer_core.train.checkpoint import TrainState
-from trainer_core.train.rhythm import Rhythm
+from trainer_core.train.checkpoints.checkpoint import TrainState
+from trainer_core.train.validation.rhythm import Rhythm
 
 
 class Clock:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from matches_for_tests import matched
 
-from trainer_core.data.batches import IGNORED, Batch
+from trainer_core.data.batches.gather import IGNORED, Batch
 from trainer_core.model.transformer import Transformer
 from trainer_core.spec import ModelConfig, OptimizerConfig
 from trainer_core.train import scaler

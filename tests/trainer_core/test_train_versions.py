@@ -9,8 +9,8 @@ from train_for_tests import ended, resumed_steps, rows
 
 from trainer_core.errors import ExitCode
 from trainer_core.job import run_job
-from trainer_core.train.checkpoint import read_checkpoint
-from trainer_core.train.manifest import VERSION
+from trainer_core.train.checkpoints.checkpoint import read_checkpoint
+from trainer_core.train.checkpoints.manifest import VERSION
 
 VERSION_1 = Path(__file__).parent / "version_1_run"
 """A run of 30 steps at its step 20 and its corpus, as the first version of checkpoints left it."""

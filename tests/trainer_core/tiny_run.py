@@ -12,19 +12,19 @@ import numpy as np
 import torch
 
 from trainer_core import spec as specs
-from trainer_core.data.build import build_corpus
 from trainer_core.data.corpus import Corpus
 from trainer_core.data.matches import MatchTensors
+from trainer_core.data.preparing.build import build_corpus
 from trainer_core.index import build_index, open_index
 from trainer_core.job import freeze_spec
 from trainer_core.journal import JournalWriter
 from trainer_core.metrics import STEP_DTYPE, StepLog
 from trainer_core.model.transformer import Transformer
 from trainer_core.records import Ended, JobStarted, MatchBucket, Validated
-from trainer_core.train.checkpoint import TrainState, weights_of
-from trainer_core.train.manifest import Fingerprints
-from trainer_core.train.saving import save_checkpoint
-from trainer_core.train.snapshot import Snapshot
+from trainer_core.train.checkpoints.checkpoint import TrainState, weights_of
+from trainer_core.train.checkpoints.manifest import Fingerprints
+from trainer_core.train.checkpoints.saving import save_checkpoint
+from trainer_core.train.checkpoints.snapshot import Snapshot
 
 POEM = """The owl and the pussy-cat went to sea in a beautiful pea-green boat,
 They took some honey, and plenty of money, wrapped up in a five-pound note.

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from trainer_core.data.build import build_corpus
+from trainer_core.data.preparing.build import build_corpus
 from trainer_core.job import run_job
 from trainer_core.journal import read_records
 from trainer_core.metrics import read_rows
@@ -24,7 +24,7 @@ from trainer_core.spec import (
     TextFiles,
     TrainSpec,
 )
-from trainer_core.train.checkpoint import open_checkpoint
+from trainer_core.train.checkpoints.checkpoint import open_checkpoint
 
 EXACT = ("step", "tokens_seen", "loss", "lr", "grad_norm", "hit_rate", "mean_match")
 """Columns of the step log that a resumed training repeats bit for bit."""

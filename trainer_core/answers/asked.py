@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainer_core import spec as specs
 from trainer_core.data.corpus import TOKENIZER_FOLDER, Corpus, open_corpus
-from trainer_core.data.tokenizers import TextTokenizer
+from trainer_core.data.tokenizers.kinds import TextTokenizer
 from trainer_core.errors import IndexFileError, SpecError
 from trainer_core.generate.attribution import Attribution
 from trainer_core.index import MatchIndex, open_index

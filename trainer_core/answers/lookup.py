@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainer_core.answers.asked import Asked
 from trainer_core.answers.places import place_of
 from trainer_core.answers.spelled import NOWHERE, PLACES_MAX, Spelled, find_phrase, spelled_after
-from trainer_core.data.tokenizers import without_surrogates
+from trainer_core.data.tokenizers.kinds import without_surrogates
 
 EDGE_TOKENS = 4
 """So many tokens at the text's end may be cut otherwise in the training text."""

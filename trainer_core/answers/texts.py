@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.answers.asked import Asked, Report
-from trainer_core.data.reading import NoText, read_text
-from trainer_core.data.skipped import meaning
+from trainer_core.data.sources.reading import NoText, read_text
+from trainer_core.data.sources.skipped import meaning
 from trainer_core.errors import DataError
 
 SUFFIXES = (".txt", ".jsonl")

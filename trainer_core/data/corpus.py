@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_core.data.manifest import FileEntry, Manifest, SplitManifest, damaged, read_manifest
-from trainer_core.data.tokenizers import TextTokenizer, load_tokenizer
+from trainer_core.data.tokenizers.kinds import TextTokenizer, load_tokenizer
 from trainer_core.errors import DataError
 
 Tokens = NDArray[np.uint16] | NDArray[np.uint32]

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from trainer_core.data.corpus import Corpus
-from trainer_core.data.generators import CONSONANTS, VOWELS, lines
-from trainer_core.data.tokenizers import TextTokenizer
+from trainer_core.data.sources.generators import CONSONANTS, VOWELS, lines
+from trainer_core.data.tokenizers.kinds import TextTokenizer
 from trainer_core.model.transformer import Transformer
 from trainer_core.records import GroupScore
 from trainer_core.rule_tasks import RULE_TASKS, SUMS, WORD_RULES

@@ -27,11 +27,11 @@ from trainer_core.generate.loaded import train_spec
 from trainer_core.job import Job
 from trainer_core.records import Measured, bucket_label
 from trainer_core.spec import EvaluateSpec, TrainSpec
-from trainer_core.train.checkpoint import open_checkpoint
+from trainer_core.train.checkpoints.checkpoint import open_checkpoint
 from trainer_core.train.compute import Compute, choose_compute, out_of_memory
-from trainer_core.train.held_out_sets import Windows, open_validation
 from trainer_core.train.inputs import Inputs, check_unchanged, open_inputs
-from trainer_core.train.validate import Outcome, Validation
+from trainer_core.train.validation.held_out_sets import Windows, open_validation
+from trainer_core.train.validation.validate import Outcome, Validation
 
 _BATCH_TOKENS = 16_384
 """Tokens in one forward pass."""

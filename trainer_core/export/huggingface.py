@@ -14,12 +14,12 @@ from typing import Any
 
 from torch import Tensor
 
-from trainer_core.data.ranks import SEPARATOR_TEXT
-from trainer_core.data.tokenizers import TextTokenizer
+from trainer_core.data.tokenizers.kinds import TextTokenizer
+from trainer_core.data.tokenizers.ranks import SEPARATOR_TEXT
 from trainer_core.export.native import native_class, native_config, native_weights
 from trainer_core.model.match_hearth import GATE_RATE
 from trainer_core.spec import ModelConfig
-from trainer_core.train.tensor_file import write_tensors
+from trainer_core.train.checkpoints.tensor_file import write_tensors
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FOLDER = "index"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer_core.data.matches import MatchTensors
-from trainer_core.data.tokenizers import TextTokenizer
+from trainer_core.data.tokenizers.kinds import TextTokenizer
 from trainer_core.generate.sampler import Sampler
 from trainer_core.generate.stopping import StopFilter
 from trainer_core.generate.token import GeneratedToken, MatchKind

@@ -9,12 +9,12 @@ import torch
 
 from trainer_core import spec as specs
 from trainer_core.data.corpus import Corpus, open_corpus
-from trainer_core.data.tokenizers import TextTokenizer
+from trainer_core.data.tokenizers.kinds import TextTokenizer
 from trainer_core.errors import CheckpointError, JobFolderError, KnownError, SpecError
 from trainer_core.index import MatchIndex, open_index
 from trainer_core.model.transformer import Transformer
 from trainer_core.status import SPEC_FILE
-from trainer_core.train.checkpoint import Checkpoint, open_checkpoint
+from trainer_core.train.checkpoints.checkpoint import Checkpoint, open_checkpoint
 
 
 @dataclass

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainer_core.data.batches import IGNORED
+from trainer_core.data.batches.gather import IGNORED
 
 ABSENT = -1e30
 """Log-odds of a candidate that is not there: its weight is exactly 0. Finite, because the gradient

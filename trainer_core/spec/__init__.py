@@ -4,6 +4,8 @@ Every range stands in the type, every relation between fields in `__post_init__`
 either with the path of the field. A default stands here and nowhere else.
 """
 
+from trainer_core.spec.cleaning import CleaningConfig
+from trainer_core.spec.data import DataConfig, InspectSpec, Mix, Packing
 from trainer_core.spec.index import (
     AskedIndex,
     ContaminationSpec,
@@ -16,22 +18,7 @@ from trainer_core.spec.jobs import VERBS, JobSpec, RulesSpec, TourSpec, verb_of
 from trainer_core.spec.labels import Label, labels
 from trainer_core.spec.model import Family, ModelConfig
 from trainer_core.spec.optimizer import OptimizerConfig
-from trainer_core.spec.prepare import (
-    BpeTokenizer,
-    ByteTokenizer,
-    CorpusTokenizer,
-    Gpt2Tokenizer,
-    HubDataset,
-    PrepareSpec,
-    PythonLibrary,
-    RuleLines,
-    SavedDataset,
-    Source,
-    TaskName,
-    TextFiles,
-    TokenFiles,
-    Tokenizer,
-)
+from trainer_core.spec.prepare import DumpSpec, PrepareSpec, PreviewSpec, TokenizersSpec
 from trainer_core.spec.probe import ProbeSpec
 from trainer_core.spec.reading import SpecT, convert, from_builtins, from_toml, load, to_toml
 from trainer_core.spec.section import (
@@ -42,10 +29,30 @@ from trainer_core.spec.section import (
     Section,
     Seed,
 )
+from trainer_core.spec.sources import (
+    HubDataset,
+    PythonLibrary,
+    RuleLines,
+    SavedDataset,
+    Source,
+    TaskName,
+    TextFiles,
+    TokenFiles,
+)
+from trainer_core.spec.tokenizers import (
+    BpeTokenizer,
+    ByteTokenizer,
+    CorpusTokenizer,
+    Gpt2Tokenizer,
+    Pretokenizer,
+    SavedTokenizer,
+    TiktokenTokenizer,
+    Tokenizer,
+    TokenizerFile,
+)
 from trainer_core.spec.train import (
     BudgetConfig,
     CheckpointConfig,
-    DataConfig,
     DistributedConfig,
     EvaluationConfig,
     GuardConfig,
@@ -64,10 +71,12 @@ __all__ = [
     "BudgetConfig",
     "ByteTokenizer",
     "CheckpointConfig",
+    "CleaningConfig",
     "ContaminationSpec",
     "CorpusTokenizer",
     "DataConfig",
     "DistributedConfig",
+    "DumpSpec",
     "DuplicatesSpec",
     "EvaluateSpec",
     "EvaluationConfig",
@@ -79,27 +88,36 @@ __all__ = [
     "GuardConfig",
     "HubDataset",
     "IndexSpec",
+    "InspectSpec",
     "JobSpec",
     "Label",
     "LookupSpec",
+    "Mix",
     "ModelConfig",
     "OptimizerConfig",
+    "Packing",
     "Positive",
     "Precision",
     "PrepareSpec",
+    "Pretokenizer",
+    "PreviewSpec",
     "ProbeSpec",
     "PythonLibrary",
     "RuleLines",
     "RulesSpec",
     "SavedDataset",
+    "SavedTokenizer",
     "Section",
     "Seed",
     "Source",
     "SpecT",
     "TaskName",
     "TextFiles",
+    "TiktokenTokenizer",
     "TokenFiles",
     "Tokenizer",
+    "TokenizerFile",
+    "TokenizersSpec",
     "TourSpec",
     "TrainSpec",
     "ValidationSet",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from trainer_core.spec.data import InspectSpec
 from trainer_core.spec.index import (
     ContaminationSpec,
     DuplicatesSpec,
@@ -13,9 +14,10 @@ from trainer_core.spec.index import (
     LookupSpec,
     ValueSpec,
 )
-from trainer_core.spec.prepare import PrepareSpec, TaskName
+from trainer_core.spec.prepare import DumpSpec, PrepareSpec, PreviewSpec, TokenizersSpec
 from trainer_core.spec.probe import ProbeSpec
 from trainer_core.spec.section import Section, Seed
+from trainer_core.spec.sources import TaskName
 from trainer_core.spec.train import TrainSpec
 from trainer_core.spec.trained import EvaluateSpec, ExportSpec, GenerateSpec
 
@@ -47,7 +49,11 @@ class RulesSpec(Section, frozen=True, kw_only=True, tag="rules", tag_field="verb
 
 
 JobSpec = (
-    PrepareSpec
+    PreviewSpec
+    | TokenizersSpec
+    | PrepareSpec
+    | InspectSpec
+    | DumpSpec
     | IndexSpec
     | LookupSpec
     | DuplicatesSpec
@@ -63,7 +69,11 @@ JobSpec = (
 )
 
 VERBS: dict[str, type[Section]] = {
+    "preview": PreviewSpec,
+    "tokenizers": TokenizersSpec,
     "prepare": PrepareSpec,
+    "inspect": InspectSpec,
+    "dump": DumpSpec,
     "index": IndexSpec,
     "lookup": LookupSpec,
     "duplicates": DuplicatesSpec,

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from trainer_core.spec.data import DataConfig
 from trainer_core.spec.model import ModelConfig
 from trainer_core.spec.optimizer import OptimizerConfig
 from trainer_core.spec.section import Section, Seed
-from trainer_core.spec.train import DataConfig, Precision, TrainSpec
+from trainer_core.spec.train import Precision, TrainSpec
 
 
 class ProbeSpec(Section, frozen=True, kw_only=True, tag="probe", tag_field="verb"):

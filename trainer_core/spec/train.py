@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from trainer_core.spec.data import DataConfig
 from trainer_core.spec.model import ModelConfig
 from trainer_core.spec.optimizer import OptimizerConfig
 from trainer_core.spec.section import Positive, Section, Seed
@@ -22,13 +23,6 @@ class BudgetConfig(Section, frozen=True, kw_only=True):
     micro_batch_size: Annotated[int, Meta(ge=0)] = 0
     """Sequences that a device works on at once; the step's gradient is the exact mean over all its
     tokens. 0 takes all of a device's share at once."""
-
-
-class DataConfig(Section, frozen=True, kw_only=True):
-    """How documents become sequences."""
-
-    mask_documents: bool = False
-    """Whether tokens see their own document alone, where a sequence holds several."""
 
 
 class ValidationSet(Section, frozen=True, kw_only=True):
@@ -59,6 +53,8 @@ class EvaluationConfig(Section, frozen=True, kw_only=True):
     """Held-out tokens per validation and set, always the same ones."""
     without_index: bool = False
     """Whether an index-backed model is measured without its index too."""
+    by_source: bool = True
+    """Whether the held-out text of each source is measured too, where there are several."""
     sets: tuple[ValidationSet, ...] = ()
     """More held-out text; the corpus's own counts for what is best."""
     sample_prompts: tuple[str, ...] = ()
@@ -134,6 +130,9 @@ class TrainSpec(Section, frozen=True, kw_only=True, tag="train", tag_field="verb
     corpus: str
     index: str = ""
     """The index folder; needed when `model.match_input` is on."""
+    continue_from: str = ""
+    """Another run, or one of its checkpoints, whose weights this one begins with; text that it has
+    seen already comes last."""
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     budget: BudgetConfig = BudgetConfig()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from trainer_core.errors import KnownError
 from trainer_core.metrics import Rows
 from trainer_core.spec import TrainSpec
-from trainer_core.train.checkpoint import TrainState
+from trainer_core.train.checkpoints.checkpoint import TrainState
 
 if TYPE_CHECKING:
     from trainer_core.job import Job

@@ -13,7 +13,7 @@ from trainer_core.data.matches import Matches
 from trainer_core.errors import CheckpointError, IndexFileError, SpecError
 from trainer_core.index import MatchIndex, open_index
 from trainer_core.spec import ModelConfig
-from trainer_core.train.manifest import Fingerprints
+from trainer_core.train.checkpoints.manifest import Fingerprints
 
 _SAFE = "Nothing was started."
 

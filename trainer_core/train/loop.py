@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from trainer_core.data.batches import Batch, Prefetcher
+from trainer_core.data.batches.gather import Batch, Prefetcher
 from trainer_core.job import Job
 from trainer_core.spec import TrainSpec
 from trainer_core.train.compiling import (

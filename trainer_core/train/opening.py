@@ -7,32 +7,32 @@ import shutil
 import torch
 
 from trainer_core import records
-from trainer_core.data.batches import TrainBatches
+from trainer_core.data.batches.gather import TrainBatches
 from trainer_core.job import Job
 from trainer_core.metrics import StepLog
 from trainer_core.model.transformer import Transformer
 from trainer_core.spec import DistributedConfig, TrainSpec
 from trainer_core.status import STEPS_FILE
-from trainer_core.train.background import BackgroundSaver
-from trainer_core.train.checkpoint import weights_of
+from trainer_core.train.checkpoints.background import BackgroundSaver
+from trainer_core.train.checkpoints.checkpoint import weights_of
+from trainer_core.train.checkpoints.resuming import Restorable, Resumed, forget_later, resume
+from trainer_core.train.checkpoints.retention import checkpoint_size
+from trainer_core.train.checkpoints.saving import clear_drafts
 from trainer_core.train.compute import Compute
 from trainer_core.train.distributed import World
 from trainer_core.train.distributed.state import seed_randomness
 from trainer_core.train.distributed.strategy import exchanging, share_out
 from trainer_core.train.guard import Guard
-from trainer_core.train.held_out_sets import Windows, open_validation
 from trainer_core.train.inputs import Inputs
 from trainer_core.train.meter import StepMeter, cut_log
 from trainer_core.train.optim import make_optimizer
-from trainer_core.train.resuming import Restorable, Resumed, forget_later, resume
-from trainer_core.train.retention import checkpoint_size
-from trainer_core.train.rhythm import Rhythm
 from trainer_core.train.room import check_room
-from trainer_core.train.saving import clear_drafts
 from trainer_core.train.session import Session
 from trainer_core.train.stall import Slowness, Watchdog
 from trainer_core.train.step import TrainStep
-from trainer_core.train.validate import Validation
+from trainer_core.train.validation.held_out_sets import Windows, open_validation
+from trainer_core.train.validation.rhythm import Rhythm
+from trainer_core.train.validation.validate import Validation
 
 
 def open_session(

@@ -11,33 +11,33 @@ import numpy as np
 from torch import Tensor
 
 from trainer_core import records
-from trainer_core.data.batches import TrainBatches
+from trainer_core.data.batches.gather import TrainBatches
 from trainer_core.errors import KnownError
 from trainer_core.job import Job, JobStopped
 from trainer_core.metrics import StepLog, read_rows
 from trainer_core.model.transformer import Transformer
 from trainer_core.records import perplexity_of
 from trainer_core.spec import TrainSpec
-from trainer_core.train.background import BackgroundSaver, Reason, SaveOrder
-from trainer_core.train.checkpoint import TrainState, all_finite
+from trainer_core.train.checkpoints.background import BackgroundSaver, Reason, SaveOrder
+from trainer_core.train.checkpoints.checkpoint import TrainState, all_finite
+from trainer_core.train.checkpoints.manifest import Fingerprints, LoaderPosition
+from trainer_core.train.checkpoints.resuming import go_back, loader_position
+from trainer_core.train.checkpoints.retention import good_step
+from trainer_core.train.checkpoints.snapshot import Snapshot
 from trainer_core.train.compute import Compute
 from trainer_core.train.distributed import Wishes, World
 from trainer_core.train.distributed.state import random_states, whole_on_main
 from trainer_core.train.distributed.strategy import whole_model
 from trainer_core.train.guard import Guard, Trouble
 from trainer_core.train.inputs import Inputs
-from trainer_core.train.manifest import Fingerprints, LoaderPosition
 from trainer_core.train.meter import StepMeter
 from trainer_core.train.mfu import mfu
 from trainer_core.train.optim import Optimizer
-from trainer_core.train.resuming import go_back, loader_position
-from trainer_core.train.retention import good_step
-from trainer_core.train.rhythm import Rhythm
 from trainer_core.train.samples import write_samples
-from trainer_core.train.snapshot import Snapshot
 from trainer_core.train.stall import Slowness, Watchdog
 from trainer_core.train.step import TrainStep
-from trainer_core.train.validate import Validation
+from trainer_core.train.validation.rhythm import Rhythm
+from trainer_core.train.validation.validate import Validation
 
 
 @dataclass

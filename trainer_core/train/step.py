@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from trainer_core.data.batches import Batch
+from trainer_core.data.batches.gather import Batch
 from trainer_core.data.matches import MatchTensors
 from trainer_core.model.transformer import Transformer
 from trainer_core.train.compute import Compute

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.data.tokenizers import worker_count
+from trainer_core.data.tokenizers.kinds import worker_count
 from trainer_core.errors import IndexFileError
 from trainer_core.index import store
 from trainer_core.index.building.budget import (

@@ -22,9 +22,9 @@ from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import Job
 from trainer_core.records import Ended
 from trainer_core.spec import TrainSpec
+from trainer_core.train.checkpoints.manifest import Fingerprints
 from trainer_core.train.distributed import watch
 from trainer_core.train.distributed.place import Place
-from trainer_core.train.manifest import Fingerprints
 
 GATHER_S = 3600.0
 """How long the first process waits for the others, who may be started by hand elsewhere."""

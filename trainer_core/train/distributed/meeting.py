@@ -13,12 +13,12 @@ from torch.distributed.distributed_c10d import Store
 from trainer_core.errors import ExitCode
 from trainer_core.job import Job, JobStopped
 from trainer_core.spec import TrainSpec
+from trainer_core.train.checkpoints.manifest import Fingerprints
 from trainer_core.train.distributed import watch
 from trainer_core.train.distributed.gathering import claims_of, failure_in, gather
 from trainer_core.train.distributed.place import Place, commands_for_others, place_of
 from trainer_core.train.distributed.store import connect
 from trainer_core.train.distributed.world import World
-from trainer_core.train.manifest import Fingerprints
 
 _LOOK_S = 0.05
 _log = logging.getLogger(__name__)

@@ -14,12 +14,13 @@ import msgspec
 from torch.distributed.distributed_c10d import Store
 
 from trainer_core.errors import ExitCode, KnownError
-from trainer_core.job import VERB_MODULES, JobStopped, ended_by, run_alone, signals_to
+from trainer_core.job import JobStopped, ended_by, run_alone, signals_to
 from trainer_core.spec import TrainSpec
 from trainer_core.train.distributed import watch
 from trainer_core.train.distributed.place import Place, place_of
 from trainer_core.train.distributed.quiet import QuietJob
 from trainer_core.train.distributed.store import connect
+from trainer_core.verbs import VERB_MODULES
 
 VERB = "train"
 SCRATCH = ".rank-"

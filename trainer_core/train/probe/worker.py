@@ -18,12 +18,15 @@ import msgspec
 import numpy as np
 import torch
 
-from trainer_core.data.batches import Batch, Prefetcher, TrainBatches
+from trainer_core.data.batches.gather import Batch, Prefetcher, TrainBatches
 from trainer_core.errors import KnownError
 from trainer_core.model.transformer import Transformer
 from trainer_core.probe_table import Checkpoints, ProbeRow, Variant
 from trainer_core.spec import Precision, ProbeSpec
-from trainer_core.train.checkpoint import TrainState, weights_of
+from trainer_core.train.checkpoints.checkpoint import TrainState, weights_of
+from trainer_core.train.checkpoints.manifest import Fingerprints
+from trainer_core.train.checkpoints.saving import save_checkpoint
+from trainer_core.train.checkpoints.snapshot import Snapshot, SnapshotMemory
 from trainer_core.train.compiling import keep_compiled, missing_compiler
 from trainer_core.train.compute import (
     Compute,
@@ -31,7 +34,6 @@ from trainer_core.train.compute import (
     cpu_multiplies_bf16,
     out_of_memory,
 )
-from trainer_core.train.manifest import Fingerprints
 from trainer_core.train.optim import make_optimizer
 from trainer_core.train.probe import memory
 from trainer_core.train.probe.messages import (
@@ -46,10 +48,8 @@ from trainer_core.train.probe.messages import (
     Try,
 )
 from trainer_core.train.probe.text import open_text
-from trainer_core.train.saving import save_checkpoint
-from trainer_core.train.snapshot import Snapshot, SnapshotMemory
 from trainer_core.train.step import TrainStep
-from trainer_core.train.validate import HeldOut
+from trainer_core.train.validation.validate import HeldOut
 
 _WARM_STEPS = 2
 _STEPS_MIN, _STEPS_MAX = 3, 50

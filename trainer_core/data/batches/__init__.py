@@ -1,0 +1,1 @@
+"""Which tokens a training step sees, in which order."""

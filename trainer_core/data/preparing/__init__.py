@@ -1,0 +1,1 @@
+"""From sources to a corpus: survey, split, tokenise, write; the verb `prepare`."""

@@ -1,0 +1,97 @@
+"""The verb `prepare`: read text, split it by document, tokenise it, write a corpus.
+
+Values of its result:
+    corpus: Name of the corpus folder inside the job folder.
+    name, fingerprint, tokenizer_fingerprint, tokenizer, vocab_size: As in the manifest.
+    documents, tokens, bytes: Of both sides; bytes are those of the text.
+    train_documents, train_tokens, validation_documents, validation_tokens: Of each side.
+    bytes_per_token: Bytes of text per token, separators not counted.
+    skipped: How many files or documents were left out, by reason.
+    duplicates: How many of these were equal to an earlier one.
+    seconds: How long it took; 0 when the corpus was there already.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainer_core.data.corpus import Corpus, open_corpus
+from trainer_core.data.preparing.build import CORPUS_FOLDER, build_corpus
+from trainer_core.errors import from_os_error
+from trainer_core.spec import PrepareSpec
+
+if TYPE_CHECKING:
+    from trainer_core.job import Job
+
+_PATHS_NOTED = 5
+
+
+def run(job: Job, spec: PrepareSpec) -> dict[str, Any]:
+    """Carry out a `prepare` job. A corpus that is whole already stays as it is.
+
+    Args:
+        job: The running job; its folder takes the corpus.
+        spec: What to read and how.
+
+    Returns:
+        The result's values, as the module says.
+
+    Raises:
+        JobStopped: The job was asked to stop; nothing is left behind, and it can be run again.
+        DataError: The source, the tokenizer or the corpus that is there cannot be used.
+        KnownError: The corpus cannot be written.
+    """
+    folder: Path = job.folder / CORPUS_FOLDER
+    if folder.exists():
+        return _values(open_corpus(folder), seconds=0.0)
+    job.state("running")
+    begun_s = time.monotonic()
+    try:
+        corpus = build_corpus(spec, folder, report=job.progress)
+    except OSError as error:
+        raise from_os_error(error, "writing the corpus") from None
+    _note_what_was_left_out(job, corpus)
+    return _values(corpus, seconds=time.monotonic() - begun_s)
+
+
+def _note_what_was_left_out(job: Job, corpus: Corpus) -> None:
+    report = corpus.manifest.source
+    for group in report.skipped:
+        more = group.count - _PATHS_NOTED
+        lines = [*group.examples[:_PATHS_NOTED], *([f"and {more:,} more"] if more > 0 else [])]
+        job.note(group.level, f"Left out {group.count:,}: {group.meaning}", "\n".join(lines))
+    if report.cut_document:
+        job.note(
+            "info",
+            "The end of one document validates",
+            f"There were too few documents to hold out a whole one: {report.cut_document}",
+        )
+
+
+def _values(corpus: Corpus, *, seconds: float) -> dict[str, Any]:
+    manifest, train, validation = corpus.manifest, corpus.train, corpus.validation
+    documents = train.n_documents + validation.n_documents
+    tokens = train.n_tokens + validation.n_tokens
+    n_bytes = train.n_bytes + validation.n_bytes
+    skipped = {group.reason: group.count for group in manifest.source.skipped}
+    return {
+        "corpus": CORPUS_FOLDER,
+        "name": manifest.name,
+        "fingerprint": manifest.fingerprint,
+        "tokenizer": manifest.tokenizer_kind,
+        "tokenizer_fingerprint": manifest.tokenizer_fingerprint,
+        "vocab_size": manifest.vocab_size,
+        "documents": documents,
+        "tokens": tokens,
+        "bytes": n_bytes,
+        "train_documents": train.n_documents,
+        "train_tokens": train.n_tokens,
+        "validation_documents": validation.n_documents,
+        "validation_tokens": validation.n_tokens,
+        "bytes_per_token": n_bytes / max(tokens - documents, 1),
+        "skipped": skipped,
+        "duplicates": skipped.get("duplicate", 0),
+        "seconds": seconds,
+    }

@@ -1,0 +1,272 @@
+"""Which checkpoint a training goes on from, and what becomes of those it does not go on from."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Tensor
+
+from trainer_core.data.batches.gather import ORDER_VERSION
+from trainer_core.errors import CheckpointError
+from trainer_core.model.transformer import Transformer
+from trainer_core.spec import TrainSpec
+from trainer_core.train.checkpoints.checkpoint import (
+    FOLDER,
+    Checkpoint,
+    TrainState,
+    checkpoint_steps,
+    folder_name,
+    put_weights,
+    read_checkpoint,
+    weights_of,
+)
+from trainer_core.train.checkpoints.manifest import LoaderPosition, NewerCheckpointError
+from trainer_core.train.checkpoints.saving import move_loader, remove_checkpoint
+from trainer_core.train.distributed.state import (
+    RANDOM,
+    Restored,
+    given_to_all,
+    restore_random,
+)
+from trainer_core.train.distributed.world import World
+from trainer_core.train.inputs import Inputs, check_unchanged
+from trainer_core.train.optim import Optimizer
+from trainer_core.train.scaler import SCALER
+from trainer_core.train.step import TrainStep
+
+
+@dataclass
+class Resumed:
+    """What a training goes on from.
+
+    Attributes:
+        checkpoint: The newest that it can go on from; None on ranks other than 0, and when it
+            begins anew.
+        is_new: Whether it begins anew.
+        state: Where the loop stands.
+        passed_over: Batches that are left out before the next step.
+        problems: What was wrong with newer checkpoints.
+    """
+
+    checkpoint: Checkpoint | None
+    is_new: bool
+    state: TrainState
+    passed_over: int
+    problems: list[CheckpointError]
+
+
+@dataclass(frozen=True)
+class Restorable:
+    """What takes the tensors of a checkpoint."""
+
+    model: Transformer
+    optimizer: Optimizer
+    train_step: TrainStep
+    device: torch.device
+
+
+class _Facts(msgspec.Struct):
+    """What is no tensor of what all ranks are given."""
+
+    state: TrainState
+    passed_over: int
+
+
+def resume(
+    run_folder: Path, spec: TrainSpec, inputs: Inputs, parts: Restorable, world: World
+) -> Resumed:
+    """Restore the newest checkpoint that a training can go on from.
+
+    Damaged ones are set aside as `*.damaged`, and so are whole ones that hold a number that is
+    none. Rank 0 reads, and all ranks restore what it read.
+
+    Args:
+        run_folder: Job folder of the training.
+        spec: Its settings.
+        inputs: What it reads.
+        parts: What is restored; as they were when there is no such checkpoint.
+        world: The processes of this run.
+
+    Raises:
+        NewerCheckpointError: The newest one was written by a newer version.
+        CheckpointError: It belongs to other settings or other text, or only checkpoints of weights
+            are left.
+    """
+    checkpoint, found, problems = None, None, list[CheckpointError]()
+    if world.is_main:
+        checkpoint, found, problems = _newest(run_folder, spec, inputs)
+    found = given_to_all(world, found)
+    if found is None:
+        return Resumed(None, True, TrainState(), 0, problems)
+    facts = msgspec.json.decode(found.facts, type=_Facts)
+    _put(parts, found.weights, found.tensors, world)
+    return Resumed(checkpoint, False, facts.state, facts.passed_over, problems)
+
+
+def _newest(
+    run_folder: Path, spec: TrainSpec, inputs: Inputs
+) -> tuple[Checkpoint | None, Restored | None, list[CheckpointError]]:
+    problems: list[CheckpointError] = []
+    weights_only: list[int] = []
+    for step in reversed(checkpoint_steps(run_folder)):
+        try:
+            checkpoint = read_checkpoint(run_folder, step)
+            if not checkpoint.manifest.resumable:
+                weights_only.append(step)
+                continue
+            tensors, weights, state = _read(checkpoint)
+        except NewerCheckpointError:
+            raise
+        except CheckpointError as error:
+            problems.append(error)
+            _set_aside(run_folder / FOLDER / folder_name(step))
+            continue
+        _check_fits(checkpoint, spec, inputs)
+        facts = msgspec.json.encode(_Facts(state, _passed_over(checkpoint)))
+        return checkpoint, Restored(facts, weights, tensors), problems
+    if weights_only:
+        raise _weights_only(weights_only[0], problems)
+    return None, None, problems
+
+
+def _read(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], dict[str, Tensor], TrainState]:
+    """All of it, before anything is changed: half a checkpoint is worse than none."""
+    tensors = checkpoint.load_optimizer()
+    if f"{RANDOM}cpu" not in tensors:
+        raise CheckpointError(
+            f"The checkpoint at step {checkpoint.step} lacks the state of the random numbers.",
+            safe="The other checkpoints are not affected.",
+            do="Use an earlier checkpoint.",
+        )
+    return tensors, checkpoint.read_weights(), checkpoint.load_state()
+
+
+def _check_fits(checkpoint: Checkpoint, spec: TrainSpec, inputs: Inputs) -> None:
+    step = checkpoint.step
+    check_unchanged(checkpoint.manifest.fingerprints, inputs, step)
+    if checkpoint.config != spec.model:
+        raise CheckpointError(
+            f"The checkpoint at step {step} is of another shape than model asks for.",
+            safe="The checkpoints were not touched.",
+            do="Start a new run for the new shape.",
+            field="model",
+        )
+    stored = checkpoint.manifest.loader
+    if stored is None:
+        return
+    wanted = loader_position(spec, stored.batch)
+    for name, field in (
+        ("order", ""),
+        ("seed", "seed"),
+        ("batch_size", "budget.batch_size"),
+        ("context_length", "model.context_length"),
+    ):
+        if getattr(stored, name) != getattr(wanted, name):
+            raise CheckpointError(
+                f"The text would come in another order than up to the checkpoint at step {step}:"
+                f" {field or 'the order'} was {getattr(stored, name)} and is"
+                f" {getattr(wanted, name)}.",
+                safe="The checkpoints were not touched.",
+                do=f"Put {field} back as it was, or start a new run."
+                if field
+                else "Go on with the version of Hearth that the run began with.",
+                field=field,
+            )
+
+
+def loader_position(spec: TrainSpec, batch: int) -> LoaderPosition:
+    """Where the loader of a training stands.
+
+    Args:
+        spec: The training.
+        batch: Number of the batch that comes next, from 1.
+    """
+    return LoaderPosition(
+        order=ORDER_VERSION,
+        seed=spec.seed,
+        batch_size=spec.budget.batch_size,
+        context_length=spec.model.context_length,
+        batch=batch,
+    )
+
+
+def _passed_over(checkpoint: Checkpoint) -> int:
+    loader = checkpoint.manifest.loader
+    return 0 if loader is None else loader.batch - (checkpoint.step + 1)
+
+
+def _put(
+    parts: Restorable, weights: dict[str, Tensor], tensors: dict[str, Tensor], world: World
+) -> None:
+    random = _taken(tensors, RANDOM)
+    scaler = _taken(tensors, SCALER)
+    put_weights(parts.model, weights)
+    parts.optimizer.restore(weights_of(parts.model), tensors)
+    parts.train_step.restore(scaler)
+    restore_random(world, parts.device, random)
+
+
+def _taken(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those with this prefix, taken out of the others."""
+    return {name: tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}
+
+
+def _weights_only(step: int, problems: list[CheckpointError]) -> CheckpointError:
+    found = "".join(f"{problem.what} " for problem in problems)
+    return CheckpointError(
+        f"{found}The checkpoint at step {step} holds weights only: the training cannot go on from"
+        " it.",
+        safe="The weights are whole; they serve for text, measurement and export.",
+        do="Start a new run; a higher checkpoint.resumable keeps more to go on from.",
+        field="checkpoint.resumable",
+    )
+
+
+def _set_aside(folder: Path) -> None:
+    number = 0
+    while True:
+        aside = folder.with_name(f"{folder.name}.damaged{f'-{number}' if number else ''}")
+        if not aside.exists():
+            break
+        number += 1
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(aside)
+
+
+def forget_later(run_folder: Path, step: int) -> list[int]:
+    """Remove the checkpoints after a step; the steps that went.
+
+    Raises:
+        OSError: A folder cannot be renamed.
+    """
+    gone = [later for later in checkpoint_steps(run_folder) if later > step]
+    for later in gone:
+        remove_checkpoint(run_folder, later)
+    return gone
+
+
+def go_back(run_folder: Path, step: int, loader: LoaderPosition) -> list[int]:
+    """Have a training go on from an earlier checkpoint with other text than it saw since.
+
+    Source: Chowdhery et al., "PaLM", 2022, section 5.1: after a spike of the loss they went back to
+    a checkpoint before it and left out the batches that had led to it, and it did not come again.
+
+    Args:
+        run_folder: Its job folder.
+        step: Of the checkpoint; later ones are removed.
+        loader: Position of the first batch that was not seen yet.
+
+    Returns:
+        The steps of the removed checkpoints.
+
+    Raises:
+        CheckpointError: The checkpoint is damaged.
+        OSError: The disk is full or gone.
+    """
+    gone = forget_later(run_folder, step)
+    move_loader(read_checkpoint(run_folder, step, verify=False), loader)
+    return gone

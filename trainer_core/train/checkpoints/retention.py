@@ -1,0 +1,138 @@
+"""Which checkpoints stay, in which form, and how much room that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from trainer_core.errors import CheckpointError
+from trainer_core.spec import TrainSpec
+from trainer_core.train.checkpoints.checkpoint import (
+    FOLDER,
+    best_step,
+    checkpoint_steps,
+    folder_name,
+    read_checkpoint,
+    weights_of,
+)
+from trainer_core.train.checkpoints.manifest import read_manifest
+from trainer_core.train.checkpoints.saving import keep_weights_only, remove_checkpoint
+from trainer_core.train.checkpoints.tensor_file import tensor_file_bytes
+from trainer_core.train.guard import FAST_STEPS, Calm
+
+_RANDOM_BYTES = 5_056
+_REST_BYTES = 2_048
+"""State and manifest, about."""
+
+
+def good_step(run_folder: Path, calm_step: int) -> int | None:
+    """The newest resumable checkpoint that a training in trouble can go back to.
+
+    Args:
+        run_folder: Its job folder.
+        calm_step: The last step at which nothing was wrong.
+    """
+    earlier = (step for step in checkpoint_steps(run_folder) if step <= calm_step)
+    return max((s for s in earlier if _is_resumable(run_folder, s)), default=None)
+
+
+def way_back(run_folder: Path, calm: Calm) -> set[int]:
+    """The checkpoints that a training may have to go back to.
+
+    The newest that is known to be good, and those that may turn out to be good: were they given up
+    one after the other before that is known, none would ever be.
+    """
+    steps = checkpoint_steps(run_folder)
+    good = good_step(run_folder, calm.certain)
+    back = {step for step in steps if calm.certain < step <= calm.likely}
+    return back | ({good} if good is not None else set())
+
+
+def _is_resumable(run_folder: Path, step: int) -> bool:
+    try:
+        return read_manifest(run_folder / FOLDER / folder_name(step)).resumable
+    except CheckpointError:
+        return False
+
+
+def retire_checkpoints(run_folder: Path, keep: int, back: Set[int] = frozenset()) -> list[int]:
+    """Remove all but the newest `keep`, the best, and the way back; the steps that went.
+
+    Raises:
+        OSError: A folder cannot be renamed.
+    """
+    steps = checkpoint_steps(run_folder)
+    kept = {*steps[-keep:], best_step(run_folder), *back}
+    gone = [step for step in steps if step not in kept]
+    for step in gone:
+        remove_checkpoint(run_folder, step)
+    return gone
+
+
+def thin_checkpoints(
+    run_folder: Path, resumable: int, back: Set[int] = frozenset()
+) -> dict[int, int]:
+    """Keep the weights alone of all but the newest `resumable` and the way back.
+
+    Args:
+        run_folder: Job folder of the training.
+        resumable: How many stay as they are; 0 leaves all so.
+        back: Steps that the training may have to go back to; they stay as they are.
+
+    Returns:
+        Size in bytes of each that was changed, by its step.
+
+    Raises:
+        OSError: The disk is full or gone; every checkpoint is whole in its old or its new form.
+    """
+    if not resumable:
+        return {}
+    thinned = {}
+    for step in checkpoint_steps(run_folder)[:-resumable]:
+        if step not in back and _is_resumable(run_folder, step):
+            checkpoint = read_checkpoint(run_folder, step, verify=False)
+            thinned[step] = keep_weights_only(checkpoint).size_bytes
+    return thinned
+
+
+@dataclass(frozen=True)
+class CheckpointSize:
+    """Bytes of one checkpoint of a training.
+
+    Attributes:
+        weights_only: When its weights alone are kept.
+        resumable: With all that a training needs to go on. As much memory is taken while it runs,
+            for the copy that is written in the background.
+    """
+
+    weights_only: int
+    resumable: int
+
+    def most_on_disk(self, spec: TrainSpec) -> int:
+        """The most that all checkpoints of a run take at a time.
+
+        Besides those that are kept there are the best one, those that the guard could go back to,
+        and the next while it is written.
+        """
+        config = spec.checkpoint
+        full = config.keep if not config.resumable else min(config.keep, config.resumable)
+        at_once = (config.every_steps, spec.evaluation.every_steps)  # a best one is saved as well
+        back = 1 + sum(-(-FAST_STEPS // every_steps) for every_steps in at_once)
+        best = self.weights_only if config.resumable else self.resumable
+        thin = (config.keep - full) * self.weights_only
+        return (max(full, back) + 1) * self.resumable + thin + best
+
+
+def checkpoint_size(spec: TrainSpec) -> CheckpointSize:
+    """How large the checkpoints of a training will be, to within 1 %, before it begins."""
+    from trainer_core.model.transformer import Transformer
+    from trainer_core.train.optim import state_tensors
+
+    with torch.device("meta"):
+        weights = weights_of(Transformer(spec.model))
+    weights_only = tensor_file_bytes(weights) + _REST_BYTES
+    state = tensor_file_bytes(state_tensors(spec.model, spec.optimizer))
+    return CheckpointSize(weights_only, weights_only + state + _RANDOM_BYTES)
