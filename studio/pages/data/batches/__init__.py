@@ -1,0 +1,1 @@
+"""The inspector: the first real batches of a training, token by token."""

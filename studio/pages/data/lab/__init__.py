@@ -1,0 +1,1 @@
+"""The tokenizer lab: tokenizers trained and compared on the same text."""
