@@ -51,6 +51,22 @@ class SourceFacts(msgspec.Struct, frozen=True):
     cut_document: str = ""
 
 
+class AmountFacts(msgspec.Struct, frozen=True):
+    """How much of a source is on one side of the split."""
+
+    documents: int = 0
+    tokens: int = 0
+    bytes: int = 0
+
+
+class NamedSourceFacts(SourceFacts, frozen=True):
+    """One of the sources, and where its text went."""
+
+    name: str = ""
+    train: AmountFacts = AmountFacts()
+    validation: AmountFacts = AmountFacts()
+
+
 class ManifestFacts(msgspec.Struct, frozen=True):
     """What the page needs of a corpus's manifest."""
 
@@ -62,6 +78,9 @@ class ManifestFacts(msgspec.Struct, frozen=True):
     train: SplitFacts = SplitFacts()
     validation: SplitFacts = SplitFacts()
     source: SourceFacts = SourceFacts()
+    """All sources together."""
+    sources: tuple[NamedSourceFacts, ...] = ()
+    """Each of them; none in a corpus of an old version."""
     fingerprint: str = ""
     tokenizer_fingerprint: str = ""
 
