@@ -31,6 +31,7 @@ from trainer_core.spec.section import (
 )
 from trainer_core.spec.sources import (
     HubDataset,
+    OwnRules,
     PythonLibrary,
     RuleLines,
     SavedDataset,
@@ -95,6 +96,7 @@ __all__ = [
     "Mix",
     "ModelConfig",
     "OptimizerConfig",
+    "OwnRules",
     "Packing",
     "Positive",
     "Precision",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from trainer_core.rule_language import RuleError, parse
 from trainer_core.spec.section import Section
 
 
@@ -98,4 +99,26 @@ class RuleLines(Section, frozen=True, kw_only=True, tag="rule_task", tag_field="
     """What the source is called in reports; empty gives it a number."""
 
 
-Source = PythonLibrary | TextFiles | TokenFiles | HubDataset | SavedDataset | RuleLines
+class OwnRules(Section, frozen=True, kw_only=True, tag="own_rules", tag_field="kind"):
+    """Lines that are made by one's own rules, drawn with `seed`."""
+
+    rules: str
+    """In the language of `trainer_core.rule_language`."""
+    lines: Annotated[int, Meta(ge=1, le=10_000_000)] = 20_000
+    """How many."""
+    name: str = ""
+    """What the source is called in reports; empty gives it a number."""
+
+    def __post_init__(self) -> None:
+        """Make sure that the rules make lines.
+
+        Raises:
+            ValueError: They do not; the message names the place.
+        """
+        try:
+            parse(self.rules)
+        except RuleError as error:
+            raise ValueError(f"rules {error}") from None
+
+
+Source = PythonLibrary | TextFiles | TokenFiles | HubDataset | SavedDataset | RuleLines | OwnRules

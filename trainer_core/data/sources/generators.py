@@ -17,8 +17,10 @@ from random import Random
 
 from trainer_core.data.sources.documents import FoundDocument, LeaveOut
 from trainer_core.data.sources.files import Place, SourceFile
+from trainer_core.errors import DataError
+from trainer_core.rule_language import RuleError, parse
 from trainer_core.rule_tasks import RULE_TASKS
-from trainer_core.spec import RuleLines, TaskName
+from trainer_core.spec import OwnRules, RuleLines, TaskName
 
 CONSONANTS, VOWELS = "bcdfghjk", "aeiou"
 LETTERS = "abcdef"
@@ -98,44 +100,68 @@ def result_of(action: str, word: str, before: str) -> str:
     return part.translate(SHIFTED) if number % 4 > 1 else part
 
 
-class RuleSource:
-    """The lines of a rule task as one document.
+class LineSource:
+    """The lines of a rule task, or of one's own rules, as one document.
 
     Args:
-        source: Which task, and how many lines.
+        source: Which rules, and how many lines.
         seed: Draws them.
+        field: Path of the source in the settings, for messages.
     """
 
     max_bytes = 0
 
-    def __init__(self, source: RuleLines, seed: int) -> None:
-        self._task, self._seed = source.task, seed
+    def __init__(self, source: RuleLines | OwnRules, seed: int, field: str) -> None:
+        self._source, self._seed, self._field = source, seed, field
         self._n_lines = line_count(source)
+        title = source.task if isinstance(source, RuleLines) else "own rules"
         size_bytes = self._n_lines * LINE_BYTES
-        self.files = (SourceFile(describe_rule_lines(source), source.task, size_bytes),)
+        self.files = (SourceFile(describe_lines(source), title, size_bytes),)
 
     def documents(
         self, file: SourceFile, leave_out: LeaveOut, watch: Callable[[Place], None]
     ) -> Iterator[FoundDocument]:
-        """The one document; the arguments are those of `FileSource`."""
+        """The one document; the arguments are those of `FileSource`.
+
+        Raises:
+            DataError: One's own rules give no line any more; it may be raised after many lines.
+        """
         done = 0
         watch(lambda: done * LINE_BYTES)
 
         def parts() -> Iterator[str]:
             nonlocal done
-            given = itertools.islice(lines(self._task, self._seed), self._n_lines)
+            given = itertools.islice(self._lines(), self._n_lines)
             while part := "".join(itertools.islice(given, LINES_IN_A_PART)):
                 done += LINES_IN_A_PART
                 yield part
 
         yield FoundDocument(file.title, file.path, parts())
 
+    def _lines(self) -> Iterator[str]:
+        if isinstance(self._source, RuleLines):
+            yield from lines(self._source.task, self._seed)
+            return
+        try:
+            for line in parse(self._source.rules).lines(self._seed):
+                yield line.text
+        except RuleError as error:
+            raise DataError(
+                f"The rules give no line any more: {error}.",
+                safe="Nothing was written.",
+                do="Correct the rules there.",
+                field=f"{self._field}.rules",
+            ) from None
 
-def line_count(source: RuleLines) -> int:
+
+def line_count(source: RuleLines | OwnRules) -> int:
     """How many lines a source gives."""
+    if isinstance(source, OwnRules):
+        return source.lines
     return source.lines or RULE_TASKS[source.task].lines
 
 
-def describe_rule_lines(source: RuleLines) -> str:
+def describe_lines(source: RuleLines | OwnRules) -> str:
     """The source in a few words, for the manifest and the model card."""
-    return f"Rule task {source.task}: {line_count(source):,} lines"
+    made_by = f"Rule task {source.task}" if isinstance(source, RuleLines) else "Own rules"
+    return f"{made_by}: {line_count(source):,} lines"

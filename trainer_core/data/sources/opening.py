@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trainer_core.data.preparing.survey import OpenSource
 from trainer_core.data.sources.files import Tick, describe_files, open_files, path_of_user
-from trainer_core.data.sources.generators import RuleSource, describe_rule_lines
+from trainer_core.data.sources.generators import LineSource, describe_lines
 from trainer_core.data.sources.rows import (
     describe_rows,
     is_saved_dataset,
@@ -18,6 +18,7 @@ from trainer_core.data.sources.token_files import describe_token_files, open_tok
 from trainer_core.errors import DataError
 from trainer_core.spec import (
     HubDataset,
+    OwnRules,
     PythonLibrary,
     RuleLines,
     SavedDataset,
@@ -34,7 +35,7 @@ def open_source(
 
     Args:
         source: Which source.
-        seed: Orders the files of the Python library, and draws the lines of a rule task.
+        seed: Orders the files of the Python library, and draws lines that rules make.
         skipped: Takes what is left out.
         tick: Called often; may raise to give up.
         scratch: Folder for what has to be kept until the corpus is written.
@@ -43,8 +44,8 @@ def open_source(
     Raises:
         DataError: Something that the user named does not exist or cannot be reached.
     """
-    if isinstance(source, RuleLines):
-        return RuleSource(source, seed)
+    if isinstance(source, RuleLines | OwnRules):
+        return LineSource(source, seed, field)
     if isinstance(source, HubDataset):
         return open_hub_dataset(source, tick, field, scratch)
     if isinstance(source, SavedDataset):
@@ -76,6 +77,6 @@ def describe(source: Source) -> str:
         return describe_files(source)
     if isinstance(source, TokenFiles):
         return describe_token_files(source)
-    if isinstance(source, RuleLines):
-        return describe_rule_lines(source)
+    if isinstance(source, RuleLines | OwnRules):
+        return describe_lines(source)
     return describe_rows(source)
