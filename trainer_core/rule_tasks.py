@@ -1,8 +1,8 @@
 """The rule tasks: what each asks of a model, and the losses at which learning it comes to rest.
 
 A rule task is text made by rules that are known, so that what a model has learned can be said
-exactly. The tasks and their figures are those of the fork of femtoGPT that logs them; what it does
-not say is settled in `trainer_core.data.sources.generators`.
+exactly. The first three and their figures are those of the fork of femtoGPT that logs them; what it
+does not say is settled in `trainer_core.data.sources.generators`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
+from trainer_core.rule_language import parse
 from trainer_core.spec import TaskName
 
 ACTIONS: tuple[str, ...] = (
@@ -44,10 +45,47 @@ WORD_RULES: tuple[str, ...] = (
 """What is asked of each word of `simple_dummy`; the last stands for the whole word."""
 
 
+COPIES: tuple[str, ...] = tuple(
+    f"{way}, {length}"
+    for way in ("forwards", "backwards", "sorted")
+    for length in ("4 to 6 letters", "7 to 10 letters")
+)
+"""What `copying` asks for."""
+PROGRESSION_KINDS: tuple[str, ...] = (
+    "equal steps",
+    "growing steps",
+    "sum of the last two",
+    "doubling steps",
+)
+"""How `progressions` go on."""
+TERMS, TERM_COUNT = 5, 100
+"""Of a line of `progressions`, and from 0 up to without this number, which is 0 again."""
+_NEXT_TERM = ((2, -1, 0), (2, -1, 1), (1, 1, 0), (3, -2, 0))
+"""For each kind: how often the last term and the one before it are taken, and what is added."""
+
+
+OWN_LINES = 20_000
+"""Of one's own rules, unless another number is asked for."""
+
 LEARNED = 0.70
 """Accuracy above which the tasks' author calls an action learned."""
 SOLVED = 0.98
 """Accuracy from which on Hearth calls it solved."""
+
+
+def progression(kind: int, first: int, second: int) -> str:
+    """A line of `progressions`.
+
+    Args:
+        kind: Number in `PROGRESSION_KINDS`.
+        first: The first term, from 0 to 99.
+        second: The second.
+    """
+    of_last, of_one_before, more = _NEXT_TERM[kind]
+    terms = [first, second]
+    while len(terms) < TERMS:
+        terms.append((of_last * terms[-1] + of_one_before * terms[-2] + more) % TERM_COUNT)
+    return " ".join(f"{term:02}" for term in terms) + ";\n"
 
 
 @dataclass(frozen=True)
@@ -64,19 +102,17 @@ class Plateau:
 
 
 @dataclass(frozen=True)
-class RuleTask:
-    """One of the tasks.
+class Ruled:
+    """What is known of text made by rules.
 
     Attributes:
-        name: As settings name it.
         title: As people read it.
         sentence: What it is, one line.
-        lines: How many the task has.
-        groups: What its score is told by, in order.
+        lines: How many are made unless another number is asked for.
+        groups: What its score is told by, in order; none where nothing is asked.
         plateaus: Gives its plateaus, from the highest loss to the floor.
     """
 
-    name: TaskName
     title: str
     sentence: str
     lines: int
@@ -87,6 +123,17 @@ class RuleTask:
     def floor(self) -> float:
         """The entropy of the text in nats per character: no model's loss can be lower."""
         return self.plateaus()[-1].nats
+
+
+@dataclass(frozen=True)
+class RuleTask(Ruled):
+    """One of the tasks.
+
+    Attributes:
+        name: As settings name it.
+    """
+
+    name: TaskName = field(kw_only=True)
 
 
 def _entropy(weights: Iterable[float]) -> float:
@@ -143,35 +190,109 @@ def _action_plateaus() -> tuple[Plateau, ...]:
     )
 
 
+@cache
+def _copy_plateaus() -> tuple[Plateau, ...]:
+    """Of `copying`: 4 to 10 of eight letters, one of three signs, as many letters again."""
+    letters, sign, ends = 2 * 7.0, 1.0, 1.0
+    free = math.log(7) + 7 * math.log(8) + math.log(3)
+    characters = letters + sign + 2 * ends
+    unigram = _entropy([letters / 8] * 8 + [sign / 3] * 3 + [ends] * 2)
+    return (
+        Plateau("letter frequencies", unigram),
+        Plateau("format", (free + 7 * math.log(8)) / characters),
+        Plateau("floor", free / characters),
+    )
+
+
+@cache
+def _progression_plateaus() -> tuple[Plateau, ...]:
+    """Of `progressions`: a line is one of four kinds and two numbers of 100; few can be read twice.
+
+    The kind shows first in the third number.
+    """
+    lines = Counter(
+        progression(kind, first, second)
+        for kind in range(len(PROGRESSION_KINDS))
+        for first, second in itertools.product(range(TERM_COUNT), repeat=2)
+    )
+    characters: Counter[str] = Counter()
+    for line, count in lines.items():
+        for character in line:
+            characters[character] += count
+    per_line = characters.total() / lines.total()
+    return (
+        Plateau("letter frequencies", _entropy(characters.values())),
+        Plateau("format", TERMS * math.log(TERM_COUNT) / per_line),
+        Plateau("floor", _entropy(lines.values()) / per_line),
+    )
+
+
 RULE_TASKS: dict[TaskName, RuleTask] = {
     task.name: task
     for task in (
         RuleTask(
-            "simple_dummy",
             "Made-up words",
             "Consonants and vowels take turns, no letter comes twice. Does the model keep to that?",
             8_000,
             WORD_RULES,
             _word_plateaus,
+            name="simple_dummy",
         ),
         RuleTask(
-            "addition",
             "Sums up to 200",
             "Two numbers up to 100 and their sum. Does the model add, or only remember?",
             8_000,
             SUMS,
             _sum_plateaus,
+            name="addition",
         ),
         RuleTask(
-            "simple_dummy2",
             "Ten actions",
             "A digit says what to do with the letters before it. Which of the ten does it learn?",
             50_000,
             tuple(f"{digit} {action}" for digit, action in enumerate(ACTIONS)),
             _action_plateaus,
+            name="simple_dummy2",
+        ),
+        RuleTask(
+            "Copies",
+            "The letters once more: forwards, backwards or sorted. How long a word can it keep?",
+            30_000,
+            COPIES,
+            _copy_plateaus,
+            name="copying",
+        ),
+        RuleTask(
+            "Next number",
+            "Five numbers in a row. Does the model see by which rule they go on?",
+            30_000,
+            PROGRESSION_KINDS,
+            _progression_plateaus,
+            name="progressions",
         ),
     )
 }
+
+
+def own_task(rules: str) -> Ruled:
+    """One's own rules as a task; its plateaus are estimated from some of its lines.
+
+    Raises:
+        RuleError: The rules cannot be used.
+    """
+    parsed = parse(rules)
+
+    @cache
+    def plateaus() -> tuple[Plateau, ...]:
+        figures = parsed.figures()
+        return (
+            Plateau("letter frequencies", figures.unigram),
+            *([Plateau("answers guessed", figures.guessed)] if parsed.groups else []),
+            Plateau("floor", figures.floor),
+        )
+
+    sentence = "Lines made by rules of one's own."
+    return Ruled("Own rules", sentence, OWN_LINES, parsed.groups, plateaus)
 
 
 def task_of(groups: Iterable[str]) -> RuleTask | None:

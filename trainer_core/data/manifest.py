@@ -106,6 +106,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     corpus that was prepared before there could be several."""
     rule_task: TaskName | Literal[""] = ""
     """The rule task that made all of this text, if one did."""
+    own_rules: str = ""
+    """The rules of one's own that made all of this text, if they did."""
     fingerprint: str = ""
 
     def computed_fingerprint(self) -> str:

@@ -11,7 +11,7 @@ Letters: B batch, T time, N cases, V vocabulary.
 from __future__ import annotations
 
 import itertools
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,103 +19,39 @@ import torch
 from torch import Tensor
 
 from trainer_core.data.corpus import Corpus
-from trainer_core.data.sources.generators import CONSONANTS, VOWELS, lines
+from trainer_core.data.manifest import Manifest
+from trainer_core.data.sources.generators import CONSONANTS, VOWELS
 from trainer_core.data.tokenizers.kinds import TextTokenizer
+from trainer_core.evals.cases import Case, cases_of
 from trainer_core.model.transformer import Transformer
 from trainer_core.records import GroupScore
-from trainer_core.rule_tasks import RULE_TASKS, SUMS, WORD_RULES
-from trainer_core.spec import TaskName
+from trainer_core.rule_language import parse
+from trainer_core.rule_tasks import RULE_TASKS, WORD_RULES
 from trainer_core.train.compute import Compute
 
-LINES_BEFORE = 10
 CASES_MAX = 64
 """Cases that are worked on at once."""
-LINES_DRAWN_MAX = 200
-"""Lines that are looked through for each case of a group; a group may be all but empty."""
 WORD_CHARACTERS_MAX = 8
 """A word of `simple_dummy` with its end; what has not ended by then is no word."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One question to the model.
-
-    Attributes:
-        group: What it is scored by.
-        before: The lines before, each with its newline.
-        prompt: The beginning of this line.
-        rest: Its rest, with the newline.
-    """
-
-    group: str
-    before: tuple[str, ...]
-    prompt: str
-    rest: str
-
-
 def rule_scorer(corpus: Corpus, context_length: int, per_group: int = 50) -> RuleScorer | None:
-    """What scores models of this corpus; None where it is no rule task, or its lines do not fit.
+    """What scores models of this corpus; None where no rules made it, or no line fits.
 
     Args:
         corpus: What the models are trained on.
         context_length: Of the models, in tokens.
         per_group: Cases of each group; the same ones for every model.
     """
-    task = corpus.manifest.rule_task
-    if not task:
-        return None
-    cases = tuple(_cases(task, corpus, per_group))
+    cases = tuple(cases_of(corpus, per_group))
     encoded = [_encode(case, corpus.tokenizer, context_length) for case in cases]
     fitting = [(case, each) for case, each in zip(cases, encoded, strict=True) if each is not None]
     if not fitting:
         return None
-    return RuleScorer(task, [case for case, _ in fitting], [each for _, each in fitting], corpus)
+    return RuleScorer([case for case, _ in fitting], [each for _, each in fitting], corpus)
 
 
 # --- cases -------------------------------------------------------------------------------------
-
-
-def _cases(task: TaskName, corpus: Corpus, per_group: int) -> Iterator[Case]:
-    """Fresh cases, equally many of each group as far as they come up."""
-    known = _known_sums(corpus) if task == "addition" else frozenset[str]()
-    groups = ("",) if task == "simple_dummy" else RULE_TASKS[task].groups
-    drawn: Counter[str] = Counter()
-    before: deque[str] = deque(maxlen=LINES_BEFORE)
-    stream = lines(task, corpus.manifest.seed, "scoring")
-    for line in itertools.islice(stream, LINES_DRAWN_MAX * per_group):
-        prompt = _prompt_of(task, line)
-        group = _group_of(task, prompt, known)
-        if len(before) == LINES_BEFORE and drawn[group] < per_group:
-            drawn[group] += 1
-            yield Case(group, tuple(before), prompt, line.removeprefix(prompt))
-            if all(drawn[each] >= per_group for each in groups):
-                return
-        before.append(line)
-
-
-def _prompt_of(task: TaskName, line: str) -> str:
-    """The beginning of a line, up to where the rules begin to say what follows."""
-    if task == "simple_dummy":
-        return ""
-    if task == "addition":
-        return line[: line.index("=") + 1]
-    return line[: next(at for at, letter in enumerate(line) if letter.isdigit()) + 1]
-
-
-def _group_of(task: TaskName, prompt: str, known: frozenset[str]) -> str:
-    if task == "simple_dummy":
-        return ""
-    if task == "simple_dummy2":
-        return RULE_TASKS[task].groups[int(prompt[-1])]
-    a, _, b, _ = prompt.split(" ")
-    seen = prompt in known, f"{b} + {a} =" in known
-    return SUMS[0] if seen[0] else SUMS[1] if seen[1] else SUMS[2]
-
-
-def _known_sums(corpus: Corpus) -> frozenset[str]:
-    """The beginnings of all lines of the training text."""
-    text = corpus.tokenizer.decode(corpus.train.tokens())
-    return frozenset(_prompt_of("addition", line) for line in text.splitlines() if "=" in line)
 
 
 @dataclass(frozen=True)
@@ -137,6 +73,13 @@ def _encode(case: Case, tokenizer: TextTokenizer, context_length: int) -> _Encod
     return None
 
 
+def _groups_of(manifest: Manifest) -> tuple[str, ...]:
+    """What the score of a corpus made by rules is told by, in order."""
+    if manifest.own_rules:
+        return parse(manifest.own_rules).groups
+    return RULE_TASKS[manifest.rule_task].groups if manifest.rule_task else ()
+
+
 # --- scoring -----------------------------------------------------------------------------------
 
 
@@ -147,10 +90,10 @@ class RuleScorer:
         cases: What is asked.
     """
 
-    def __init__(
-        self, task: TaskName, cases: Sequence[Case], encoded: Sequence[_Encoded], corpus: Corpus
-    ) -> None:
-        self._task, self.cases, self._encoded = task, cases, encoded
+    def __init__(self, cases: Sequence[Case], encoded: Sequence[_Encoded], corpus: Corpus) -> None:
+        self.cases, self._encoded = cases, encoded
+        self._draws_words = corpus.manifest.rule_task == "simple_dummy"
+        self._groups = _groups_of(corpus.manifest)
         self._tokenizer = corpus.tokenizer
         self._seed = corpus.manifest.seed
 
@@ -165,7 +108,7 @@ class RuleScorer:
         model.eval()
         try:
             with torch.no_grad(), compute.autocast():
-                if self._task == "simple_dummy":
+                if self._draws_words:
                     return _word_scores(self.cases, self._draw_words(model, compute.device))
                 solved = self._solved(model, compute.device)
         finally:
@@ -176,7 +119,7 @@ class RuleScorer:
         )
         return tuple(
             GroupScore(group=group, right=rights[group], total=totals[group])
-            for group in RULE_TASKS[self._task].groups
+            for group in self._groups
             if totals[group]
         )
 

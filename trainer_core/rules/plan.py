@@ -67,6 +67,8 @@ RECIPES: dict[TaskName, Recipe] = {
     "simple_dummy": Recipe(_LONGER, _MUON, 16, steps=300, prompt="bake;\ndifu;\n"),
     "addition": Recipe(_SHAPE, _MUON, 16, steps=1000, prompt="12 + 30 = 42;\n57 + 68 ="),
     "simple_dummy2": Recipe(_SHAPE, _MUON, 16, steps=1200, prompt="abcdef0;\nfedcba3"),
+    "copying": Recipe(_SHAPE, _MUON, 16, steps=1200, prompt="abcdef=abcdef;\nhgfab<"),
+    "progressions": Recipe(_SHAPE, _MUON, 16, steps=2000, prompt="02 04 06 08 10;\n07 19 31 43"),
 }
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from trainer_core.spec.cleaning import CleaningConfig
 from trainer_core.spec.section import Section, Seed
-from trainer_core.spec.sources import RuleLines, Source, TaskName
+from trainer_core.spec.sources import OwnRules, RuleLines, Source, TaskName
 from trainer_core.spec.tokenizers import BpeTokenizer, ByteTokenizer, Tokenizer
 
 _USUAL_TOKENIZER = BpeTokenizer()
@@ -49,7 +49,7 @@ class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="
     text before it as it was."""
     cleaning: CleaningConfig = CleaningConfig()
     tokenizer: Tokenizer = _USUAL_TOKENIZER
-    """Left out, it is `bpe`, and `bytes` for a rule task: its rules are about letters."""
+    """Left out, it is `bpe`, and `bytes` for lines made by rules: these are about letters."""
     name: str = "corpus"
     validation_fraction: Annotated[float, Meta(gt=0.0, le=0.5)] = 0.05
     seed: Seed = 1337
@@ -61,7 +61,7 @@ class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="
             ValueError: There is no source, or two have one name; the message names the field.
         """
         check_sources(self.source, self.sources)
-        if self.tokenizer is _USUAL_TOKENIZER and self.rule_task:
+        if self.tokenizer is _USUAL_TOKENIZER and (self.rule_task or self.own_rules):
             msgspec.structs.force_setattr(self, "tokenizer", ByteTokenizer())
 
     @property
@@ -74,6 +74,12 @@ class PrepareSpec(Section, frozen=True, kw_only=True, tag="prepare", tag_field="
         """The rule task that makes all of this text, if one does."""
         sources = self.all_sources
         return sources[0].task if len(sources) == 1 and isinstance(sources[0], RuleLines) else ""
+
+    @property
+    def own_rules(self) -> str:
+        """The rules of one's own that make all of this text, if they do."""
+        sources = self.all_sources
+        return sources[0].rules if len(sources) == 1 and isinstance(sources[0], OwnRules) else ""
 
     @property
     def source_names(self) -> tuple[str, ...]:

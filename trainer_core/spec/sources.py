@@ -82,14 +82,16 @@ class TokenFiles(Section, frozen=True, kw_only=True, tag="token_files", tag_fiel
     """What the source is called in reports; empty gives it a number."""
 
 
-TaskName = Literal["simple_dummy", "addition", "simple_dummy2"]
+TaskName = Literal["simple_dummy", "addition", "simple_dummy2", "copying", "progressions"]
 
 
 class RuleLines(Section, frozen=True, kw_only=True, tag="rule_task", tag_field="kind"):
     """Lines that are made by known rules, drawn with `seed`, so that learning can be scored.
 
     `simple_dummy`: words whose consonants and vowels take turns. `addition`: sums up to 200.
-    `simple_dummy2`: letters, a digit that says what to do with them, and the result.
+    `simple_dummy2`: letters, a digit that says what to do with them, and the result. `copying`:
+    letters, and the same forwards, backwards or sorted. `progressions`: five numbers, each made
+    from the two before it.
     """
 
     task: TaskName

@@ -112,6 +112,7 @@ def _write(spec: PrepareSpec, partial: Path, report: Report, shard_tokens: int) 
         source=_all_together(documents, cut_path),
         sources=reports,
         rule_task=spec.rule_task,
+        own_rules=spec.own_rules,
     )
     manifest = msgspec.structs.replace(manifest, fingerprint=manifest.computed_fingerprint())
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)

@@ -19,7 +19,7 @@ from trainer_core.data.sources.documents import FoundDocument, LeaveOut
 from trainer_core.data.sources.files import Place, SourceFile
 from trainer_core.errors import DataError
 from trainer_core.rule_language import RuleError, parse
-from trainer_core.rule_tasks import RULE_TASKS
+from trainer_core.rule_tasks import PROGRESSION_KINDS, RULE_TASKS, TERM_COUNT, progression
 from trainer_core.spec import OwnRules, RuleLines, TaskName
 
 CONSONANTS, VOWELS = "bcdfghjk", "aeiou"
@@ -28,6 +28,9 @@ SHIFTED = str.maketrans("abcdef", "ghijkl")
 OWN_ACTIONS = "012349"
 """Actions of `simple_dummy2` that need no line before."""
 LARGEST_SUMMAND = 100
+COPIED_LETTERS, COPY_SIGNS = "abcdefgh", "=<^"
+COPIED_LENGTHS = 4, 10
+COPIED_SHORT = 6
 LINES_IN_A_PART = 1000
 LINE_BYTES = 12
 """Of a line, on average and roughly; progress is counted with it."""
@@ -77,10 +80,40 @@ def _actions(random: Random) -> Iterator[str]:
         before = word
 
 
+def _copies(random: Random) -> Iterator[str]:
+    shortest, longest = COPIED_LENGTHS
+    while True:
+        length = shortest + int(random.random() * (longest + 1 - shortest))
+        word = "".join(_one_of(random, COPIED_LETTERS) for _ in range(length))
+        sign = _one_of(random, COPY_SIGNS)
+        yield f"{word}{sign}{copied(sign, word)};\n"
+
+
+def copied(sign: str, word: str) -> str:
+    """What a sign of `copying` asks for: the same, backwards or sorted.
+
+    Args:
+        sign: One of `COPY_SIGNS`.
+        word: The letters before it.
+    """
+    if sign == "=":
+        return word
+    return word[::-1] if sign == "<" else "".join(sorted(word))
+
+
+def _terms(random: Random) -> Iterator[str]:
+    while True:
+        kind = int(random.random() * len(PROGRESSION_KINDS))
+        first, second = (int(random.random() * TERM_COUNT) for _ in range(2))
+        yield progression(kind, first, second)
+
+
 _LINES: dict[TaskName, Callable[[Random], Iterator[str]]] = {
     "simple_dummy": _words,
     "addition": _sums,
     "simple_dummy2": _actions,
+    "copying": _copies,
+    "progressions": _terms,
 }
 
 
