@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import bisect
+import itertools
 import math
 from collections import Counter
 from pathlib import Path
