@@ -210,6 +210,22 @@ class Noted(Entry, frozen=True, kw_only=True):
     step: int | None = None
 
 
+class TextEntropy(Entry, frozen=True, kw_only=True):
+    """Entropy of the training text in nats per token: what knowing little else would reach.
+
+    Losses are read against it; see `trainer_core.data.statistics` for its definition.
+    """
+
+    unigram: float
+    """The loss of a model that knows how often each token occurs."""
+    bigram: float
+    """The loss of one that also knows the token before."""
+    tokens: int
+    """So many tokens were counted."""
+    of_tokens: int
+    """So many the training text has."""
+
+
 class ChildStarted(Entry, frozen=True, kw_only=True):
     """A job that consists of jobs (the tour) began one. `folder` is relative to the job folder."""
 
@@ -248,6 +264,7 @@ Record = (
     | CheckpointRemoved
     | Sampled
     | Noted
+    | TextEntropy
     | ChildStarted
     | Result
     | Ended

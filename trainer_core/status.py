@@ -28,6 +28,7 @@ from trainer_core.records import (
     Sampled,
     State,
     StateChanged,
+    TextEntropy,
     Validated,
 )
 
@@ -66,6 +67,8 @@ class JobStatus:
     checkpoints: tuple[CheckpointSaved, ...] = ()
     samples: tuple[Sampled, ...] = ()
     notes: tuple[Noted, ...] = ()
+    entropy: TextEntropy | None = None
+    """Of the training text; None in trainings of older versions."""
     children: tuple[ChildStarted, ...] = ()
     result: dict[str, Any] = field(default_factory=dict)
     ended: Ended | None = None
@@ -121,6 +124,8 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
             return replace(status, samples=(*status.samples, record))
         case Noted():
             return replace(status, notes=(*status.notes, record))
+        case TextEntropy():
+            return replace(status, entropy=record)
         case ChildStarted():
             return replace(status, children=(*status.children, record))
         case Result():

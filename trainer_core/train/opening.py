@@ -22,6 +22,7 @@ from trainer_core.train.compute import Compute
 from trainer_core.train.distributed import World
 from trainer_core.train.distributed.state import seed_randomness
 from trainer_core.train.distributed.strategy import exchanging, share_out
+from trainer_core.train.entropy import entropy_record
 from trainer_core.train.guard import Guard
 from trainer_core.train.inputs import Inputs
 from trainer_core.train.meter import StepMeter, cut_log
@@ -145,8 +146,9 @@ def _resume(job: Job, spec: TrainSpec, inputs: Inputs, parts: Restorable, world:
 
 
 def _introduce(session: Session) -> None:
-    """Say what is trained where, and whether the disk has room for it."""
+    """Say what is trained where, on which text, and whether the disk has room for it."""
     spec, job = session.spec, session.job
+    job.record(entropy_record(session.inputs.corpus))
     count = sum(weight.numel() for weight in session.weights.values())
     size = checkpoint_size(spec)
     job.note(
