@@ -53,3 +53,33 @@ def parse_size(text: str) -> float | str:
             return text if value is None else int(value * factor)
     value = parse_count(plain)
     return text if value is None else int(value)
+
+
+def size_text(n_bytes: int) -> str:
+    """Bytes as one would type them, exactly; nothing for 0.
+
+    >>> size_text(24_000_000), size_text(1_500_000_000), size_text(1025), size_text(0)
+    ('24 MB', '1.5 GB', '1,025 B', '')
+    """
+    if not n_bytes:
+        return ""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        text = f"{n_bytes / factor:,.12g} {unit}"
+        if n_bytes >= factor and len(text) <= 8 and parse_size(text) == n_bytes:
+            return text
+    return f"{n_bytes:,} B"
+
+
+def parse_percent(text: str) -> Typed:
+    """A share typed in percent, as a number from 0 to 1; a text that is none stays a text."""
+    value = parse(text.strip().rstrip("%"))
+    return value if isinstance(value, str) else value / 100
+
+
+def percent_text(share: float) -> str:
+    """A share as one would type it in percent.
+
+    >>> percent_text(0.05), percent_text(0.125)
+    ('5', '12.5')
+    """
+    return f"{share * 100:.12g}"

@@ -16,7 +16,7 @@ from trainer_core.spec.section import Section
 SpecT = TypeVar("SpecT", bound=msgspec.Struct)
 
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
-_OWN_MESSAGE = re.compile(r"(?P<field>[a-z][a-z0-9_.]*) ")  # msgspec's own start with a capital
+_OWN_MESSAGE = re.compile(r"(?P<field>[a-z][a-z0-9_.\[\]]*) ")  # msgspec's own start with a capital
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.pages.data.advanced import AdvancedBuild
 from studio.pages.data.build_form import BUILD_FIELDS
 from studio.pages.rule_cards import RuleTaskCards
-from studio.pages.wizard.draft import DataChoice, Draft
+from studio.pages.wizard.draft import Continued, DataChoice, Draft
+from studio.pages.wizard.mixing_card import MixingCard
+from studio.pages.wizard.packing_card import PackingCard
 from studio.pages.wizard.plan import Plan
+from studio.pages.wizard.sequences import SequenceForm
 from studio.pages.wizard.start import Shelf
 from studio.pages.wizard.step import StepView
+from studio.theme import theme
 from studio.widgets.card import Card
 from studio.widgets.choice_card import ChoiceCard
-from studio.widgets.controls import SecondaryButton
+from studio.widgets.controls import LinkButton, SecondaryButton
 from studio.widgets.empty import EmptyState
 from studio.widgets.figures import count, percent, plural, rough_duration, size, whole
+from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label, Part
+from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from studio.widgets.pill import PILLS, Pill
 from studio.widgets.table import Cell, Column, DataTable, Row
 
@@ -28,7 +35,7 @@ _COLUMNS = (
     Column("documents", "Documents", 88, style="mono", right=True),
     Column("tokens", "Train tokens", 92, style="mono", right=True),
     Column("tokenizer", "Tokenizer", 116, 1, "muted"),
-    Column("index", "Memory index", 160, 1, "muted", sortable=False),
+    Column("index", "Memory index", 148, 1, "muted", sortable=False),
 )
 _PILLS = {"absent": "not_built"}
 """Pills of index states that are not named like them."""
@@ -40,9 +47,11 @@ class DataStep(StepView):
 
     Signals:
         add_requested: New data is wanted.
+        batches_requested: The first batches are to be shown.
     """
 
     add_requested = Signal()
+    batches_requested = Signal()
 
     name = "Data"
     explanation = (
@@ -68,12 +77,21 @@ class DataStep(StepView):
         )
         empty.clicked.connect(self.add_requested)
         self._stack = QStackedWidget()
+        self.continued = ContinuedNotice()
+        self.continued.dropped.connect(self._on_continued_dropped)
         holder = QWidget()
         rows = QVBoxLayout(holder)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(12)
+        rows.addWidget(self.continued)
         rows.addWidget(self.table)
         rows.addLayout(foot)
+        self.packing = PackingCard()
+        self.mixing = MixingCard()
+        for card in (self.packing, self.mixing):
+            card.form_changed.connect(self._on_form_changed)
+            rows.addWidget(card)
+        self.packing.batches_wanted.connect(self.batches_requested)
         rows.addStretch(1)
         self._stack.addWidget(holder)
         self._stack.addWidget(empty)
@@ -90,6 +108,10 @@ class DataStep(StepView):
         self.table.select(draft.data.id if draft.data else None)
         waiting = ", ".join(shelf.unready)
         self._unready.set_text(f"Not read yet: {waiting}." if waiting else "")
+        self.continued.show_run(draft.continues)
+        self.packing.setVisible(draft.data is not None)
+        self.packing.show_draft(draft)
+        self.mixing.show_draft(draft, plan)
 
     def summary(self, draft: Draft, plan: Plan) -> str:
         """Name and tokens."""
@@ -98,13 +120,74 @@ class DataStep(StepView):
         return f"{draft.data.name}, {count(draft.data.train_tokens)}"
 
     def obstacle(self, draft: Draft, plan: Plan) -> str:
-        """A dataset must be chosen."""
-        return "" if draft.data is not None else "Choose a dataset"
+        """A dataset must be chosen, and its mixing must be possible."""
+        if draft.data is None:
+            return "Choose a dataset"
+        wrong = plan.error is not None and plan.error.field.startswith("data.")
+        return plan.obstacle if wrong else ""
 
     def _on_row_selected(self, key: object) -> None:
         chosen = next((c for c in self._choices if c.id == key), None)
         if chosen is not None and (self.draft.data is None or chosen.id != self.draft.data.id):
-            self.draft_changed.emit(replace(self.draft, data=chosen))
+            # Weights are told by the names of sources: another dataset begins without.
+            fresh = replace(self.draft.sequences, mixing="remaining", points=())
+            self.draft_changed.emit(replace(self.draft, data=chosen, sequences=fresh))
+
+    def _on_continued_dropped(self) -> None:
+        self.draft_changed.emit(replace(self.draft, continues=None))
+
+    def _on_form_changed(self, form: SequenceForm) -> None:
+        self.draft_changed.emit(replace(self.draft, sequences=form))
+
+
+class ContinuedNotice(QWidget):
+    """Says which run is gone on from; hidden where none is.
+
+    Signals:
+        dropped: The run is to begin with fresh weights after all.
+    """
+
+    dropped = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = Label("", "secondary", wrap=True)
+        self.text.set_tone("text")
+        anew = LinkButton("Begin anew")
+        anew.clicked.connect(self.dropped)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 9, 12, 9)
+        row.setSpacing(10)
+        row.addWidget(IconLabel("refresh-cw", "info", 14), 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.text, 1)
+        row.addWidget(anew, 0, Qt.AlignmentFlag.AlignTop)
+        self.hide()
+        repaint_on_theme(self)
+
+    def show_run(self, continued: Continued | None) -> None:
+        """Show the run, or nothing."""
+        self.setVisible(continued is not None)
+        if continued is None:
+            return
+        parts = [
+            Part("Continues "),
+            Part(continued.name, "strong"),
+            Part(". Its weights are the beginning; "),
+        ]
+        if continued.seen is None:
+            parts.append(Part("text that it has not seen comes first."))
+        elif continued.seen >= 1.0:
+            parts.append(Part("it has seen all of its text, which is now read again."))
+        else:
+            seen = Part(percent(continued.seen), "mono", "text")
+            parts += [Part("it has seen "), seen, Part(" of its text, and the rest comes first.")]
+        self.text.set_parts(*parts)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A soft ground."""
+        painter = painter_for(self)
+        rounded_box(painter, QRectF(self.rect()), 6, fill=theme().palette.info.soft)
+        painter.end()
 
 
 def pill_of(choice: DataChoice) -> str:

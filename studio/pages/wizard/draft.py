@@ -11,12 +11,20 @@ from typing import Any
 import msgspec
 
 from studio.pages.data.build_form import BuildForm
+from studio.pages.data.corpus import StatisticsFacts
 from studio.pages.typed import Typed, parse
+from studio.pages.wizard.sequences import SequenceForm, SourceChoice, data_settings
 from studio.widgets.figures import size
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
 from trainer_core.presets import PRESETS
-from trainer_core.spec import INDEX_MEMORY_MIN, ModelConfig, OptimizerConfig, TrainSpec
+from trainer_core.spec import (
+    INDEX_MEMORY_MIN,
+    InspectSpec,
+    ModelConfig,
+    OptimizerConfig,
+    TrainSpec,
+)
 
 FIELDS: dict[str, str] = {
     "n_layer": "model.n_layer",
@@ -35,6 +43,7 @@ NAMES: dict[str, str] = {
     "n_embd": "width",
     "n_head": "heads",
     "n_kv_head": "key heads",
+    "vocab_size": "tokens in the vocabulary",
     "context_length": "context",
     "batch_size": "batch",
     "lr": "peak learning rate",
@@ -43,8 +52,11 @@ NAMES: dict[str, str] = {
     "max_length": "longest match",
     "memory_limit_bytes": "memory for the build",
     "threads": "threads of the build",
+    "continue_from": "continue from",
 }
 """What people call the settings."""
+MIXING = "data.mixing"
+"""Where the paths of weights begin."""
 
 _KIND = (
     "family",
@@ -57,6 +69,9 @@ _KIND = (
     "residual_scaling",
 )
 """What tells presets of one shape apart; it has no field."""
+
+_SHAPE = ("vocab_size", "n_layer", "n_embd", "n_head", "match_input")
+"""What weights depend on besides."""
 
 FIELD_OF = {path: name for name, path in FIELDS.items()}
 _VALIDATIONS = 20
@@ -74,6 +89,8 @@ class DataChoice:
         index: The index folder, whether or not it is there.
         index_state: `ready`, `building`, `stopped`, `failed`, `outdated` or `absent`.
         index_hit_rate: Share of held-out tokens that the index names; None while unknown.
+        sources: What its text was put together from; none in an old corpus.
+        statistics: Of its documents; None for a corpus without them.
     """
 
     id: int
@@ -92,6 +109,23 @@ class DataChoice:
     index_bytes: int | None = None
     index_hit_rate: float | None = None
     index_max_length: int = 32
+    sources: tuple[SourceChoice, ...] = ()
+    statistics: StatisticsFacts | None = None
+
+
+@dataclass(frozen=True)
+class Continued:
+    """The run that another goes on from.
+
+    Attributes:
+        name: Of the run.
+        folder: Its job folder.
+        seen: Share of the training text that it has seen, at most 1; None where it is not known.
+    """
+
+    name: str
+    folder: Path
+    seen: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +149,8 @@ class Draft:
     """Name of a new project, used while `project_id` is None."""
     build: BuildForm = field(default_factory=BuildForm)
     """Settings of the index build that comes first, where there is no index yet."""
+    sequences: SequenceForm = field(default_factory=SequenceForm)
+    continues: Continued | None = None
     base: TrainSpec | None = field(default=None, compare=False)
     """The spec of the run that this one repeats with changes; settings without a field stay."""
 
@@ -203,7 +239,48 @@ def build_spec(draft: Draft) -> TrainSpec:
                 do="Choose a shorter context or more data.",
                 field="model.context_length",
             )
+    _check_continued(draft, wanted)
     return wanted
+
+
+def _check_continued(draft: Draft, wanted: TrainSpec) -> None:
+    """Make sure that the weights of the run that is continued fit.
+
+    Raises:
+        SpecError: They belong to another shape.
+    """
+    if draft.continues is None or draft.base is None:
+        return
+    for name in (*_SHAPE, *_KIND):
+        mine, theirs = getattr(wanted.model, name), getattr(draft.base.model, name)
+        if mine != theirs and name != "dropout":
+            raise SpecError(
+                f"The weights of {draft.continues.name} are of a model with {theirs}"
+                f" {NAMES.get(name, name)}.",
+                safe="Nothing was started.",
+                do="Take its shape again, or begin anew in the first step.",
+                field=f"model.{name}",
+            )
+
+
+def inspect_spec(draft: Draft) -> InspectSpec:
+    """What the inspector is asked to show of a draft.
+
+    Raises:
+        SpecError: A setting is missing or wrong; the error has its path.
+    """
+    spec = build_spec(draft)
+    built = draft.data is not None and draft.data.index_state == "ready"
+    return InspectSpec(
+        corpus=spec.corpus,
+        index=spec.index if built and spec.model.match_input else "",
+        context_length=spec.model.context_length,
+        batch_size=spec.budget.batch_size,
+        match_dropout=spec.model.match_dropout if spec.model.match_input else 0.0,
+        data=spec.data,
+        seed=spec.seed,
+        steps=spec.budget.steps,
+    )
 
 
 def _settings(draft: Draft, data: DataChoice, index: str) -> dict[str, Any]:
@@ -227,6 +304,8 @@ def _settings(draft: Draft, data: DataChoice, index: str) -> dict[str, Any]:
             "match_length_max": _index_max_length(draft, data),
         },
         "budget": {"steps": draft.steps, "batch_size": draft.batch_size},
+        "data": data_settings(draft.sequences, data.sources),
+        "continue_from": str(draft.continues.folder) if draft.continues else "",
         **_rhythm(draft, base),
     }
 
@@ -245,6 +324,7 @@ def _rhythm(draft: Draft, base: dict[str, Any]) -> dict[str, Any]:
     wanted = optimizer.get("warmup_steps", OptimizerConfig().warmup_steps)
     optimizer["warmup_steps"] = min(wanted, int(steps * _WARMUP_SHARE))
     evaluation = dict(base.get("evaluation", {}))
+    evaluation["by_source"] = draft.sequences.by_source
     checkpoint = dict(base.get("checkpoint", {}))
     if draft.base is None or draft.base.budget.steps != draft.steps:
         evaluation["every_steps"] = handy(steps / _VALIDATIONS)
@@ -286,5 +366,7 @@ def field_message(error: SpecError) -> str:
 
 def setting_name(path: str) -> str:
     """What people call the setting at a path, or an empty string."""
+    if path.startswith(MIXING):
+        return "Mixing"
     name = NAMES.get(FIELD_OF.get(path, path), "")
     return name[:1].upper() + name[1:]

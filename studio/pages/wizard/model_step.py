@@ -20,14 +20,16 @@ from studio.widgets.field import Field
 from studio.widgets.figures import count
 from studio.widgets.headings import card_title
 from trainer_core.presets import PRESETS, parameter_count
+from trainer_core.spec import OptimizerConfig, labels
 
+_LR = labels(OptimizerConfig)["lr"]
 _FIELDS = {
     "n_layer": ("Layers", "Transformer blocks, one after the other"),
     "n_embd": ("Width", "Numbers that stand for each token; a multiple of the heads"),
     "n_head": ("Heads", "Attention heads in each layer"),
     "context_length": ("Context", "Tokens the model sees at once"),
     "batch_size": ("Batch", "Sequences in one step"),
-    "lr": ("Peak learning rate", "After the warm-up; falls off as the schedule says"),
+    "lr": ("Peak learning rate", _LR.description),
     "seed": ("Seed", "Starts the weights and the order of the data"),
 }
 _COLUMNS = 3
@@ -54,7 +56,8 @@ class ModelStep(StepView):
         for number, (key, (name, meaning)) in enumerate(_FIELDS.items()):
             edit = LineEdit(mono=True, name=name)
             edit.textEdited.connect(partial(self._on_text_edited, key))
-            self.fields[key] = Field(name, edit, hint=meaning)
+            source = f"{_LR.description}\n{_LR.source}." if key == "lr" else ""
+            self.fields[key] = Field(name, edit, hint=meaning, tooltip=source)
             grid.addWidget(self.fields[key], number // _COLUMNS, number % _COLUMNS)
         for column in range(_COLUMNS):
             grid.setColumnStretch(column, 1)

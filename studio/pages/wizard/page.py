@@ -9,11 +9,12 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.context import Context
+from studio.pages.data.batches.target import BatchesTarget
 from studio.pages.page import Page, PageHeader
 from studio.pages.rule_cards import connect_rule_cards
 from studio.pages.wizard.budget_step import BudgetStep
 from studio.pages.wizard.data_step import DataStep, IndexStep
-from studio.pages.wizard.draft import Draft
+from studio.pages.wizard.draft import Draft, inspect_spec
 from studio.pages.wizard.footer import Footer
 from studio.pages.wizard.model_step import ModelStep
 from studio.pages.wizard.panel import PlanPanel
@@ -28,7 +29,7 @@ from studio.widgets.controls import IconButton, LineEdit
 from studio.widgets.empty import LoadingBlocks
 from studio.widgets.label import Label, Part
 from studio.widgets.scroll import ClearScroll
-from trainer_core.errors import KnownError
+from trainer_core.errors import KnownError, SpecError
 
 
 class WizardPage(Page):
@@ -57,6 +58,7 @@ class WizardPage(Page):
             self._review,
         )
         self._data_step.add_requested.connect(lambda: context.navigate("data", "add"))
+        self._data_step.batches_requested.connect(self._on_batches_requested)
         connect_rule_cards(context, self._data_step.rule_tasks)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._lay_out()
@@ -85,7 +87,10 @@ class WizardPage(Page):
             shelf = read_shelf(library)
             if target.run_id is None or loaded:
                 return shelf, None
-            return shelf, draft_from_run(library, target.run_id, shelf.choices)
+            found = draft_from_run(
+                library, target.run_id, shelf.choices, continues=target.continues
+            )
+            return shelf, found
 
         self._context.tasks.run_op(read, self._on_read, owner=self)
 
@@ -198,6 +203,16 @@ class WizardPage(Page):
             obstacle = obstacle or self._shelf.read_only
         word = "Start the run" if last else f"Next: {self.steps[self._current + 1].name}"
         self.footer.show_state(word, obstacle, first=self._current == 0, busy=self._busy)
+
+    def _on_batches_requested(self) -> None:
+        data = self._draft.data
+        try:
+            spec = inspect_spec(self._draft)
+        except SpecError as error:
+            self._context.toast(error)
+        else:
+            target = BatchesTarget(spec, data.name if data else "", back="wizard")
+            self._context.navigate("batches", target)
 
     # --- moving ------------------------------------------------------------------------------
 

@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from studio.pages.data.build_form import BuildForm
-from studio.pages.data.corpus import ManifestFacts, read_manifest
+from studio.pages.data.corpus import (
+    STATISTICS_FILE,
+    ManifestFacts,
+    StatisticsFacts,
+    load_json,
+    read_manifest,
+)
 from studio.pages.data.index_state import read_outdated
 from studio.pages.data.jobs import build_index
-from studio.pages.wizard.draft import DataChoice, Draft, build_spec
+from studio.pages.wizard.draft import Continued, DataChoice, Draft, build_spec
 from studio.pages.wizard.plan import MeasuredRate, Surroundings
+from studio.pages.wizard.sequences import SourceChoice, form_of
 from studio.runs.supervisor import Supervisor, freeze_spec
 from studio.storage.library import DatasetRow, Library, ProjectRow, RunRow
 from studio.storage.slugs import slug
@@ -113,6 +120,11 @@ def _choice(
         index_bytes=int(stored) if state == "ready" and isinstance(stored, int) else None,
         index_hit_rate=hits if state == "ready" and isinstance(hits, float) else None,
         index_max_length=_max_length(row),
+        sources=tuple(
+            SourceChoice(source.name, source.train.tokens, source.validation.tokens)
+            for source in manifest.sources
+        ),
+        statistics=load_json(row.corpus_folder / STATISTICS_FILE, StatisticsFacts),
     )
 
 
@@ -157,8 +169,16 @@ def _rates(library: Library) -> list[MeasuredRate]:
     return rates
 
 
-def draft_from_run(library: Library, run_id: int, choices: tuple[DataChoice, ...]) -> Draft:
+def draft_from_run(
+    library: Library, run_id: int, choices: tuple[DataChoice, ...], *, continues: bool = False
+) -> Draft:
     """A draft that repeats a run, to be changed.
+
+    Args:
+        library: Knows the run.
+        run_id: Which run.
+        choices: Datasets to find its own among.
+        continues: Begin with the run's weights, and with the text that it has not seen.
 
     Raises:
         KnownError: There is no such run, or its settings cannot be read.
@@ -182,9 +202,30 @@ def draft_from_run(library: Library, run_id: int, choices: tuple[DataChoice, ...
         seed=spec.seed,
         name=f"{run.name}-2",
         project_id=run.project_id,
+        sequences=form_of(spec.data, by_source=spec.evaluation.by_source),
         base=spec,
     )
-    return replace(draft, preset=draft.matching_preset)
+    draft = replace(draft, preset=draft.matching_preset)
+    return _continued(draft, run) if continues else draft
+
+
+def _continued(draft: Draft, run: RunRow) -> Draft:
+    """The draft with a run's weights, and as many steps as read what it has not seen."""
+    if not read_status(run.folder).checkpoints:
+        raise KnownError(
+            f"{run.name} has no checkpoint to continue from.",
+            safe="Nothing was changed.",
+            do="Save a checkpoint first, or repeat the run.",
+        )
+    seen = run.facts.tokens_seen / draft.data.train_tokens if draft.data else None
+    draft = replace(
+        draft,
+        continues=Continued(run.name, run.folder, None if seen is None else min(seen, 1.0)),
+        name=f"{run.name}-on",
+    )
+    if draft.data is None or seen is None or seen >= 1.0:
+        return draft
+    return draft.with_tokens((1.0 - seen) * draft.data.train_tokens)
 
 
 def start_run(library: Library, supervisor: Supervisor, draft: Draft) -> Started:

@@ -13,8 +13,10 @@ class WizardTarget:
         dataset_id: Train on this dataset.
         project_id: The run belongs to this project.
         run_id: Begin with this run's settings ("Again with changes").
+        continues: Begin with the run's weights, too, and go on behind the text that it has seen.
     """
 
     dataset_id: int | None = None
     project_id: int | None = None
     run_id: int | None = None
+    continues: bool = False
