@@ -6,7 +6,7 @@ VERB_MODULES = {
     "preview": "trainer_core.data.preview.verb",
     "tokenizers": "trainer_core.data.lab.verb",
     "prepare": "trainer_core.data.preparing.verb",
-    "inspect": "trainer_core.data.inspecting.verb",
+    "inspect": "trainer_core.inspecting.verb",
     "dump": "trainer_core.data.dumping",
     "index": "trainer_core.index.verb",
     "lookup": "trainer_core.answers.verb",

@@ -223,6 +223,15 @@ class TrainBatches:
             batch = replace(batch, matches=batch.matches.hidden(rows))
         return batch if self._share is None else batch.rows(self._share)
 
+    def places(self, step: int) -> NDArray[np.int64]:
+        """Where the inputs of a step stand in the stream, and behind them the last target.
+
+        (B, T + 1); -1 is padding.
+        """
+        number = step + self.passed_over
+        starts = self._starts(range((number - 1) * self._batch_size, number * self._batch_size))
+        return starts[:, None] + np.arange(self._context_length + 1)
+
     def _starts(self, samples: range) -> NDArray[np.int64]:
         """Where the windows of these samples begin; samples are counted through all epochs."""
         starts = [

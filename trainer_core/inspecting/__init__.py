@@ -1,0 +1,1 @@
+"""Shows batches of a training as the model will see them."""

@@ -1,0 +1,122 @@
+"""The verb `inspect`: write the first batches of a training down, token by token.
+
+Values of its result:
+    batches: Name of the file inside the job folder; see `report.Batches`.
+    steps, rows: How many steps it shows, and rows of each.
+    tokens: Inputs shown.
+    padding, ignored: How many of them are padding, and how many targets are ignored.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from trainer_core.data.batches.gather import TrainBatches
+from trainer_core.data.corpus import Corpus, open_corpus
+from trainer_core.data.matches import Matches
+from trainer_core.errors import IndexFileError, SpecError, from_os_error
+from trainer_core.files import write_whole_file
+from trainer_core.index import open_index
+from trainer_core.inspecting.report import BATCHES_NAME, NOTHING, Batches
+from trainer_core.inspecting.showing import shown_batches
+from trainer_core.spec import InspectSpec
+
+if TYPE_CHECKING:
+    from trainer_core.job import Job
+
+MOST_TOKENS = 2_000_000
+"""Inputs that are shown at most: the file takes some 30 bytes for each."""
+_SAFE = "Nothing was written."
+
+
+def run(job: Job, spec: InspectSpec) -> dict[str, Any]:
+    """Carry out an `inspect` job.
+
+    Args:
+        job: The running job; its folder takes the file.
+        spec: Which training, and how much of it.
+
+    Returns:
+        The result's values, as the module says.
+
+    Raises:
+        JobStopped: The job was asked to stop.
+        SpecError: More is asked for than can be shown.
+        DataError: The corpus cannot be used, or is smaller than one context.
+        IndexFileError: The index cannot be used, or is of another corpus.
+        KnownError: The file cannot be written.
+    """
+    _check_size(spec)
+    job.state("running")
+    corpus = open_corpus(Path(spec.corpus))
+    matches = _matches(spec, corpus) if spec.index else None
+    batches = open_batches(spec, corpus, matches)
+    found = shown_batches(spec, corpus, batches, job.progress)
+    try:
+        write_whole_file(job.folder / BATCHES_NAME, msgspec.json.encode(found))
+    except OSError as error:
+        raise from_os_error(error, "writing the batches") from None
+    return _values(found)
+
+
+def open_batches(spec: InspectSpec, corpus: Corpus, matches: Matches | None) -> TrainBatches:
+    """The batches that a training with these settings sees."""
+    return TrainBatches(
+        corpus.train,
+        matches,
+        spec.batch_size,
+        spec.context_length,
+        spec.seed,
+        spec.match_dropout,
+        document_start=corpus.train.document_start if spec.data.masks else None,
+        vocab_size=corpus.vocab_size,
+    )
+
+
+def _check_size(spec: InspectSpec) -> None:
+    rows = min(spec.rows, spec.batch_size)
+    tokens = spec.batches * rows * spec.context_length
+    if tokens > MOST_TOKENS:
+        raise SpecError(
+            f"{spec.batches:,} batches of {rows:,} rows of {spec.context_length:,} tokens are"
+            f" {tokens:,} tokens, more than the {MOST_TOKENS:,} that can be shown.",
+            safe=_SAFE,
+            do="Set a smaller rows or batches.",
+            field="rows",
+        )
+    if spec.first_step + spec.batches - 1 > spec.steps:
+        raise SpecError(
+            f"first_step {spec.first_step:,} and batches {spec.batches:,} lead behind the"
+            f" training's end, which is at steps {spec.steps:,}.",
+            safe=_SAFE,
+            do="Set a smaller first_step or batches, or the steps of the training.",
+            field="first_step",
+        )
+
+
+def _matches(spec: InspectSpec, corpus: Corpus) -> Matches:
+    index = open_index(Path(spec.index))
+    if index.corpus_fingerprint != corpus.fingerprint:
+        raise IndexFileError(
+            f"The index {spec.index} was built over another corpus.",
+            safe=_SAFE,
+            do="Build the index again over this corpus, or leave index empty.",
+            field="index",
+        )
+    return index.train_features()
+
+
+def _values(found: Batches) -> dict[str, Any]:
+    rows = [row for batch in found.batches for row in batch.rows]
+    runs = [run for row in rows for run in row.documents if run.document == NOTHING]
+    return {
+        "batches": BATCHES_NAME,
+        "steps": len(found.batches),
+        "rows": len(found.batches[0].rows),
+        "tokens": len(rows) * found.context_length,
+        "padding": sum(run.stop - run.start for run in runs),
+        "ignored": sum(row.targets.count(NOTHING) for row in rows),
+    }
