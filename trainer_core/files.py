@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 
@@ -144,3 +144,29 @@ def put_back(folder: Path) -> None:
     replaced = replaced_beside(folder)
     if replaced.exists() and not folder.exists():
         replaced.rename(folder)
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path, check: Callable[[Path], None]) -> Iterator[Path]:
+    """Give an empty folder to write into; it gets the name `folder` when the block ends well.
+
+    Args:
+        folder: Where it is to stand; an older one there is replaced.
+        check: Called with it before anything is written; raises where it must stay as it is.
+
+    Raises:
+        OSError: The disk is full or gone; what stood there before is as it was.
+    """
+    draft = draft_beside(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        put_back(folder)
+        shutil.rmtree(replaced_beside(folder), ignore_errors=True)
+        check(folder)
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        yield draft
+        sync_tree(draft)
+        put_in_place(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from trainer_core.errors import KnownError, from_os_error
-from trainer_core.files import draft_beside, put_back, put_in_place, replaced_beside, sync_tree
+from trainer_core.files import whole_folder
 
 MARKER = "hearth_export.json"
 MARKER_VERSION = 1
@@ -68,21 +67,11 @@ def whole_or_absent(destination: Path) -> Iterator[Path]:
         KnownError: The destination is taken, or the disk is full or cannot be written; what stood
             there before is as it was.
     """
-    draft = draft_beside(destination)
     try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        put_back(destination)
-        shutil.rmtree(replaced_beside(destination), ignore_errors=True)
-        check_destination(destination)
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        yield draft
-        sync_tree(draft)
-        put_in_place(draft, destination)
+        with whole_folder(destination, check_destination) as draft:
+            yield draft
     except OSError as error:
         raise from_os_error(error, "writing the export") from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_marker(folder: Path, *, hearth: str, run: str, step: int) -> None:
