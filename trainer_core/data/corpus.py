@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,14 +143,34 @@ class CorpusSplit:
         """
         if not 0 <= number < self.n_documents:
             raise IndexError(f"document {number} of {self.n_documents}")
+        with self._open_documents() as file:
+            file.seek(int(self._line_offsets[number]))
+            return self._info(number, file.readline())
+
+    def documents(self) -> Iterator[DocumentInfo]:
+        """Title, place and size of each document, in order.
+
+        Raises:
+            DataError: The documents file is damaged.
+        """
+        with self._open_documents() as file:
+            for number in range(self.n_documents):
+                yield self._info(number, file.readline())
+
+    def _open_documents(self) -> BinaryIO:
         path = self.folder / self.manifest.documents_file.name
         try:
-            with path.open("rb") as file:
-                file.seek(int(self._line_offsets[number]))
-                line = json.loads(file.readline())
+            return path.open("rb")
+        except OSError as error:
+            raise damaged(path, error.strerror or str(error)) from None
+
+    def _info(self, number: int, text: bytes) -> DocumentInfo:
+        try:
+            line = json.loads(text)
             title, path_read, n_bytes = str(line["title"]), str(line["path"]), int(line["bytes"])
             source = str(line.get("source", ""))
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            path = self.folder / self.manifest.documents_file.name
             raise damaged(path, f"document {number} cannot be read ({error})") from None
         start = int(self.document_start[number])
         last = number + 1 == self.n_documents
