@@ -60,6 +60,9 @@ _MEANINGS: dict[Reason, tuple[Level, str]] = {
 }
 EXAMPLES_KEPT = 20
 
+SkippedState = dict[Reason, tuple[int, tuple[str, ...]]]
+"""Of each reason how much was left out, and the first paths; it can be written down."""
+
 
 def meaning(reason: Reason) -> str:
     """A reason for people, such as "not UTF-8 text"."""
@@ -91,6 +94,15 @@ class Skipped:
             self.counts[reason] += count
             examples = self._examples.setdefault(reason, [])
             examples += others._examples[reason][: EXAMPLES_KEPT - len(examples)]
+
+    def state(self) -> SkippedState:
+        """Everything that was counted."""
+        return {reason: (n, tuple(self._examples[reason])) for reason, n in self.counts.items()}
+
+    def restore(self, state: SkippedState) -> None:
+        """Count on from what `state` gave, and forget everything else."""
+        self.counts = Counter({reason: n for reason, (n, _) in state.items()})
+        self._examples = {reason: list(paths) for reason, (_, paths) in state.items()}
 
     def groups(self) -> tuple[SkippedGroup, ...]:
         """The report, in the order of how much a person should care."""
