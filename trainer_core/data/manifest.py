@@ -90,7 +90,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     version: int
     name: str
-    tokenizer_kind: Literal["bytes", "bpe", "gpt2"]
+    tokenizer_kind: Literal["bytes", "bpe", "gpt2", "tiktoken", "tokenizer_json"]
     tokenizer_fingerprint: str
     vocab_size: int
     separator: int

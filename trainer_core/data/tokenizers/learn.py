@@ -6,11 +6,11 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 from trainer_core.data.preparing.split import position
 from trainer_core.data.tokenizers import ranks
-from trainer_core.data.tokenizers.pretokens import pieces
+from trainer_core.data.tokenizers.pretokens import PatternName, library_pattern, pieces
 
 SAMPLE_PIECE_CHARACTERS = 1 << 16
 """The sample is drawn in pieces of about this size, so that a long book is sampled all over."""
@@ -42,20 +42,26 @@ def sample(
                     yield piece[: 4 * SAMPLE_PIECE_CHARACTERS]
 
 
-def learn_bpe(texts: Iterable[str], vocab_size: int, poll: Callable[[], None]) -> ranks.Ranks:
+def learn_bpe(
+    texts: Iterable[str],
+    vocab_size: int,
+    poll: Callable[[], None],
+    pattern: PatternName = "gpt2",
+) -> ranks.Ranks:
     """Learn merges from texts; equal texts give an equal vocabulary.
 
     Merges seen only once are not made, so a short text gives fewer tokens than asked for.
 
     Args:
         texts: Used up once, in another thread.
-        vocab_size: Tokens wanted, the separator (which is not learned) not counted; 256 or more.
+        vocab_size: Tokens wanted, special ones (which are not learned) not counted; 256 or more.
         poll: Called several times a second; when it raises, the work is given up.
+        pattern: How text is split first; no token reaches across.
 
     Returns:
         Bytes of each token, in the order of the merges.
     """
-    learning = _Learning(texts, vocab_size)
+    learning = _Learning(texts, vocab_size, pattern)
     learning.start()
     try:
         while learning.is_alive():
@@ -71,17 +77,18 @@ def learn_bpe(texts: Iterable[str], vocab_size: int, poll: Callable[[], None]) -
 class _Learning(threading.Thread):
     """Learns in the background, because the library cannot be interrupted."""
 
-    def __init__(self, texts: Iterable[str], vocab_size: int) -> None:
+    def __init__(self, texts: Iterable[str], vocab_size: int, pattern: PatternName) -> None:
         super().__init__(name="learn-bpe", daemon=True)
         self.given_up = False
         self.error: Exception | None = None
         self.ranks: ranks.Ranks = []
         self._texts = texts
         self._vocab_size = vocab_size
+        self._pattern = pattern
 
     def run(self) -> None:
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.pre_tokenizer = _splits(self._pattern)
         trainer = trainers.BpeTrainer(
             vocab_size=self._vocab_size,
             min_frequency=2,
@@ -102,6 +109,14 @@ class _Learning(threading.Thread):
                 yield text
         except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
             self.error = error
+
+
+def _splits(pattern: PatternName) -> pre_tokenizers.PreTokenizer:
+    if pattern == "gpt2":  # the library has this one built in, which is faster
+        return pre_tokenizers.ByteLevel(add_prefix_space=False)
+    split = pre_tokenizers.Split(Regex(library_pattern(pattern)), "isolated")
+    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return pre_tokenizers.Sequence([split, letters])
 
 
 def _ranks_of(tokenizer: Tokenizer) -> ranks.Ranks:

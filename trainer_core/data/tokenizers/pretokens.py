@@ -1,62 +1,148 @@
-"""Where a text may be cut without changing any of its tokens.
+"""How text falls into pieces before merges, and where it may be cut without changing any token.
 
-GPT-2's pre-tokeniser, which every byte-pair tokenizer here uses, lets a piece begin with the one
-space before a word, number or sign, and takes a run of white space up to its last character as one
-piece. So a text falls into the same pieces when it is cut before the last character of a run of
-white space.
+GPT-2's pre-tokeniser lets a piece begin with the one space before a word, number or sign, and takes
+a run of white space up to its last character as one piece. So a text falls into the same pieces
+when it is cut before the last character of a run of white space. GPT-4's takes line ends together
+with what stands before them, so there a text may be cut before a single space between two words,
+and behind a line's end.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
 
-PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
-"""GPT-2's split, as tiktoken writes it; the same pieces as `ByteLevel` of `tokenizers`."""
+PatternName = Literal["gpt2", "gpt4", "digits", "o200k"]
+
+LastCut = Callable[[str, int, int], int]
+"""The last safe place to cut `text[start + 1:end]`, or -1: see `last_cut`."""
 
 PIECE_CHARACTERS = 1 << 18
 """Texts longer than this are encoded piece by piece: the regular expression gives up on runs of
 white space of about a million characters, and pieces can be shared out to threads."""
 
+HELD_CHARACTERS = 1 << 24
+"""A text without a safe cut is held back up to this length, then cut anywhere, so that memory
+stays flat."""
+
+_WORD_CASES = (r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}")
+_ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+_O200K = "|".join(
+    (
+        rf"[^\r\n\p{{L}}\p{{N}}]?[{_WORD_CASES[0]}]*[{_WORD_CASES[1]}]+{_ENDINGS}",
+        rf"[^\r\n\p{{L}}\p{{N}}]?[{_WORD_CASES[0]}]+[{_WORD_CASES[1]}]*{_ENDINGS}",
+        r"\p{N}{1,3}",
+        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
+        r"\s*[\r\n]+",
+        r"\s+(?!\S)",
+        r"\s+",
+    )
+)
+
+PATTERNS: dict[PatternName, str] = {
+    "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
+    "gpt4": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+"
+    r"| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
+    "digits": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++|\p{N}| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
+    "o200k": _O200K,
+}
+"""The splits as tiktoken writes them: `gpt2` for GPT-2's and the 50k encodings, `gpt4` for
+cl100k_base, `o200k` for o200k_base; `digits` is GPT-2's with each digit alone."""
+
 # Unicode's White_Space. Python's \s has four control characters more, which are signs here.
-_SPACE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
-_CUT = re.compile(f"[{_SPACE}](?=[^{_SPACE}])")
+_LINE = "\\r\\n"
+_OTHER_SPACE = "\\t\\x0b\\x0c \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+_SPACE = _LINE + _OTHER_SPACE
+_GPT2_CUT = re.compile(f"[{_SPACE}](?=[^{_SPACE}])")
+# o200k takes slashes behind line ends along with them, so none may follow a cut.
+_GPT4_CUT = re.compile(
+    f"(?<=[^{_SPACE}])[{_OTHER_SPACE}](?=[^{_SPACE}])|(?<=[{_LINE}])(?=[^{_SPACE}/])"
+)
+_CUTS: dict[PatternName, re.Pattern[str]] = {
+    "gpt2": _GPT2_CUT,
+    "digits": _GPT2_CUT,
+    "gpt4": _GPT4_CUT,
+    "o200k": _GPT4_CUT,
+}
 
 
-def last_cut(text: str, start: int, end: int) -> int:
+def library_pattern(name: PatternName) -> str:
+    """The same split for the regular expressions of `tokenizers`, which write some signs else.
+
+    There `$` is the end of any line, and `{1,3}+` is no possessive repeat.
+    """
+    pattern = PATTERNS[name].replace("$", r"\z")
+    return re.sub(r"([+*?]|\{[\d,]+\})\+", r"\1", pattern)
+
+
+def last_cut(text: str, start: int, end: int, pattern: PatternName = "gpt2") -> int:
     """The last safe place to cut in `text[start + 1:end]`, or -1.
 
     Args:
         text: Any text.
         start: The cut lies behind this index, so that what is cut off is not empty.
         end: The cut lies before this index.
+        pattern: Which pre-tokeniser splits the text.
     """
     step = 4096
     stop = min(end, len(text))
     while stop > start + 1:
         begin = max(start + 1, stop - step)
-        cuts = [match.start() for match in _CUT.finditer(text, begin, min(stop + 1, len(text)))]
+        found = _CUTS[pattern].finditer(text, begin, min(stop + 1, len(text)))
+        cuts = [match.start() for match in found if match.start() < stop]
         if cuts:
             return cuts[-1]
         stop, step = begin, step * 4
     return -1
 
 
-def pieces(text: str, limit: int = PIECE_CHARACTERS) -> Iterator[str]:
+def pieces(text: str, limit: int = PIECE_CHARACTERS, cut_of: LastCut = last_cut) -> Iterator[str]:
     """Cut a long text into pieces whose tokens, joined, are the tokens of the whole.
 
     Args:
         text: Any text.
         limit: Characters in a piece; one without a safe cut is longer.
+        cut_of: Where the tokenizer lets it be cut.
     """
     start = 0
     while len(text) - start > limit:
-        cut = last_cut(text, start, start + limit)
+        reach = start + limit
+        cut = cut_of(text, start, reach)
+        while cut < 0 and reach < len(text):
+            cut = cut_of(text, reach - 1, reach + limit)
+            reach += limit
         if cut < 0:
-            found = _CUT.search(text, start + limit)
-            if found is None:
-                break
-            cut = found.start()
+            break
         yield text[start:cut]
         start = cut
     yield text[start:]
+
+
+def recut(parts: Iterable[str], cut_of: LastCut) -> Iterator[str]:
+    """The parts of a text anew, cut where a tokenizer lets them be cut.
+
+    A part is joined with the next only where its end is not a safe place; what stays is never more
+    than `HELD_CHARACTERS` and a part.
+
+    Args:
+        parts: A text in any parts.
+        cut_of: The tokenizer's `last_cut`.
+    """
+    held = ""
+    searched = 0
+    for part in parts:
+        if not held:
+            held = part
+            continue
+        # The end of what is held is looked at with what follows, since cuts depend on it.
+        old, held = len(held), held + part
+        cut = cut_of(held, max(searched - 2, 0), old + 1)
+        searched = old
+        if cut < 0 and old > HELD_CHARACTERS:
+            cut = old
+        if cut > 0:
+            yield held[:cut]
+            held, searched = held[cut:], 0
+    if held:
+        yield held

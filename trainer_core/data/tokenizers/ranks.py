@@ -10,11 +10,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 from typing import Any
 
+from trainer_core.data.tokenizers.pretokens import PatternName, library_pattern
+
 Ranks = list[bytes]
-"""Bytes of each token; the index is the token's id."""
+"""Bytes of each token; the index is the token's id. None where a special token stands."""
 
 
 def byte_letters() -> list[str]:
@@ -28,12 +31,17 @@ def byte_letters() -> list[str]:
 
 def to_text(ranks: Ranks) -> str:
     """The vocabulary in tiktoken's file format: base64 of the bytes, a space, the rank."""
-    lines = (f"{base64.b64encode(token).decode()} {rank}\n" for rank, token in enumerate(ranks))
-    return "".join(lines)
+    return "".join(
+        f"{base64.b64encode(token).decode()} {rank}\n" for rank, token in enumerate(ranks) if token
+    )
 
 
-def from_text(text: str) -> Ranks:
+def from_text(text: str, special: Collection[int] = ()) -> Ranks:
     """Read a vocabulary in tiktoken's file format.
+
+    Args:
+        text: The file's content.
+        special: Ids of special tokens, which the file leaves out.
 
     Raises:
         ValueError: The text is no such file, or tokens are missing, doubled or out of order.
@@ -41,14 +49,17 @@ def from_text(text: str) -> Ranks:
     ranks: Ranks = []
     for number, line in enumerate(text.splitlines()):
         encoded, _, rank = line.partition(" ")
-        if rank != str(number):
-            raise ValueError(f"line {number + 1} does not hold rank {number}")
+        while len(ranks) in special:
+            ranks.append(b"")
+        if rank != str(len(ranks)):
+            raise ValueError(f"line {number + 1} does not hold rank {len(ranks)}")
         try:
             ranks.append(base64.b64decode(encoded, validate=True))
         except binascii.Error as error:
             raise ValueError(f"line {number + 1}: {error}") from None
-    singles = sum(len(token) == 1 for token in ranks)
-    if singles != 256 or len(set(ranks)) != len(ranks) or b"" in ranks:
+    tokens = [token for number, token in enumerate(ranks) if number not in special]
+    singles = sum(len(token) == 1 for token in tokens)
+    if singles != 256 or len(set(tokens)) != len(tokens) or b"" in tokens:
         raise ValueError("the tokens are not distinct or do not hold all 256 bytes")
     return ranks
 
@@ -71,37 +82,56 @@ def split_merge(token: bytes, rank_of: dict[bytes, int]) -> tuple[bytes, bytes]:
     return parts[0], parts[1]
 
 
-def hf_json(model: dict[str, Any], separator: int, *, split: bool) -> str:
-    """A `tokenizers` file around a model, with the separator as its one special token.
+SEPARATOR_TEXT = "<|endoftext|>"
+"""How other tools write the separator. In Hearth this text is plain text."""
+
+
+def added_token(name: str, number: int, *, special: bool = True) -> dict[str, Any]:
+    """A token as `tokenizers` files list it beside the vocabulary."""
+    return {
+        "id": number,
+        "content": name,
+        "single_word": False,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+        "special": special,
+    }
+
+
+def hf_json(
+    model: dict[str, Any], special_tokens: Mapping[str, int], pattern: PatternName | None
+) -> str:
+    """A `tokenizers` file around a model of bytes.
 
     Args:
         model: The `model` part of the file.
-        separator: Id of the separator.
-        split: Whether GPT-2's pre-tokeniser splits the text first.
+        special_tokens: Their names and ids.
+        pattern: How the text is split first; None does not split it.
     """
     byte_level = {
         "type": "ByteLevel",
         "add_prefix_space": False,
         "trim_offsets": True,
-        "use_regex": split,
+        "use_regex": pattern == "gpt2",
     }
-    special = {
-        "id": separator,
-        "content": SEPARATOR_TEXT,
-        "single_word": False,
-        "lstrip": False,
-        "rstrip": False,
-        "normalized": False,
-        "special": True,
-    }
+    pre_tokenizer: dict[str, Any] = byte_level
+    if pattern not in (None, "gpt2"):
+        split = {
+            "type": "Split",
+            "pattern": {"Regex": library_pattern(pattern)},
+            "behavior": "Isolated",
+            "invert": False,
+        }
+        pre_tokenizer = {"type": "Sequence", "pretokenizers": [split, byte_level]}
     return json.dumps(
         {
             "version": "1.0",
             "truncation": None,
             "padding": None,
-            "added_tokens": [special],
+            "added_tokens": [added_token(name, number) for name, number in special_tokens.items()],
             "normalizer": None,
-            "pre_tokenizer": byte_level,
+            "pre_tokenizer": pre_tokenizer,
             "post_processor": None,
             "decoder": {**byte_level, "add_prefix_space": True, "use_regex": True},
             "model": model,
@@ -110,19 +140,23 @@ def hf_json(model: dict[str, Any], separator: int, *, split: bool) -> str:
     )
 
 
-SEPARATOR_TEXT = "<|endoftext|>"
-"""How other tools write the separator. In Hearth this text is plain text."""
-
-
 def hf_model(ranks: Ranks) -> dict[str, Any]:
-    """The `model` part of a `tokenizers` file for this vocabulary, its merges worked out."""
+    """The `model` part of a `tokenizers` file for this vocabulary, its merges worked out.
+
+    A token that no merges lead to is reached as a whole piece alone, as it is in tiktoken.
+    """
     letters = byte_letters()
     names = ["".join(letters[byte] for byte in token) for token in ranks]
-    rank_of = {token: rank for rank, token in enumerate(ranks)}
+    rank_of = {token: rank for rank, token in enumerate(ranks) if token}
     merges = []
+    whole_pieces = False
     for token in ranks:
         if len(token) > 1:
-            left, right = split_merge(token, rank_of)
+            try:
+                left, right = split_merge(token, rank_of)
+            except ValueError:
+                whole_pieces = True
+                continue
             merges.append([names[rank_of[left]], names[rank_of[right]]])
     return {
         "type": "BPE",
@@ -132,7 +166,7 @@ def hf_model(ranks: Ranks) -> dict[str, Any]:
         "end_of_word_suffix": None,
         "fuse_unk": False,
         "byte_fallback": False,
-        "ignore_merges": False,
-        "vocab": {name: rank for rank, name in enumerate(names)},
+        "ignore_merges": whole_pieces,
+        "vocab": {name: rank for rank, name in enumerate(names) if name},
         "merges": merges,
     }
