@@ -7,7 +7,7 @@ VERB_MODULES = {
     "tokenizers": "trainer_core.data.lab.verb",
     "prepare": "trainer_core.data.preparing.verb",
     "inspect": "trainer_core.inspecting.verb",
-    "dump": "trainer_core.data.dumping",
+    "dump": "trainer_core.data.dumping.verb",
     "index": "trainer_core.index.verb",
     "lookup": "trainer_core.answers.verb",
     "duplicates": "trainer_core.answers.verb",

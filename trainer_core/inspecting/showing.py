@@ -43,7 +43,10 @@ def shown_batches(
         step = spec.first_step + number
         batch, places = batches.batch(step), batches.places(step)
         n_rows = min(spec.rows, len(batch.inputs))
-        rows = tuple(_row(corpus.train, batch, places[row], row) for row in range(n_rows))
+        rows = tuple(
+            _row(corpus.train, batch, places[row, : spec.context_length], row)
+            for row in range(n_rows)
+        )
         shown.append(ShownBatch(step=step, rows=rows))
     report("reading batches", spec.batches, spec.batches, "batches")
     rows = tuple(row for batch in shown for row in batch.rows)
@@ -61,7 +64,7 @@ def shown_batches(
 
 
 def _row(split: CorpusSplit, batch: Batch, places: NDArray[np.int64], row: int) -> Row:
-    """One sequence; `places` (T + 1,) says where its tokens stand in the stream."""
+    """One sequence; `places` (T,) says where its tokens stand in the stream."""
     targets = batch.targets[row].numpy()
     masks: tuple[int, ...] = ()
     positions = np.arange(len(targets))
@@ -73,7 +76,7 @@ def _row(split: CorpusSplit, batch: Batch, places: NDArray[np.int64], row: int) 
         ids=tuple(batch.inputs[row].tolist()),
         targets=tuple(np.where(targets == IGNORED, NOTHING, targets).tolist()),
         positions=tuple(positions.tolist()),
-        documents=_runs(split, places[:-1]),
+        documents=_runs(split, places),
         masks=masks,
         matches=None if batch.matches is None else _matches(batch.matches, row),
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trainer_core.data.batches.gather import TrainBatches
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.matches import Matches
 from trainer_core.errors import IndexFileError, SpecError, from_os_error

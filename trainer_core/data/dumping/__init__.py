@@ -1,0 +1,1 @@
+"""Writes the documents of a corpus out for other programs."""

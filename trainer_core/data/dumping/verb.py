@@ -1,0 +1,106 @@
+"""The verb `dump`: write a corpus's documents as text, or its tokens, into a folder.
+
+`jsonl` and `parquet`: `train` and `validation`, each document with `text`, `title`, `path` and,
+where there are several, `source`. `bin`: token ids as nanoGPT reads them; see `tokens`. The folder
+is whole or absent.
+
+Values of its result:
+    output: The folder.
+    format: As in the settings.
+    files: Names of the files in it.
+    documents, tokens, bytes: What was written; tokens with one separator for each document, bytes
+        of text.
+    size_bytes: Of all files.
+    seconds: How long it took.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainer_core.data.corpus import Corpus, open_corpus
+from trainer_core.data.dumping import parquet, texts, tokens
+from trainer_core.errors import DataError, KnownError, from_os_error
+from trainer_core.files import whole_folder
+from trainer_core.spec import DumpSpec
+
+if TYPE_CHECKING:
+    from trainer_core.job import Job
+
+PHASE = "writing documents"
+
+_WRITERS: dict[str, Callable[[Corpus, Path, Callable[[int], None]], None]] = {
+    "jsonl": texts.write_jsonl,
+    "parquet": parquet.write_parquet,
+    "bin": tokens.write_bin,
+}
+
+
+def run(job: Job, spec: DumpSpec) -> dict[str, Any]:
+    """Carry out a `dump` job.
+
+    Args:
+        job: The running job; its folder takes nothing but the journal.
+        spec: What to write, and where.
+
+    Returns:
+        The result's values, as the module says.
+
+    Raises:
+        JobStopped: The job was asked to stop; nothing is left behind.
+        DataError: The corpus cannot be used, or a document is too large for the format.
+        KnownError: The folder is taken, or cannot be written.
+    """
+    output = Path(spec.output).expanduser().resolve()
+    corpus = open_corpus(Path(spec.corpus))
+    _check_free(output)
+    job.state("running")
+    begun_s = time.monotonic()
+    total = corpus.train.n_tokens + corpus.validation.n_tokens
+    done = 0
+
+    def advance(n: int) -> None:
+        nonlocal done
+        done += n
+        job.progress(PHASE, done, total, "tokens")
+
+    try:
+        with whole_folder(output, _check_free) as draft:
+            _WRITERS[spec.format](corpus, draft, advance)
+            files = sorted(path.name for path in draft.iterdir())
+            size_bytes = sum(path.stat().st_size for path in draft.iterdir())
+    except OSError as error:
+        raise from_os_error(error, "writing the documents") from None
+    return {
+        "output": str(output),
+        "format": spec.format,
+        "files": files,
+        "documents": corpus.train.n_documents + corpus.validation.n_documents,
+        "tokens": total,
+        "bytes": corpus.train.n_bytes + corpus.validation.n_bytes,
+        "size_bytes": size_bytes,
+        "seconds": time.monotonic() - begun_s,
+    }
+
+
+def _check_free(output: Path) -> None:
+    """Make sure that nothing of the user's own stands where the folder is to be.
+
+    Raises:
+        KnownError: Something does.
+    """
+    taken = output.is_symlink() or (output.exists() and not output.is_dir())
+    try:
+        if taken or (output.is_dir() and any(output.iterdir())):
+            raise DataError(
+                f"{output} already exists and is not an empty folder.",
+                safe="Nothing in it was changed.",
+                do="Choose a new folder, or move what is there.",
+                field="output",
+            )
+    except OSError as error:
+        failed = from_os_error(error, "looking at the folder to write")
+        raise KnownError(failed.what, safe=failed.safe, do=failed.do, field="output") from None
