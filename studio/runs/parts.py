@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from studio.storage.library import DatasetRow, Library, ProjectRow, RunRow
-from studio.storage.rebuild import tokenizer_label
+from studio.storage.tokenizer_labels import tokenizer_label
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError
 from trainer_core.status import SPEC_FILE, read_status

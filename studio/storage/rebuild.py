@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.storage.tokenizer_labels import tokenizer_label
 from trainer_core import spec
 from trainer_core.errors import KnownError, from_os_error
 
@@ -36,15 +37,6 @@ class FoundRun:
     name: str
     folder: Path
     corpus: Path
-
-
-def tokenizer_label(tokenizer: spec.Tokenizer) -> str:
-    """A tokenizer as tables show it, such as `own, 4,096`."""
-    if isinstance(tokenizer, spec.BpeTokenizer):
-        return f"own, {tokenizer.vocab_size:,}"
-    if isinstance(tokenizer, spec.CorpusTokenizer):
-        return "of another dataset"
-    return "bytes" if isinstance(tokenizer, spec.ByteTokenizer) else "GPT-2, 50,257"
 
 
 def _jobs(parent: Path) -> Iterator[tuple[Path, spec.Section]]:

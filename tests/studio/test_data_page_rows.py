@@ -11,20 +11,10 @@ from studio.pages.data.charts import label_top
 from studio.pages.data.corpus import CorpusFiles, Crop, StatisticsFacts
 from studio.pages.data.facts import MatchBar, make_facts, match_bars
 from studio.pages.data.index_state import NO_INDEX, index_now
-from studio.pages.data.request import (
-    AddForm,
-    default_name,
-    form_of,
-    make_request,
-    tokenizer_label,
-)
 from studio.pages.data.rows import RowFacts, table_row
-from studio.pages.typed import parse_size
 from studio.storage.rows import DatasetRow
 from studio.widgets.figures import NARROW, size
-from trainer_core.errors import SpecError
 from trainer_core.records import Ended, Progress
-from trainer_core.spec import BpeTokenizer, Gpt2Tokenizer, PrepareSpec, PythonLibrary, TextFiles
 from trainer_core.status import JobStatus
 
 DATASET = DatasetRow(
@@ -106,67 +96,6 @@ def test_the_crop_nearest_to_the_context_is_told() -> None:
     assert StatisticsFacts().crop(1024) is None
     facts = make_facts(DATASET, CorpusFiles(), READ, NO_INDEX)
     assert facts.index_bytes is None and not facts.index_ready
-
-
-# --- adding -----------------------------------------------------------------------------------
-
-
-def test_the_untouched_panel_asks_for_the_python_library() -> None:
-    request = make_request(AddForm())
-    assert request.name == "Python library"
-    assert request.spec == PrepareSpec(
-        source=PythonLibrary(), tokenizer=BpeTokenizer(vocab_size=4096), name="Python library"
-    )
-    assert tokenizer_label(request.spec) == "own, 4,096"
-
-
-def test_sizes_are_read_as_people_write_them() -> None:
-    assert parse_size("24 MB") == 24_000_000
-    assert parse_size("1.5gb") == 1_500_000_000
-    assert parse_size("") == 0
-    assert parse_size("some") == "some"
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"source": "text_files"}, "source.paths"),
-        ({"limit": "some"}, "source.max_bytes"),
-        ({"vocab_size": "12"}, "tokenizer.vocab_size"),
-        ({"vocab_size": "many"}, "tokenizer.vocab_size"),
-        ({"validation": "60"}, "validation_fraction"),
-        ({"validation": "0"}, "validation_fraction"),
-        ({"validation": ""}, "validation_fraction"),
-        ({"seed": "-1"}, "seed"),
-        ({"seed": "x"}, "seed"),
-    ],
-)
-def test_a_wrong_setting_is_named_by_its_field(changes: dict[str, str], field: str) -> None:
-    with pytest.raises(SpecError) as caught:
-        make_request(AddForm(**changes))  # type: ignore[arg-type]
-    assert caught.value.field == field
-
-
-def test_a_spec_becomes_the_form_that_gives_it_again() -> None:
-    specs = [
-        PrepareSpec(source=PythonLibrary(max_bytes=24_000_000), name="Python library", seed=5),
-        PrepareSpec(
-            source=TextFiles(paths=("/a/b.txt", "/c"), suffixes=(".txt", ".md")),
-            tokenizer=Gpt2Tokenizer(vocabulary_folder="/v"),
-            name="Two",
-            validation_fraction=0.125,
-        ),
-    ]
-    for spec in specs:
-        assert make_request(form_of(spec, "what", False)).spec == spec
-
-
-def test_files_give_a_name() -> None:
-    assert (
-        default_name(AddForm(source="text_files", paths=("/x/the_verdict.txt",))) == "the verdict"
-    )
-    assert default_name(AddForm(source="text_files", paths=("/x/books/",))) == "books"
-    assert default_name(AddForm(source="text_files")) == "My text"
 
 
 def test_a_bars_figure_keeps_off_the_line() -> None:

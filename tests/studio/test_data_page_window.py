@@ -12,6 +12,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio.context import Context
+from studio.pages.data.adding.flow import PREVIEW, SOURCE, TOKENS
+from studio.pages.data.adding.source_form import SourceForm
+from studio.pages.data.adding.tokenizer_form import TokenizerForm
 from studio.pages.data.page import DataPage
 from studio.pages.data.request import AddForm
 from studio.pages.wizard.target import WizardTarget
@@ -50,8 +53,8 @@ def test_without_data_there_is_one_sentence_and_one_button(qtbot: QtBot, studio:
     shown = page._stack.currentWidget()
     assert isinstance(shown, EmptyState)
     shown.clicked.emit()
-    assert page._panel.isVisible()
-    qtbot.keyClick(page._panel, Qt.Key.Key_Escape)
+    assert page.adding.flow.isVisible()
+    qtbot.keyClick(page.adding.flow, Qt.Key.Key_Escape)
     assert page._stack.currentWidget() is shown
 
 
@@ -61,9 +64,15 @@ def test_own_files_are_read_by_a_job_and_appear_with_their_figures(
     texts = write_texts(tmp_path / "bees")
     (texts / "broken.txt").write_bytes(b"\xff\xfeno text")
     page = open_page(qtbot, studio)
-    page._open_add_panel(AddForm(vocab_size="300", validation="20", private=True))
-    page._panel.add_paths([str(texts)])
-    page._panel._submit.click()
+    tokenizer = TokenizerForm(vocab_size="300")
+    page.adding.begin(AddForm(tokenizer=tokenizer, validation="20", private=True))
+    page.adding.take_paths([str(texts)])
+    flow = page.adding.flow
+    qtbot.waitUntil(lambda: flow.source.forms[0].paths == (str(texts),))
+    for step in (PREVIEW, TOKENS):
+        flow.footer.next.click()
+        assert flow.current == step
+    flow.footer.next.click()
     qtbot.waitUntil(lambda: len(page._table.model.rows) == 1, timeout=10_000)
     qtbot.waitUntil(lambda: row_text(page, "documents") == "12", timeout=30_000)
     assert row_text(page, "name") == "bees"
@@ -80,13 +89,15 @@ def test_own_files_are_read_by_a_job_and_appear_with_their_figures(
 
 def test_a_wrong_setting_stands_beside_its_field(qtbot: QtBot, studio: Studio) -> None:
     page = open_page(qtbot, studio)
-    page._open_add_panel(AddForm(vocab_size="12"))
-    page._panel._submit.click()
-    assert "at least 258" in page._panel._vocab_size.error
-    page._panel._vocab_size.control.setText("512")  # type: ignore[attr-defined]
-    page._open_add_panel(AddForm(source="text_files"))
-    page._panel._submit.click()
-    assert "No file or folder" in page._panel._paths_field.error
+    flow = page.adding.flow
+    page.adding.begin(AddForm(tokenizer=TokenizerForm(vocab_size="12")))
+    flow.go_to(TOKENS)
+    flow.footer.next.click()
+    assert "at least 258" in flow.tokens.by_path["tokenizer.vocab_size"].error
+    page.adding.begin(AddForm(sources=(SourceForm(kind="text_files"),)))
+    flow.footer.next.click()
+    assert flow.current == SOURCE
+    assert "No file or folder" in flow.source.fields.by_name["paths"].error
 
 
 def test_a_failed_reading_is_corrected_in_place(
@@ -104,9 +115,11 @@ def test_a_failed_reading_is_corrected_in_place(
     page = open_page(qtbot, studio)
     qtbot.waitUntil(lambda: page._detail.findChild(ErrorCard) is not None, timeout=5_000)
     page._detail.findChild(ErrorCard).clicked.emit()  # type: ignore[union-attr]
-    assert "vocab.bpe" in page._panel._folder.error
-    page._panel._tokenizer.set_current("bytes")
-    page._panel._submit.click()
+    flow = page.adding.flow
+    assert flow.current == TOKENS
+    assert "vocab.bpe" in flow.tokens.by_path["tokenizer.vocabulary_folder"].error
+    flow.tokens.choices["bytes"].click()
+    flow.footer.next.click()
     qtbot.waitUntil(lambda: row_text(page, "documents") == "12", timeout=30_000)
     assert row_text(page, "tokenizer") == "bytes, 257"
     assert len(library.datasets()) == 1
@@ -173,7 +186,7 @@ def test_the_search_keeps_what_holds_every_word(
     add_read_dataset(studio[0].library, write_texts(tmp_path / "ants"), name="Ants")
     page = open_page(qtbot, studio)
     assert len(page._table.model.rows) == 2
-    page._search.setText("own BEES")
+    page._header.search.setText("own BEES")
     assert [row.cell("name").text for row in page._table.model.rows] == ["Bees"]
 
 
@@ -183,8 +196,10 @@ def test_new_data_is_shown_in_place_of_what_was_selected(
     old = add_read_dataset(studio[0].library, write_texts(tmp_path / "bees"), name="Bees")
     page = open_page(qtbot, studio)
     assert page._table.selected_key() == old.id
-    page._open_add_panel(AddForm(tokenizer="bytes"))
-    page._panel.add_paths([str(write_texts(tmp_path / "ants"))])
-    page._panel._submit.click()
+    ants = str(write_texts(tmp_path / "ants"))
+    sources = (SourceForm(kind="text_files", paths=(ants,)),)
+    page.adding.begin(AddForm(sources=sources, tokenizer=TokenizerForm(kind="bytes")))
+    page.adding.flow.go_to(TOKENS)
+    page.adding.flow.footer.next.click()
     qtbot.waitUntil(lambda: page._detail._title.text() == "ants", timeout=10_000)
     assert page._table.selected_key() == page.target() != old.id

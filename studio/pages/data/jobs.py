@@ -13,10 +13,11 @@ from pathlib import Path
 
 from studio.pages.data.build_form import BuildForm, make_index_spec
 from studio.pages.data.index_state import Outdated, read_outdated
-from studio.pages.data.request import AddRequest, tokenizer_label
+from studio.pages.data.request import AddRequest
 from studio.runs.launch import LAUNCH_FILE
 from studio.runs.supervisor import Supervisor
 from studio.storage.library import DatasetRow, Library
+from studio.storage.tokenizer_labels import tokenizer_label
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError, LockedError, from_os_error
 from trainer_core.presets import PRESETS
@@ -79,7 +80,7 @@ def start_reading(library: Library, supervisor: Supervisor, request: AddRequest)
     Raises:
         KnownError: The name is empty, the folder cannot be written, or it cannot be started.
     """
-    label = tokenizer_label(request.spec)
+    label = tokenizer_label(request.spec.tokenizer)
     if request.replaces is None:
         row = library.add_dataset(
             request.name, what=request.what, tokenizer=label, private=request.private

@@ -5,33 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.context import Context
 from studio.pages.data import jobs as data_jobs
 from studio.pages.data.actions import DatasetActions
-from studio.pages.data.add import AddDataPanel
+from studio.pages.data.adding.control import Adding, local_paths
 from studio.pages.data.build_form import BuildForm
 from studio.pages.data.corpus import CorpusFiles, read_corpus
 from studio.pages.data.detail import DatasetDetail
 from studio.pages.data.facts import DatasetFacts, make_facts
 from studio.pages.data.follow import DatasetJobs
+from studio.pages.data.header import DataHeader
 from studio.pages.data.jobs import Shelf, read_shelf
-from studio.pages.data.request import AddForm, AddRequest, form_of
+from studio.pages.data.lab.target import UseTokenizer
+from studio.pages.data.request import AddForm
 from studio.pages.data.rows import COLUMNS, table_row
 from studio.pages.data.side import DataSide
-from studio.pages.page import Page, PageHeader
-from studio.pages.settings.facts import GPT2_SETTING
+from studio.pages.page import Page
 from studio.storage.rows import DatasetRow
-from studio.widgets.controls import PrimaryButton, SearchBox
 from studio.widgets.empty import EmptyState, LoadingBlocks
-from studio.widgets.figures import size
-from studio.widgets.label import Label
 from studio.widgets.scroll import ClearScroll
 from studio.widgets.table import DataTable
 from studio.widgets.table_paint import HEADER_PX, ROW_PX
-from trainer_core.errors import KnownError
-from trainer_core.spec import PrepareSpec
 
 _SPLITTER = "data/splitter"
 _REFRESH_MS = 1000
@@ -55,6 +52,7 @@ class DataPage(Page):
         self._loaded = False
         self._facts: DatasetFacts | None = None
         self._lay_out()
+        self.setAcceptDrops(True)
         self.side = DataSide(context, self)
         self._ticker = QTimer(self, interval=_REFRESH_MS)
         self._ticker.timeout.connect(self._on_tick)
@@ -63,16 +61,21 @@ class DataPage(Page):
     # --- page --------------------------------------------------------------------------------
 
     def open(self, target: object | None) -> None:
-        """Show a dataset by its id, or the panel for a new one (`"add"`)."""
+        """Show a dataset by its id, or the steps for a new one.
+
+        Args:
+            target: An id; `"add"`, an `AddForm` to begin with, or a `UseTokenizer`.
+        """
         if isinstance(target, int):
             self._selected = target
             self._table.select(target)
+            self.adding.leave()
         elif target == "add":
-            self._open_add_panel(self._fresh_form())
-
-    def _fresh_form(self) -> AddForm:
-        """An empty form that knows where GPT-2's vocabulary lies, if Settings do."""
-        return AddForm(vocabulary_folder=str(self._context.settings.value(GPT2_SETTING, "")))
+            self.adding.begin()
+        elif isinstance(target, AddForm):
+            self.adding.begin(target)
+        elif isinstance(target, UseTokenizer):
+            self.adding.begin_with_tokenizer(str(target.folder))
 
     def target(self) -> object | None:
         """The dataset in the detail."""
@@ -95,37 +98,33 @@ class DataPage(Page):
     # --- parts -------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self._summary = Label("", "secondary", "muted")
-        self._search = SearchBox("Search data")
-        self._search.setFixedWidth(200)
-        self._search.textChanged.connect(lambda _text: self._show_rows())
-        add = PrimaryButton("Add data", "plus")
-        add.clicked.connect(lambda: self._open_add_panel(self._fresh_form()))
-        header = PageHeader("Data")
-        header.add_left(self._summary)
-        header.add_right(self._search)
-        header.add_right(add)
-        self._panel = AddDataPanel()
-        self._panel.submitted.connect(self._on_add_submitted)
-        self._panel.cancelled.connect(self._on_add_cancelled)
+        self.adding = Adding(self._context, self)
+        self._header = DataHeader()
+        self._header.search.textChanged.connect(lambda _text: self._show_rows())
+        self._header.add.clicked.connect(lambda: self.adding.begin())
+        self._header.close_adding.clicked.connect(self.adding.leave)
+        self.adding.flow.moved.connect(lambda _step: self._header.show_adding(self.adding.flow))
+        self.adding.begun.connect(self._show_adding)
+        self.adding.left.connect(self._on_adding_left)
+        self.adding.added.connect(self._on_added)
         self._empty = EmptyState(
             "No data yet. Read this computer's Python library, or texts of your own.",
             "Add data",
             "plus",
         )
-        self._empty.clicked.connect(lambda: self._open_add_panel(self._fresh_form()))
+        self._empty.clicked.connect(lambda: self.adding.begin())
         loading = QWidget()
         waiting = QVBoxLayout(loading)
         waiting.setContentsMargins(24, 16, 24, 0)
         waiting.addWidget(LoadingBlocks(rows=6))
         waiting.addStretch(1)
         self._stack = QStackedWidget()
-        for view in (loading, self._empty, self._full_view(), self._add_view()):
+        for view in (loading, self._empty, self._full_view(), self.adding.flow):
             self._stack.addWidget(view)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(header)
+        column.addWidget(self._header)
         column.addWidget(self._stack, 1)
 
     def _full_view(self) -> QWidget:
@@ -167,14 +166,6 @@ class DataPage(Page):
         self._splitter.splitterMoved.connect(self._on_splitter_moved)
         return self._splitter
 
-    def _add_view(self) -> QWidget:
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(24, 16, 24, 24)
-        column.addWidget(self._panel)
-        column.addStretch(1)
-        return ClearScroll(inner)
-
     # --- what is there -----------------------------------------------------------------------
 
     def _on_shelf_read(self, shelf: Shelf) -> None:
@@ -187,7 +178,8 @@ class DataPage(Page):
         self._show_rows()
         self._selected = wanted
         self._table.select(wanted)
-        self._show_summary()
+        self._header.show_shelf(self._shelf)
+        self.adding.flow.set_datasets([(row.name, row.corpus_folder) for row in shelf.datasets])
         if self._stack.currentIndex() != 3:
             self._stack.setCurrentIndex(2 if shelf.datasets else 1)
         self._show_detail()
@@ -195,16 +187,8 @@ class DataPage(Page):
     def _rows(self) -> dict[int, DatasetRow]:
         return {row.id: row for row in self._shelf.datasets}
 
-    def _show_summary(self) -> None:
-        text = sum(row.size_bytes or 0 for row in self._shelf.datasets)
-        indexes = sum(row.index_bytes or 0 for row in self._shelf.datasets)
-        parts = [f"{size(text)} of text", f"{size(indexes)} of indexes"] if text else []
-        if self._shelf.free_bytes is not None:
-            parts.append(f"{size(self._shelf.free_bytes)} free")
-        self._summary.set_text(", ".join(parts))
-
     def _show_rows(self) -> None:
-        words = self._search.text().casefold().split()
+        words = self._header.search.text().casefold().split()
         shown = [
             table_row(self._jobs.row_facts(row, self._shelf))
             for row in self._shelf.datasets
@@ -352,44 +336,39 @@ class DataPage(Page):
 
     # --- adding ------------------------------------------------------------------------------
 
-    def _open_add_panel(self, form: AddForm, replaces: int | None = None) -> None:
-        self._panel.show_form(form, replaces)
-        self._stack.setCurrentIndex(3)
-
-    def _on_add_cancelled(self) -> None:
-        self._stack.setCurrentIndex(0 if not self._loaded else 2 if self._shelf.datasets else 1)
-
     def _on_change_requested(self) -> None:
         row = self._chosen()
         model = self._jobs.model(row.folder if row else None)
-        if row is None or model is None or not isinstance(model.spec, PrepareSpec):
-            return
-        self._open_add_panel(form_of(model.spec, row.what, row.private), row.id)
-        ended = model.status.ended
-        if ended is not None and ended.what:
-            self._panel.show_error(KnownError(ended.what, do=ended.do, field=ended.field))
+        if row is not None and model is not None:
+            self.adding.correct(row, model)
 
-    def _on_add_submitted(self, request: AddRequest) -> None:
-        library, supervisor = self._context.library, self._context.supervisor
-        self._panel.set_busy(True)
+    def _show_adding(self) -> None:
+        self._stack.setCurrentIndex(3)
+        self._header.show_adding(self.adding.flow)
 
-        def started(row: DatasetRow) -> None:
-            self._panel.set_busy(False)
-            self._selected = row.id
-            self._files.pop(row.id, None)
-            self._stack.setCurrentIndex(2)
-            self.reload()
+    def _on_adding_left(self) -> None:
+        self._stack.setCurrentIndex(0 if not self._loaded else 2 if self._shelf.datasets else 1)
+        self._header.show_adding(None)
 
-        def refused(error: Exception) -> None:
-            self._panel.set_busy(False)
-            if isinstance(error, KnownError):
-                self._panel.show_error(error)
-            else:
-                self._context.toast(error)
+    def _on_added(self, row: DatasetRow) -> None:
+        self._selected = row.id
+        self._files.pop(row.id, None)
+        self._stack.setCurrentIndex(2)
+        self._header.show_adding(None)
+        self.reload()
 
-        self._context.tasks.run_op(
-            lambda: data_jobs.start_reading(library, supervisor, request),
-            started,
-            refused,
-            owner=self,
-        )
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take local files and folders."""
+        if local_paths(event.mimeData()):
+            event.acceptProposedAction()
+            self.adding.flow.source.set_wanted(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Nothing hovers any more."""
+        self.adding.flow.source.set_wanted(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take what was dropped into the steps for a new dataset."""
+        self.adding.flow.source.set_wanted(False)
+        event.acceptProposedAction()
+        self.adding.take_paths(local_paths(event.mimeData()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.widgets.controls import IconButton, SecondaryButton
@@ -11,7 +12,13 @@ from studio.widgets.label import Label
 
 
 class PathList(QWidget):
-    """Files and folders, one to a row, each with a way to take it out."""
+    """Files and folders, one to a row, each with a way to take it out.
+
+    Signals:
+        changed: A path was added or taken out.
+    """
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +59,7 @@ class PathList(QWidget):
             if path not in self._paths:
                 self._paths.append(path)
                 self._rows.addWidget(self._row(path))
+        self.changed.emit()
 
     def _row(self, path: str) -> QWidget:
         row = QWidget()
@@ -68,6 +76,7 @@ class PathList(QWidget):
         self._paths.remove(path)
         self._rows.removeWidget(row)
         row.deleteLater()
+        self.changed.emit()
 
     def _ask(self, mode: QFileDialog.FileMode) -> None:
         dialog = QFileDialog(self, "Add data")

@@ -1,46 +1,48 @@
-"""What the "Add data" panel asks for, from typed settings to a prepare spec. Free of Qt."""
+"""What "Add data" asks for as a whole: from typed settings to a prepare spec. Free of Qt."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from studio.pages.typed import parse, parse_size
-from trainer_core import spec as specs
-from trainer_core.errors import SpecError
-from trainer_core.spec import (
-    BpeTokenizer,
-    ByteTokenizer,
-    CorpusTokenizer,
-    Gpt2Tokenizer,
-    PrepareSpec,
-    PythonLibrary,
-    TextFiles,
+from studio.pages.data.adding.cleaning_form import CleaningForm, cleaning_data, cleaning_form
+from studio.pages.data.adding.source_form import (
+    SourceForm,
+    source_form,
+    title_of,
+    to_source,
+    what_of,
 )
+from studio.pages.data.adding.tokenizer_form import TokenizerForm, tokenizer_data, tokenizer_form
+from studio.pages.typed import parse, parse_percent, percent_text
+from trainer_core import spec as specs
+from trainer_core.spec import PrepareSpec, PreviewSpec
 
-GPT2_VOCAB_SIZE = 50_257
-SourceKind = Literal["python_library", "text_files"]
-TokenizerKind = Literal["bytes", "bpe", "gpt2"]
+_ONLY_SOURCE = (SourceForm(),)
 
 
 @dataclass(frozen=True)
 class AddForm:
-    """The panel's content as it was typed."""
+    """Everything that was typed.
 
-    source: SourceKind = "python_library"
-    paths: tuple[str, ...] = ()
-    suffixes: str = ""
-    limit: str = ""
-    """At most this much of the Python library, such as `24 MB`; empty for all."""
-    tokenizer: TokenizerKind = "bpe"
-    vocab_size: str = "4,096"
-    vocabulary_folder: str = ""
+    Attributes:
+        sources: Where the text comes from.
+        cleaning: What is done to it.
+        tokenizer: How it becomes tokens.
+        name: The dataset's; empty takes that of its source.
+        what: What kind of text it is; empty says where it is from.
+        private: It is not to leave this computer.
+        validation: Share held out, in percent.
+        seed: Of the split.
+    """
+
+    sources: tuple[SourceForm, ...] = _ONLY_SOURCE
+    cleaning: CleaningForm = field(default_factory=CleaningForm)
+    tokenizer: TokenizerForm = field(default_factory=TokenizerForm)
     name: str = ""
     what: str = ""
     private: bool = False
     validation: str = "5"
-    """Percent."""
     seed: str = "1337"
 
 
@@ -62,96 +64,72 @@ def make_request(form: AddForm, replaces: int | None = None) -> AddRequest:
         SpecError: A setting is missing or wrong; the error has its path.
     """
     name = form.name.strip() or default_name(form)
-    if form.source == "text_files" and not form.paths:
-        raise SpecError(
-            "No file or folder is chosen.", do="Add at least one.", field="source.paths"
-        )
-    share = parse(form.validation.strip().rstrip("%"))
     data = {
         "verb": "prepare",
-        "source": _source(form),
-        "tokenizer": _tokenizer(form),
+        **_sources(form),
+        "cleaning": cleaning_data(form.cleaning),
+        "tokenizer": tokenizer_data(form.tokenizer),
         "name": name,
-        "validation_fraction": share / 100 if isinstance(share, int | float) else share,
+        "validation_fraction": parse_percent(form.validation),
         "seed": parse(form.seed),
     }
     spec: PrepareSpec = specs.convert(data, PrepareSpec, "this dataset")
-    what = form.what.strip() or default_what(form)
-    return AddRequest(name, what, form.private, spec, replaces)
+    return AddRequest(name, form.what.strip() or default_what(form), form.private, spec, replaces)
 
 
-def _source(form: AddForm) -> dict[str, Any]:
-    if form.source == "python_library":
-        return {"kind": "python_library", "max_bytes": parse_size(form.limit)}
-    suffixes = [part for part in form.suffixes.replace(",", " ").split() if part]
-    return {"kind": "text_files", "paths": list(form.paths), "suffixes": suffixes}
+def make_preview(form: AddForm) -> PreviewSpec:
+    """The look at the beginning of the text that a form asks for.
+
+    Raises:
+        SpecError: A setting of a source or of the cleaning is missing or wrong.
+    """
+    data = {"verb": "preview", **_sources(form), "cleaning": cleaning_data(form.cleaning)}
+    return specs.convert(data, PreviewSpec, "this dataset")
 
 
-def _tokenizer(form: AddForm) -> dict[str, Any]:
-    if form.tokenizer == "bpe":
-        return {"kind": "bpe", "vocab_size": parse(form.vocab_size)}
-    if form.tokenizer == "gpt2":
-        return {"kind": "gpt2", "vocabulary_folder": form.vocabulary_folder.strip()}
-    return {"kind": "bytes"}
+def _sources(form: AddForm) -> dict[str, Any]:
+    if len(form.sources) == 1:
+        return {"source": to_source(form.sources[0])}
+    return {"sources": [to_source(each, number) for number, each in enumerate(form.sources)]}
 
 
 def default_name(form: AddForm) -> str:
     """A name that says where the text is from."""
-    if form.source == "python_library":
-        return "Python library"
-    if not form.paths:
-        return "My text"
-    first = os.path.basename(form.paths[0].rstrip("/\\"))  # noqa: PTH119 - works on any text
-    stem = first.rsplit(".", 1)[0] if len(form.paths) == 1 else first
-    return stem.replace("_", " ").replace("-", " ").strip() or "My text"
+    titles = [title_of(source) for source in form.sources]
+    if len(titles) < 3:
+        return " and ".join(titles)
+    return f"{titles[0]} and {len(titles) - 1} more"
 
 
 def default_what(form: AddForm) -> str:
     """What kind of text it is, in a few words."""
-    if form.source == "python_library":
-        return "Source code, from this computer"
-    count = len(form.paths)
-    if count == 1:
-        return f"Own text, {form.paths[0]}"
-    return f"Own text, {count} files and folders"
-
-
-def tokenizer_label(spec: PrepareSpec) -> str:
-    """The tokenizer as the table names it, such as `own, 8,192`."""
-    tokenizer = spec.tokenizer
-    if isinstance(tokenizer, BpeTokenizer):
-        return f"own, {tokenizer.vocab_size:,}"
-    if isinstance(tokenizer, Gpt2Tokenizer):
-        return f"GPT-2, {GPT2_VOCAB_SIZE:,}"
-    if isinstance(tokenizer, CorpusTokenizer):
-        return "of another dataset"
-    return "bytes, 257"
+    if len(form.sources) == 1:
+        return what_of(form.sources[0])
+    return "Mixed: " + ", ".join(title_of(source) for source in form.sources)
 
 
 def form_of(spec: PrepareSpec, what: str, private: bool) -> AddForm:
     """The form that gives this spec, to correct and send again."""
-    source, tokenizer = spec.source, spec.tokenizer
-    limit = ""
-    if isinstance(source, PythonLibrary) and source.max_bytes:
-        limit = f"{source.max_bytes:,} B"
-    kind: TokenizerKind = "bpe"
-    if isinstance(tokenizer, ByteTokenizer):
-        kind = "bytes"
-    elif isinstance(tokenizer, Gpt2Tokenizer):
-        kind = "gpt2"
     return AddForm(
-        source="text_files" if isinstance(source, TextFiles) else "python_library",
-        paths=source.paths if isinstance(source, TextFiles) else (),
-        suffixes=", ".join(source.suffixes) if isinstance(source, TextFiles) else "",
-        limit=limit,
-        tokenizer=kind,
-        vocab_size=f"{tokenizer.vocab_size:,}" if isinstance(tokenizer, BpeTokenizer) else "4,096",
-        vocabulary_folder=(
-            tokenizer.vocabulary_folder if isinstance(tokenizer, Gpt2Tokenizer) else ""
-        ),
+        sources=tuple(source_form(source) for source in spec.all_sources),
+        cleaning=cleaning_form(spec.cleaning),
+        tokenizer=tokenizer_form(spec.tokenizer),
         name=spec.name,
         what=what,
         private=private,
-        validation=f"{spec.validation_fraction * 100:g}",
+        validation=percent_text(spec.validation_fraction),
         seed=str(spec.seed),
     )
+
+
+def copy_of(form: AddForm, exclude: tuple[str, ...] = ()) -> AddForm:
+    """The same settings for a dataset of its own, with further documents left out.
+
+    Args:
+        form: The dataset's settings.
+        exclude: Documents, as `CleaningConfig.exclude` names them.
+    """
+    kept = form.cleaning.exclude
+    more = tuple(each for each in dict.fromkeys(exclude) if each not in kept)
+    cleaning = replace(form.cleaning, exclude=(*kept, *more))
+    return replace(form, cleaning=cleaning, name=f"{form.name or default_name(form)}, copy")

@@ -1,0 +1,1 @@
+"""Adding data: where it is from, what it looks like, how it becomes tokens."""

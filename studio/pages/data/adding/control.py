@@ -1,0 +1,128 @@
+"""Carries out what the steps for new data ask for: begins, takes drops, starts the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import QMimeData, QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from studio.context import Context
+from studio.pages.data import jobs as data_jobs
+from studio.pages.data.adding.dropped import Dropped, sort_out
+from studio.pages.data.adding.flow import AddFlow
+from studio.pages.data.adding.tokenizer_form import TokenizerForm
+from studio.pages.data.request import AddForm, AddRequest, form_of
+from studio.pages.settings.facts import GPT2_SETTING
+from studio.runs.model import JobModel
+from studio.storage.rows import DatasetRow
+from trainer_core.errors import KnownError
+from trainer_core.spec import PrepareSpec
+
+
+class Adding(QObject):
+    """The steps for new data, and what comes of them.
+
+    Args:
+        context: The studio.
+        page: The page that shows the steps; nothing is called after it is gone.
+
+    Signals:
+        begun: The steps are to be shown.
+        left: They are to be hidden again; nothing was added.
+        added (object): A dataset is being read; carries its `DatasetRow`.
+    """
+
+    begun = Signal()
+    left = Signal()
+    added = Signal(object)
+
+    def __init__(self, context: Context, page: QWidget) -> None:
+        super().__init__(page)
+        self._context = context
+        self.flow = AddFlow(context)
+        self.flow.submitted.connect(self._on_submitted)
+        self.flow.cancelled.connect(self.leave)
+        self._open = False
+
+    def begin(self, form: AddForm | None = None, replaces: int | None = None) -> None:
+        """Show the steps.
+
+        Args:
+            form: What they say at first; None for a new dataset.
+            replaces: The dataset whose failed attempt is corrected, if any.
+        """
+        self._open = True
+        self.flow.show_form(form or self._fresh_form(), replaces)
+        self.begun.emit()
+
+    def begin_with_tokenizer(self, folder: str) -> None:
+        """Show the steps for a dataset with a tokenizer of the lab."""
+        tokenizer = TokenizerForm(kind="saved", folder=folder)
+        self.begin(replace(self._fresh_form(), tokenizer=tokenizer))
+
+    def correct(self, row: DatasetRow, model: JobModel) -> None:
+        """Show the settings of an attempt that failed, with the error beside its field."""
+        if not isinstance(model.spec, PrepareSpec):
+            return
+        self.begin(form_of(model.spec, row.what, row.private), row.id)
+        ended = model.status.ended
+        if ended is not None and ended.what:
+            self.flow.show_error(KnownError(ended.what, do=ended.do, field=ended.field))
+
+    def leave(self) -> None:
+        """Hide the steps and end what only served them."""
+        if self._open:
+            self._open = False
+            self.flow.leave()
+            self.left.emit()
+
+    def take_paths(self, paths: Sequence[str]) -> None:
+        """Begin to add these files and folders, or add them to what is being added."""
+        self._context.tasks.run_op(lambda: sort_out(paths), self._take, owner=self, lane="work")
+
+    def _take(self, dropped: Dropped) -> None:
+        if dropped.form is not None:
+            self.begin(dropped.form)
+            return
+        if not self._open:
+            self.begin()
+        if dropped.tokenizer is not None:
+            self.flow.take_tokenizer(dropped.tokenizer)
+        for source in dropped.sources:
+            self.flow.add_source(source)
+
+    def _fresh_form(self) -> AddForm:
+        """An empty form that knows where GPT-2's vocabulary lies, if Settings do."""
+        folder = str(self._context.settings.value(GPT2_SETTING, ""))
+        return AddForm(tokenizer=TokenizerForm(vocabulary_folder=folder))
+
+    def _on_submitted(self, request: AddRequest) -> None:
+        library, supervisor = self._context.library, self._context.supervisor
+        self.flow.set_busy(True)
+
+        def started(row: DatasetRow) -> None:
+            self._open = False
+            self.flow.set_busy(False)
+            self.flow.leave()
+            self.added.emit(row)
+
+        def refused(error: Exception) -> None:
+            self.flow.set_busy(False)
+            if isinstance(error, KnownError):
+                self.flow.show_error(error)
+            else:
+                self._context.toast(error)
+
+        self._context.tasks.run_op(
+            lambda: data_jobs.start_reading(library, supervisor, request),
+            started,
+            refused,
+            owner=self,
+        )
+
+
+def local_paths(data: QMimeData) -> list[str]:
+    """Files and folders of this computer among what is dragged."""
+    return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
