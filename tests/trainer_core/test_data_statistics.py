@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer_core.data.batches.packing import crop, fit
 from trainer_core.data.corpus import Corpus
 from trainer_core.data.preparing.build import build_corpus
 from trainer_core.data.statistics import (
@@ -22,7 +23,7 @@ from trainer_core.data.statistics import (
     read_statistics,
     write_statistics,
 )
-from trainer_core.data.statistics.costs import best_fit_rows
+from trainer_core.data.statistics.costs import best_fit_rows, context_costs
 from trainer_core.data.statistics.entropy import text_entropy
 from trainer_core.data.statistics.lengths import length_bars
 from trainer_core.data.statistics.ngrams import top_ngrams
@@ -137,6 +138,19 @@ def test_best_fit_rows_are_those_of_one_document_after_another(
     lengths: list[int], context: int
 ) -> None:
     assert best_fit_rows(np.array(lengths), context) == rows_one_by_one(lengths, context)
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=60))
+def test_the_costs_are_those_of_the_rows_that_a_training_has(lengths: list[int]) -> None:
+    train = np.array(lengths)
+    for cost in context_costs(train, train)[:4]:
+        plans = fit(train + 1, cost.context), crop(train + 1, cost.context)
+        for found, plan in zip((cost.best_fit, cost.documents), plans, strict=True):
+            places = plan.rows * cost.context
+            assert found.rows == plan.rows
+            assert found.padding == pytest.approx(plan.padding / places)
+            assert found.lost == pytest.approx(plan.lost / (train + 1).sum())
+            assert found.split == pytest.approx(plan.split / len(train))
 
 
 class Stream:

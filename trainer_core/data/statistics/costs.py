@@ -67,12 +67,11 @@ def best_fit_rows(lengths: NDArray[np.int64], context: int) -> int:
     Source: Ding et al., "Fewer Truncations Improve Language Modeling", 2024.
     """
     rows = int((lengths // context).sum())
-    counts = np.bincount(lengths % context, minlength=context)
+    rests, counts = np.unique(lengths % context, return_counts=True)
     rooms: list[int] = []  # that some open sequence has, rising
     open_rows = dict[int, int]()
-    for length in range(context - 1, 0, -1):
-        left = int(counts[length])
-        while left:
+    for length, left in zip(rests[::-1].tolist(), counts[::-1].tolist(), strict=True):
+        while left and length:
             at = bisect.bisect_left(rooms, length)
             if at == len(rooms):
                 room, found = context, -(-left // (context // length))
