@@ -33,6 +33,7 @@ PAGES: dict[str, str] = {
     "runs": "studio.pages.runs:RunsPage",
     "run": "studio.pages.run.page:RunPage",
     "data": "studio.pages.data.page:DataPage",
+    "batches": "studio.pages.data.batches.page:BatchesPage",
     "playground": "studio.pages.playground.page:PlaygroundPage",
     "compare": "studio.pages.compare.page:ComparePage",
     "settings": "studio.pages.settings.page:SettingsPage",

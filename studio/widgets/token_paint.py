@@ -5,12 +5,20 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
+from studio.palette import RoleName
 from studio.theme import theme
 from studio.widgets.token_lines import Line, Segment, TokenLines
 from studio.widgets.token_run import Colouring
 
 _RADIUS = 4.0
 _UNDERLINE = 2.0
+
+
+def group_colours() -> list[QColor]:
+    """The grounds of groups, in turn."""
+    palette = theme().palette
+    roles: tuple[RoleName, ...] = ("info", "ok", "accent", "warn")
+    return [QColor(palette.role(role).soft) for role in roles]
 
 
 class TokenPainter:
@@ -33,6 +41,8 @@ class TokenPainter:
         palette = self._palette
         if self._run.colouring is Colouring.BOUNDARIES:
             return [QColor(), QColor(palette.info.soft), QColor(palette.bg3)]
+        if self._run.colouring is Colouring.GROUPS:
+            return [QColor(), *group_colours()]
         return [QColor(step.background or palette.bg1) for step in palette.heat]
 
     def backgrounds(self, line: Line) -> None:
@@ -74,7 +84,7 @@ class TokenPainter:
         """A ring around a token, and a line below the context that its match covers."""
         colour = QColor(self._palette.info.fg)
         if self._run.colouring is Colouring.HEAT:
-            first = max(token - self._run.tokens[token].match_length, 0)
+            first = max(token - self._run.tokens[token].matched_before, 0)
             if first < token:
                 for rect in self._lines.rects(first, token - 1):
                     self._underline(rect, colour)

@@ -44,16 +44,26 @@ class TextToken:
         match_length: Length, in tokens, of the match that ends just before this token.
         followed: Whether this token is the one that followed the match; only then it is backed
             by the match, and coloured.
+        group: What it is coloured by under `Colouring.GROUPS`: 0 has no colour, and neighbours of
+            one number share a ground.
+        within: Whether the match ends with this token, not just before it.
     """
 
     data: bytes
     match_length: int = 0
     followed: bool = True
+    group: int = 0
+    within: bool = False
 
     @property
     def backed_length(self) -> int:
         """Tokens of the match that this token goes on with."""
         return self.match_length if self.followed else 0
+
+    @property
+    def matched_before(self) -> int:
+        """Tokens of the match that stand before this one."""
+        return self.match_length - self.within if self.match_length else 0
 
 
 class Colouring(Enum):
@@ -64,6 +74,12 @@ class Colouring(Enum):
     """The match length, in five steps."""
     BOUNDARIES = "boundaries"
     """Where tokens begin, by two alternating colours."""
+    GROUPS = "groups"
+    """What belongs together, by a few colours in turn."""
+
+
+GROUP_COLOURS = 4
+"""Colours that groups take turns in."""
 
 
 class TokenRun:
@@ -117,6 +133,9 @@ class TokenRun:
 
     def step_of(self, token: int) -> int:
         """The colour step of a token: 0 is none; boundary colours alternate between 1 and 2."""
+        if self.colouring is Colouring.GROUPS:
+            group = self.tokens[token].group
+            return 1 + (group - 1) % GROUP_COLOURS if group else 0
         if self.colouring is Colouring.HEAT:
             length = self.tokens[token].backed_length
             return heat_step(length) if length >= self.highlight_from else 0
@@ -126,6 +145,8 @@ class TokenRun:
         """Whether this token shares the background of the one before it."""
         if token == 0 or self.colouring is Colouring.BOUNDARIES:
             return False
+        if self.colouring is Colouring.GROUPS:
+            return self.tokens[token].group == self.tokens[token - 1].group
         if self.step_of(token) != self.step_of(token - 1):
             return False
         before, here = self.tokens[token - 1].match_length, self.tokens[token].match_length
@@ -133,7 +154,7 @@ class TokenRun:
 
     def _mark_verbatim(self, token: int) -> None:
         """Mark the tokens that the match before `token` covers."""
-        start = max(token - self.tokens[token].match_length, 0)
+        start = max(token - self.tokens[token].matched_before, 0)
         while token > start and not self._verbatim[token - 1]:
             token -= 1
             self._verbatim[token] = True

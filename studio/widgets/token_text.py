@@ -165,6 +165,11 @@ class TokenText(KeyboardFocus, QAbstractScrollArea):
         self._run.colouring = Colouring.BOUNDARIES if on else Colouring.NONE
         self._lay_out_again()
 
+    def set_colouring(self, colouring: Colouring) -> None:
+        """Colour tokens by something else."""
+        self._run.colouring = colouring
+        self._lay_out_again()
+
     def set_monospace(self, on: bool) -> None:
         """Use a fixed-width font, as code wants it."""
         self._monospace = on
