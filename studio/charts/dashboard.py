@@ -159,7 +159,7 @@ class Dashboard(QWidget):
         model, lines = self.model, self.steps.lines
         marks.set_validations(self._validations, model.validations, model.best)
         marks.set_checkpoints(self._checkpoints, self._weights_only, model.checkpoints)
-        self._loss_content.limits = marks.plateaus(model)
+        self._loss_content.limits = marks.plateaus(model) or marks.entropies(model)
         clip = marks.clip_norm(model.spec)
         self._norm_content.limits = (
             [Limit(clip, f"clipped above {marks.norm_text(clip)}")] if clip else []

@@ -32,6 +32,7 @@ def key(model: JobModel) -> tuple[object, ...]:
         saved[:1],
         sum(each.resumable for each in saved),
         len(model.status.notes),
+        model.status.entropy,
         model.spec is None,
     )
 
@@ -55,6 +56,18 @@ def plateaus(model: JobModel) -> list[Limit]:
     return [
         *(Limit(level.nats, level.name, "muted", "right") for level in higher),
         Limit(floor.nats, floor.name, "muted", "below"),
+    ]
+
+
+def entropies(model: JobModel) -> list[Limit]:
+    """Losses of counting alone: how often tokens occur, and how often after the one before."""
+    found = model.status.entropy
+    if found is None:
+        return []
+    about = "about " if found.tokens < found.of_tokens else ""
+    return [
+        Limit(found.unigram, f"unigram entropy {about}{found.unigram:.2f}", "muted", "right"),
+        Limit(found.bigram, f"bigram entropy {about}{found.bigram:.2f}", "muted", "right"),
     ]
 
 
