@@ -30,7 +30,8 @@ from torch import Tensor
 
 from trainer_core.answers.contamination import LEAST_TOKENS
 from trainer_core.answers.overlaps import covered_tokens, match_lengths
-from trainer_core.data.batches.gather import Batch, TrainBatches, gather
+from trainer_core.data.batches.gather import Batch, gather
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.matches import MatchTensors
 from trainer_core.index import MatchFeatures, MatchIndex, open_index

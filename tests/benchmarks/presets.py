@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from match_input import open_text
 
-from trainer_core.data.batches.gather import TrainBatches, gather
+from trainer_core.data.batches.gather import gather
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.data.corpus import Corpus
 from trainer_core.model.transformer import Transformer
 from trainer_core.spec import ModelConfig, OptimizerConfig

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that everybody knows)
 from train_shapes import SEED, Shape, batches_of
 
-from trainer_core.data.batches.gather import Batch, Prefetcher
+from trainer_core.data.batches.gather import Batch
+from trainer_core.data.batches.prefetch import Prefetcher
 from trainer_core.metrics import StepLog
 from trainer_core.model.transformer import Transformer
 from trainer_core.spec import ModelConfig, OptimizerConfig

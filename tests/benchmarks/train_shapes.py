@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trainer_core.data.batches.gather import TrainBatches
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.index import match_features
 from trainer_core.spec import ModelConfig
 

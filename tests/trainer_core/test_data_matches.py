@@ -5,7 +5,7 @@ import pytest
 import torch
 from matches_for_tests import Features, matched
 
-from trainer_core.data.batches.gather import TrainBatches
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.data.matches import dropped_rows
 
 

@@ -1,7 +1,5 @@
 """What a step sees: every token once per epoch, by step and seed alone."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matches_for_tests import Features
 
-from trainer_core.data.batches.gather import Prefetcher, TrainBatches, gather
+from trainer_core.data.batches.gather import IGNORED, gather
+from trainer_core.data.batches.loader import TrainBatches
+from trainer_core.data.batches.prefetch import Prefetcher
 from trainer_core.errors import DataError
 
 
@@ -23,29 +23,29 @@ class Stream:
         return np.arange(self.n_tokens, dtype=np.uint32)
 
 
-def epoch_of(batches, batch_size):
-    steps = -(-batches.windows_per_epoch // batch_size)
-    windows = torch.cat([batches.batch(step).inputs for step in range(1, steps + 1)])
-    return windows[: batches.windows_per_epoch]
-
-
 @settings(deadline=None, max_examples=60)
 @given(n=st.integers(3, 300), t=st.integers(2, 40), b=st.integers(1, 5), seed=st.integers(0, 9))
-def test_an_epoch_shows_every_token_once_but_for_the_ends(n, t, b, seed):
+def test_an_epoch_shows_every_token_once_as_input_and_once_as_target(n, t, b, seed):
     if n < t + 1:
         with pytest.raises(DataError, match="fewer than one context"):
             TrainBatches(Stream(n), None, b, t, seed)
         return
     batches = TrainBatches(Stream(n), None, b, t, seed)
-    seen = Counter(epoch_of(batches, b).flatten().tolist())
-    assert set(seen.values()) == {1}
-    assert n - len(seen) < 2 * t
-    assert max(seen) - min(seen) + 1 == len(seen)  # without holes
-    for step in range(1, 8):
-        batch = batches.batch(step)
-        assert torch.equal(batch.targets, batch.inputs + 1)
-        assert batch.targets.max() < n  # no window crosses the end
-        assert torch.equal(batch.inputs[:, 1:], batch.inputs[:, :-1] + 1)
+    rows = batches.order.rows_per_epoch
+    assert rows == -(-n // t)
+    steps = range(1, -(-3 * rows // b) + 1)
+    inputs = torch.cat([batches.batch(step).inputs for step in steps])
+    targets = torch.cat([batches.batch(step).targets for step in steps])
+    for epoch in range(3):
+        part = slice(epoch * rows, (epoch + 1) * rows)
+        learned = targets[part] != IGNORED
+        assert sorted(inputs[part][learned].tolist()) == list(range(n))
+        assert sorted(targets[part][learned].tolist()) == list(range(n))
+        assert torch.equal(targets[part][learned], (inputs[part][learned] + 1) % n)
+        assert not inputs[part][~learned].any()  # padded with the stream's first token
+        assert int((~learned).any(1).sum()) == (n % t > 0)
+    follows = (inputs[:, 1:] == (inputs[:, :-1] + 1) % n) | (targets[:, 1:] == IGNORED)
+    assert follows.all()
 
 
 def test_a_batch_depends_on_seed_and_step_alone():
@@ -58,10 +58,10 @@ def test_a_batch_depends_on_seed_and_step_alone():
 
 
 def test_each_epoch_has_its_own_order_and_offset():
-    batches = TrainBatches(Stream(64 * 16 + 9), None, 1, 16, 5)
-    n = batches.windows_per_epoch
+    batches = TrainBatches(Stream(64 * 16), None, 1, 16, 5)
     starts = [
-        [int(batches.batch(epoch * n + i + 1).inputs[0, 0]) for i in range(n)] for epoch in range(4)
+        [int(batches.batch(epoch * 64 + i + 1).inputs[0, 0]) for i in range(64)]
+        for epoch in range(4)
     ]
     assert len({min(s) for s in starts}) > 1
     assert len({tuple(np.argsort(s)) for s in starts}) == 4

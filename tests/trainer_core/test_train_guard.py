@@ -19,7 +19,7 @@ from train_for_tests import (
 )
 
 from trainer_core import spec as specs
-from trainer_core.data.batches.gather import TrainBatches
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.errors import ExitCode, KnownError, SpecError
 from trainer_core.job import run_job
 from trainer_core.metrics import STEP_DTYPE

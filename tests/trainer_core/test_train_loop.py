@@ -138,12 +138,12 @@ def test_a_small_model_learns_a_small_text_by_heart(tmp_path):
     corpus = make_corpus(tmp_path, documents=2, words=12)
     spec = tiny_spec(
         corpus,
-        steps=250,
+        steps=350,
         model={"n_layer": 2, "n_embd": 32, "context_length": 24},
         budget={"batch_size": 4},
         optimizer={"lr": 1e-2, "weight_decay": 0.0},
-        evaluation={"every_steps": 250},
-        checkpoint={"every_steps": 250},
+        evaluation={"every_steps": 350},
+        checkpoint={"every_steps": 350},
     )
     folder = trained(tmp_path / "run", spec)
     assert rows(folder)["loss"][-10:].mean() < 0.1

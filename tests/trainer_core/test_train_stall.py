@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from train_for_tests import journal, make_corpus, tiny_spec, trained
 
-from trainer_core.data.batches.gather import TrainBatches
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.metrics import STEP_DTYPE
 from trainer_core.records import Noted
 from trainer_core.train import stall

@@ -78,10 +78,15 @@ class MatchTensors(NamedTuple):
         Args:
             rows: (B,) which.
         """
-        if not rows.any():
-            return self
-        seen = torch.from_numpy(~rows).unsqueeze(1)  # (B, 1)
-        return MatchTensors(*(tensor * seen for tensor in self))
+        return self.without(torch.from_numpy(rows).unsqueeze(1)) if rows.any() else self
+
+    def without(self, places: Tensor) -> MatchTensors:
+        """The same, but there is no match at some places.
+
+        Args:
+            places: (B, T) or (B, 1) bool, which.
+        """
+        return MatchTensors(*(tensor * ~places for tensor in self))
 
     def last(self) -> MatchTensors:
         """Those of the last token, (B, 1)."""

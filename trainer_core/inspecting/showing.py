@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.data.batches.gather import IGNORED, Batch, TrainBatches
+from trainer_core.data.batches.gather import IGNORED, Batch
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.data.corpus import Corpus, CorpusSplit
 from trainer_core.data.matches import MatchTensors
 from trainer_core.index import COUNT_BUCKETS

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from trainer_core.data.batches.gather import TrainBatches
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.index import MatchIndex, open_index
 from trainer_core.model.transformer import Transformer

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from trainer_core.data.batches.gather import Batch, Prefetcher
+from trainer_core.data.batches.gather import Batch
+from trainer_core.data.batches.prefetch import Prefetcher
 from trainer_core.job import Job
 from trainer_core.spec import TrainSpec
 from trainer_core.train.compiling import (

@@ -7,7 +7,7 @@ import shutil
 import torch
 
 from trainer_core import records
-from trainer_core.data.batches.gather import TrainBatches
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.job import Job
 from trainer_core.metrics import StepLog
 from trainer_core.model.transformer import Transformer

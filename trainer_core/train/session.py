@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from trainer_core import records
-from trainer_core.data.batches.gather import TrainBatches
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.errors import KnownError
 from trainer_core.job import Job, JobStopped
 from trainer_core.metrics import StepLog, read_rows

@@ -1,4 +1,4 @@
-"""Which tokens a training step sees: windows of the token stream, as a pure function of the step.
+"""One step's worth of sequences: tokens, targets and matches, gathered from the stream.
 
 Letters: B batch, T time (context length).
 """
@@ -7,38 +7,21 @@ from __future__ import annotations
 
 import math
 import operator
-import queue
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer_core.data.matches import Matches, MatchTensors, dropped_rows
+from trainer_core.data.batches.packing import Stretches
+from trainer_core.data.matches import Matches, MatchTensors
 from trainer_core.errors import DataError
 
 IGNORED = -100
 """A target of which nothing is to be learned; torch's own number for it."""
-ORDER_VERSION = 1
-"""Goes up with any change that has a seed give other batches: runs cannot go on across it."""
-PREFETCHED = 4
-"""Batches that are ready before they are wanted."""
-
-
-class Tokens(Protocol):
-    """A token stream, as a part of a corpus gives it."""
-
-    @property
-    def n_tokens(self) -> int:
-        """How many tokens there are."""
-
-    def tokens(self) -> NDArray[Any]:
-        """All of them, (n_tokens,) of an unsigned integer type, mapped or in memory."""
 
 
 @dataclass(frozen=True)
@@ -104,32 +87,128 @@ def gather(
     Args:
         tokens: The stream.
         matches: Features of the same stream, or None.
-        starts: (B,) positions; a window and its last target must lie within the stream.
+        starts: (B,) positions; a window must lie within the stream.
         context_length: T.
-        document_start: Where the stream's documents begin, rising, so that the tokens of a window
-            see their own document alone; None lets them see the whole window.
+        document_start: See `gather_rows`.
+        vocab_size: See `gather_rows`.
+
+    Raises:
+        DataError: See `gather_rows`.
+    """
+    length = np.full(len(starts), context_length, np.int64)
+    rows = Stretches(np.arange(len(starts)), starts, length)
+    shape = (len(starts), context_length)
+    return gather_rows(tokens, matches, rows, shape, document_start, vocab_size)
+
+
+def gather_rows(
+    tokens: NDArray[Any],
+    matches: Matches | None,
+    stretches: Stretches,
+    shape: tuple[int, int],
+    document_start: NDArray[np.int64] | None = None,
+    vocab_size: int | None = None,
+) -> Batch:
+    """Rows of stretches of a stream; the target of the stream's last token is its first.
+
+    Behind its last stretch a row is padded: with the stream's first token, a separator in every
+    corpus, without a match, and with nothing to be learned.
+
+    Args:
+        tokens: The stream, (n,).
+        matches: Features of the same stream, or None.
+        stretches: What is in the rows.
+        shape: B and T.
+        document_start: Where the stream's documents begin, rising, so that the tokens of a row see
+            their own document alone; padding is a document too. None lets them see the whole row.
         vocab_size: What every token is below; None does not look.
 
     Raises:
         DataError: A token is not, which only happens in damaged files.
     """
-    places = starts[:, None] + np.arange(context_length + 1)  # (B, T + 1)
-    window = tokens[places].astype(np.int64)
-    _check_tokens(window, vocab_size, "corpus")
-    inputs, targets = window[:, :-1].copy(), window[:, 1:].copy()
-    batch = Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_targets=targets.size)
+    places = places_of(stretches, shape)
+    is_full = int(stretches.length.sum()) == places.size
+    padded = None if is_full else places < 0
+    if padded is not None:
+        places = np.maximum(places, 0)
+    inputs = tokens.take(places).astype(np.int64)
+    targets = tokens.take(_following(places, stretches, tokens.size)).astype(np.int64)
+    for found in (inputs, targets):
+        _check_tokens(found, vocab_size, "corpus")
+    if padded is not None:
+        targets[padded] = IGNORED
+    n_targets = int(stretches.length.sum())
+    batch = Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_targets=n_targets)
     if document_start is not None:
-        numbers = np.searchsorted(document_start, places[:, :-1], side="right")
-        batch = replace(batch, documents=torch.from_numpy(numbers - numbers[:, :1]))
-    if matches is None:
-        return batch
-    found = matches.at(places[:, :-1])
+        numbers = _document_numbers(stretches, shape, document_start)
+        batch = replace(batch, documents=torch.from_numpy(numbers))
+    return batch if matches is None else _matched(batch, matches.at(places), padded, vocab_size)
+
+
+def places_of(stretches: Stretches, shape: tuple[int, int]) -> NDArray[np.int64]:
+    """The position in the stream of each place of some rows, (B, T); -1 where there is none."""
+    _, start, length = stretches
+    ends = np.cumsum(length)
+    flat = np.repeat(start - (ends - length), length) + np.arange(ends[-1])
+    if flat.size == shape[0] * shape[1]:
+        return flat.reshape(shape)
+    places = np.full(shape, -1, np.int64)
+    places[np.arange(shape[1]) < _used(stretches, shape[0])[:, None]] = flat
+    return places
+
+
+def _used(stretches: Stretches, n_rows: int) -> NDArray[np.int64]:
+    """How many tokens are in each row, (B,)."""
+    used = np.bincount(stretches.row, weights=stretches.length, minlength=n_rows)
+    return used.astype(np.int64)
+
+
+def _following(places: NDArray[np.int64], stretches: Stretches, n_tokens: int) -> NDArray[np.int64]:
+    """The position after each; after the last comes the first."""
+    following = places + 1
+    if int((stretches.start + stretches.length).max()) == n_tokens:
+        following[following == n_tokens] = 0
+    return following
+
+
+def _document_numbers(
+    stretches: Stretches, shape: tuple[int, int], document_start: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Which document of its row each place belongs to, (B, T), from 0; padding comes last."""
+    row, start, length = stretches
+    ends = np.cumsum(length)
+    used = _used(stretches, shape[0])
+    # Where a stretch begins in its row: what is before it in all, less what is in earlier rows.
+    column = ends - length - (np.cumsum(used) - used)[row]
+    begins = np.zeros(shape, np.int64)
+    begins[row, column] = 1
+    first = np.searchsorted(document_start, start)
+    counts = np.searchsorted(document_start, start + length) - first
+    before = np.cumsum(counts) - counts
+    inside = np.repeat(first - before, counts) + np.arange(counts.sum())
+    at = document_start[inside] + np.repeat(column - start, counts)
+    begins[np.repeat(row, counts), at] = 1
+    padded = np.flatnonzero(used < shape[1])
+    begins[padded, used[padded]] = 1
+    numbers: NDArray[np.int64] = np.cumsum(begins, axis=1) - 1
+    return numbers
+
+
+def _matched(
+    batch: Batch, found: Matches, padded: NDArray[np.bool_] | None, vocab_size: int | None
+) -> Batch:
+    """A batch with the matches at its inputs, and how good they are."""
     _check_tokens(found.next, vocab_size, "index")
+    matches = MatchTensors.of(found)
+    if padded is not None:
+        matches = matches.without(torch.from_numpy(padded))
+    hits = (matches.next == batch.targets) & (matches.length > 0)
+    n_targets = max(batch.n_targets, 1)
     return replace(
         batch,
-        matches=MatchTensors.of(found),
-        hit_rate=float(np.mean((found.next == targets) & (found.length > 0))),
-        mean_match=float(np.mean(found.length)),
+        matches=matches,
+        hit_rate=int(hits.sum()) / n_targets,
+        mean_match=int(matches.length.sum()) / n_targets,
     )
 
 
@@ -143,166 +222,3 @@ def _check_tokens(tokens: NDArray[Any], vocab_size: int | None, field: str) -> N
         do=f"Restore the {field} from a copy, or make it again, then resume.",
         field=field,
     )
-
-
-class TrainBatches:
-    """Non-overlapping windows in a new order, and from a new offset, in each epoch.
-
-    Batch `step` depends on the seed, the step and `passed_over` alone, so a resumed training sees
-    exactly what an uninterrupted one would have seen. Within an epoch every token is an input once,
-    but for less than two windows at the ends of the stream.
-
-    Args:
-        split: The training part.
-        matches: Its match features, or None.
-        batch_size: B.
-        context_length: T.
-        seed: Draws order, offsets, and which windows see no match.
-        match_dropout: Share of the windows that see no match; rates are of all of them.
-        document_start: Where documents begin, when tokens see their own document alone.
-        share: The rows of each batch that this process works on; counts and rates are of all rows.
-        vocab_size: See `gather`.
-
-    Raises:
-        DataError: The stream is shorter than one window and its last target.
-    """
-
-    def __init__(
-        self,
-        split: Tokens,
-        matches: Matches | None,
-        batch_size: int,
-        context_length: int,
-        seed: int,
-        match_dropout: float = 0.0,
-        document_start: NDArray[np.int64] | None = None,
-        share: slice | None = None,
-        vocab_size: int | None = None,
-    ) -> None:
-        if split.n_tokens < context_length + 1:
-            raise DataError(
-                f"The training text has {split.n_tokens:,} tokens, fewer than one context of"
-                f" {context_length:,} and the token after it.",
-                safe="Nothing was started.",
-                do="Add text, or choose a shorter model.context_length.",
-                field="model.context_length",
-            )
-        self._tokens, self._matches = split.tokens(), matches
-        self._batch_size, self._context_length = batch_size, context_length
-        self._seed, self._match_dropout = seed, match_dropout
-        self._document_start, self._share = document_start, share
-        self._vocab_size = vocab_size
-        # One window less than fits leaves room for every offset; a short stream has no such room.
-        self.windows_per_epoch = max(1, (split.n_tokens - context_length) // context_length)
-        used = self.windows_per_epoch * context_length
-        self._offsets = min(context_length, split.n_tokens - used)
-        self._epochs: dict[int, NDArray[np.int64]] = {}
-        self.passed_over = 0
-        """Batches that are left out before the next step."""
-
-    @property
-    def tokens_per_step(self) -> int:
-        """B · T, of all processes."""
-        return self._batch_size * self._context_length
-
-    def batch(self, step: int) -> Batch:
-        """What the optimizer step of this number sees; the first one is 1."""
-        number = step + self.passed_over
-        samples = range((number - 1) * self._batch_size, number * self._batch_size)
-        starts = self._starts(samples)
-        batch = gather(
-            self._tokens,
-            self._matches,
-            starts,
-            self._context_length,
-            self._document_start,
-            self._vocab_size,
-        )
-        if batch.matches is not None and self._match_dropout:
-            rows = dropped_rows(self._match_dropout, self._seed, number, self._batch_size)
-            batch = replace(batch, matches=batch.matches.hidden(rows))
-        return batch if self._share is None else batch.rows(self._share)
-
-    def places(self, step: int) -> NDArray[np.int64]:
-        """Where the inputs of a step stand in the stream, and behind them the last target.
-
-        (B, T + 1); -1 is padding.
-        """
-        number = step + self.passed_over
-        starts = self._starts(range((number - 1) * self._batch_size, number * self._batch_size))
-        return starts[:, None] + np.arange(self._context_length + 1)
-
-    def _starts(self, samples: range) -> NDArray[np.int64]:
-        """Where the windows of these samples begin; samples are counted through all epochs."""
-        starts = [
-            self._epoch(sample // self.windows_per_epoch)[sample % self.windows_per_epoch]
-            for sample in samples
-        ]
-        return np.array(starts, np.int64)
-
-    def _epoch(self, epoch: int) -> NDArray[np.int64]:
-        """Where an epoch's windows begin, in their order, (windows_per_epoch,)."""
-        if epoch not in self._epochs:
-            if len(self._epochs) > 1:
-                self._epochs.pop(min(self._epochs))
-            random = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
-            offset = int(random.integers(self._offsets))
-            order = random.permutation(self.windows_per_epoch)
-            self._epochs[epoch] = offset + order * self._context_length
-        return self._epochs[epoch]
-
-
-class Prefetcher:
-    """Makes the batches of a range of steps in a thread, a few ahead of the loop.
-
-    Use it as a context manager and iterate over it; it ends the thread however the loop ends.
-    """
-
-    def __init__(self, batches: TrainBatches, steps: range, device: torch.device) -> None:
-        self._batches, self._steps, self._device = batches, steps, device
-        self._ready: queue.Queue[Batch | BaseException] = queue.Queue(PREFETCHED)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def __iter__(self) -> Iterator[Batch]:
-        """The batches in order, on the device.
-
-        Raises:
-            OSError: The corpus or the index could not be read.
-        """
-        for _ in self._steps:
-            item = self._ready.get()
-            if isinstance(item, BaseException):
-                raise item
-            yield item.to(self._device)
-
-    def _run(self) -> None:
-        try:
-            for step in self._steps:
-                batch = self._batches.batch(step)
-                self._put(batch.pinned() if self._device.type == "cuda" else batch)
-                if self._ended.is_set():
-                    return
-        except BaseException as error:  # noqa: BLE001 - handed over to the loop, which raises it
-            self._put(error)
-
-    def _put(self, item: Batch | BaseException) -> None:
-        while not self._ended.is_set():
-            try:
-                self._ready.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue

@@ -1,4 +1,4 @@
-"""Which stretches of a token stream make up a training's rows: best fit, or one document each.
+"""Which stretches of a token stream make up a training's rows, for each way to pack them.
 
 Letters: D documents, P pieces, R rows, T context length.
 """
@@ -8,10 +8,24 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Stretches(NamedTuple):
+    """Parts of a token stream, laid side by side from the left edge of some rows.
+
+    Attributes:
+        row: (P,) int64 rising, the row that each is in.
+        start: (P,) int64, position of its first token in the stream.
+        length: (P,) int64, its tokens.
+    """
+
+    row: NDArray[np.int64]
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,51 @@ class Plan:
     def padding(self) -> int:
         """Places in all rows that hold no token."""
         return self.rows * self.context_length - self.tokens
+
+    def stretches(self, rows: NDArray[np.int64]) -> Stretches:
+        """What is in some of the rows; the first of them is row 0 of the result."""
+        counts = self.first_piece[rows + 1] - self.first_piece[rows]
+        row = np.repeat(np.arange(len(rows)), counts)
+        before = np.cumsum(counts) - counts
+        pieces = np.repeat(self.first_piece[rows] - before, counts) + np.arange(len(row))
+        return Stretches(row, self.start[pieces], self.length[pieces])
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A stream cut every T tokens, its end joined to its beginning, so that none is lost.
+
+    Attributes:
+        context_length: T.
+        tokens: Of the stream.
+    """
+
+    context_length: int
+    tokens: int
+
+    @property
+    def rows(self) -> int:
+        """R; the last one is padded where T does not divide the tokens."""
+        return -(-self.tokens // self.context_length)
+
+    def stretches(self, rows: NDArray[np.int64], offset: int) -> Stretches:
+        """What is in some of the rows; the first of them is row 0 of the result.
+
+        Args:
+            rows: Numbers of the rows.
+            offset: Where row 0 begins, below the number of tokens.
+        """
+        begin = rows * self.context_length
+        length = np.minimum(self.tokens - begin, self.context_length)
+        start = (begin + offset) % self.tokens
+        beyond = np.maximum(start + length - self.tokens, 0)
+        row = np.arange(len(rows))
+        if not beyond.any():
+            return Stretches(row, start, length)
+        pairs = np.stack([length - beyond, beyond], axis=1)  # to the end, and from the beginning
+        starts = np.stack([start, np.zeros_like(start)], axis=1)
+        there = pairs.ravel() > 0
+        return Stretches(np.repeat(row, 2)[there], starts.ravel()[there], pairs.ravel()[there])
 
 
 def crop(lengths: NDArray[Any], context_length: int) -> Plan:

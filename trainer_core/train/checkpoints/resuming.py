@@ -10,7 +10,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from trainer_core.data.batches.gather import ORDER_VERSION
+from trainer_core.data.batches.order import ORDER_VERSION
 from trainer_core.errors import CheckpointError
 from trainer_core.model.transformer import Transformer
 from trainer_core.spec import TrainSpec

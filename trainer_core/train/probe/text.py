@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_core.data.batches.gather import Tokens
+from trainer_core.data.batches.text import Tokens
 from trainer_core.data.matches import Matches
 from trainer_core.spec import ModelConfig, ProbeSpec
 from trainer_core.spec.section import MATCH_COUNTS

@@ -18,7 +18,9 @@ import msgspec
 import numpy as np
 import torch
 
-from trainer_core.data.batches.gather import Batch, Prefetcher, TrainBatches
+from trainer_core.data.batches.gather import Batch
+from trainer_core.data.batches.loader import TrainBatches
+from trainer_core.data.batches.prefetch import Prefetcher
 from trainer_core.errors import KnownError
 from trainer_core.model.transformer import Transformer
 from trainer_core.probe_table import Checkpoints, ProbeRow, Variant

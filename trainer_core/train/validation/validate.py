@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer_core.data.batches.gather import Batch, Tokens, gather
+from trainer_core.data.batches.gather import Batch, gather
+from trainer_core.data.batches.text import Tokens
 from trainer_core.data.matches import Matches
 from trainer_core.errors import DataError
 from trainer_core.records import GroupScore, Measured, MeasuredSet
