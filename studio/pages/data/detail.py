@@ -9,6 +9,7 @@ from studio.pages.data.cards import LengthCard, SampleCard, SplitCard
 from studio.pages.data.corpus import SkippedGroup
 from studio.pages.data.facts import DatasetFacts
 from studio.pages.data.match_card import MatchCard
+from studio.pages.data.rows import goes_on
 from studio.pages.data.strip import FigureStrip
 from studio.widgets.card import Card
 from studio.widgets.controls import LinkButton, SecondaryButton
@@ -34,10 +35,11 @@ class DatasetDetail(QWidget):
         stop_index_requested: The build is to end.
         settings_edited: The settings of a build are others than before.
         search_requested: Its text is to be searched.
+        export_requested: Its documents are to be written out for other programs.
         passages_requested: What stands in it more than once is to be shown.
         more_requested (object): What else can be done; carries a global point.
         stop_reading_requested: Reading the text is to end.
-        read_again_requested: Reading the text is to start again.
+        read_again_requested: Reading the text is to go on, or to start again.
         change_requested: The source or a setting is to be changed, then read again.
     """
 
@@ -47,6 +49,7 @@ class DatasetDetail(QWidget):
     stop_index_requested = Signal()
     settings_edited = Signal()
     search_requested = Signal()
+    export_requested = Signal()
     passages_requested = Signal()
     more_requested = Signal(object)
     stop_reading_requested = Signal()
@@ -79,6 +82,8 @@ class DatasetDetail(QWidget):
         self._split = Label("", "secondary", "ok")
         self._run = SecondaryButton("New run with this data", "plus")
         self._run.clicked.connect(self.new_run_requested)
+        self.export = SecondaryButton("Export", "upload")
+        self.export.clicked.connect(self.export_requested)
         self.search = SecondaryButton("Search the text", "search")
         self.search.clicked.connect(self.search_requested)
         self.more = SecondaryButton("More", trailing_icon="chevron-down")
@@ -93,7 +98,7 @@ class DatasetDetail(QWidget):
         head.addLayout(split)
         head.addWidget(self._skipped)
         head.addStretch(1)
-        for button in (self.search, self.more, self._run):
+        for button in (self.search, self.export, self.more, self._run):
             head.addWidget(button)
         return head
 
@@ -142,13 +147,12 @@ class DatasetDetail(QWidget):
         self._title.set_text(facts.dataset.name)
         self._lock.setVisible(ready)
         self._split.setVisible(ready)
-        for button in (self._run, self.search, self.more):
+        for button in (self._run, self.search, self.export, self.more):
             button.setVisible(ready)
         outdated = facts.index.kind == "outdated"
         why = "Bring the index up to date first." if outdated else "Needs the index."
-        for button in (self.search, self.more):
-            button.setEnabled(facts.index.kind == "ready")
-            button.setToolTip("" if button.isEnabled() else why)
+        self.search.setEnabled(facts.index.kind == "ready")
+        self.search.setToolTip("" if self.search.isEnabled() else why)
         if not ready:
             self._skipped.show_groups(())
         self._whole.setVisible(ready)
@@ -178,7 +182,7 @@ class DatasetDetail(QWidget):
         if error is None or facts is None:
             return
         ended = facts.prepare.ended
-        button = "Read again"
+        button = "Go on" if goes_on(facts.prepare) else "Read again"
         signal = self.read_again_requested
         if error.field or (ended is not None and ended.field):
             button, signal = "Change the settings", self.change_requested
@@ -198,12 +202,15 @@ def why_there_is_no_text(facts: DatasetFacts) -> KnownError:
     if ended is not None and ended.what:
         return KnownError(ended.what, safe=ended.safe, do=ended.do, field=ended.field)
     if facts.prepare.state in ("stopped", "paused"):
-        return KnownError("Reading was stopped before it was done; nothing of it is left.")
+        return KnownError(
+            "Reading was stopped. What was read and tokenised so far is kept, and reading goes on"
+            " from there."
+        )
     if facts.prepare.state == "killed":
         return KnownError(
             "Reading was killed: its process ended without a word.",
-            safe="Your files were not touched.",
-            do="Read it again; if memory was full, close other programs first.",
+            safe="What was read so far is kept, and your files were not touched.",
+            do="Go on; if memory was full, close other programs first.",
         )
     return KnownError(
         f"The corpus in {facts.dataset.corpus_folder} is missing or damaged.",

@@ -54,6 +54,7 @@ class DataPage(Page):
         self._lay_out()
         self.setAcceptDrops(True)
         self.side = DataSide(context, self)
+        self.side.copy_requested.connect(self._on_copy_requested)
         self._ticker = QTimer(self, interval=_REFRESH_MS)
         self._ticker.timeout.connect(self._on_tick)
         context.watcher.job_updated.connect(self._on_job_updated)
@@ -144,10 +145,11 @@ class DataPage(Page):
         self._detail.build_requested.connect(self._on_build_requested)
         self._detail.anew_requested.connect(self._on_anew_requested)
         self._detail.settings_edited.connect(self._show_detail)
+        self._detail.export_requested.connect(lambda: self._ask(self.side.open_export))
         self._detail.search_requested.connect(lambda: self._ask(self.side.open_search))
         self._detail.passages_requested.connect(lambda: self._ask(self.side.open_repeats))
         self._detail.more_requested.connect(
-            lambda at: self._ask(lambda facts: self.side.open_menu(facts, at))
+            lambda at: self._ask(lambda facts: self.side.open_menu(facts, self._context_now, at))
         )
         self._detail.stop_index_requested.connect(self._on_stop_index_requested)
         self._detail.stop_reading_requested.connect(self._on_stop_reading_requested)
@@ -326,6 +328,11 @@ class DataPage(Page):
             is_read = self._jobs.status(row.folder).state == "finished"
             self._actions.open_menu(row, index, at, is_read=is_read)
 
+    @property
+    def _context_now(self) -> int:
+        """Context length to compare the dataset's documents with."""
+        return self._shelf.context_for(self._selected or 0)
+
     def _ask(self, opens: Callable[[DatasetFacts], None]) -> None:
         if self._facts is not None:
             opens(self._facts)
@@ -341,6 +348,13 @@ class DataPage(Page):
         model = self._jobs.model(row.folder if row else None)
         if row is not None and model is not None:
             self.adding.correct(row, model)
+
+    def _on_copy_requested(self, exclude: tuple[str, ...]) -> None:
+        row = self._chosen()
+        model = self._jobs.model(row.folder if row else None)
+        if row is not None and model is not None:
+            self.side.sheet.close_up()
+            self.adding.copy(row, model, exclude)
 
     def _show_adding(self) -> None:
         self._stack.setCurrentIndex(3)

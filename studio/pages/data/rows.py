@@ -12,6 +12,7 @@ from studio.storage.rows import DatasetRow
 from studio.widgets.cells import Cell, Column, Row
 from studio.widgets.figures import MISSING, count, percent, plural, rough_duration, size, whole
 from studio.widgets.pill import PILLS, PillLook
+from trainer_core.errors import ExitCode
 from trainer_core.status import JobStatus
 
 COLUMNS = (
@@ -125,8 +126,16 @@ def _prepare_cell(facts: RowFacts) -> Cell:
     status = facts.prepare
     if status.state in ("failed", "killed", "stopped", "paused"):
         wrong_setting = status.ended is not None and bool(status.ended.field)
-        return _ended_cell(status, "Change" if wrong_setting else "Read again")
+        again = "Go on" if goes_on(status) else "Read again"
+        return _ended_cell(status, "Change" if wrong_setting else again)
     return _working_cell(status, PILLS["reading"], facts.seconds_left)
+
+
+def goes_on(status: JobStatus) -> bool:
+    """Whether reading a text again begins where the attempt before ended."""
+    return status.state in ("killed", "stopped", "paused") or (
+        status.ended is not None and status.ended.exit_code == ExitCode.DISK_FULL
+    )
 
 
 def _ended_cell(status: JobStatus, link: str) -> Cell:

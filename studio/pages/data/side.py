@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from studio.context import Context
@@ -15,8 +15,11 @@ from studio.pages.data.answers import (
     Place,
     ValueAnswer,
 )
+from studio.pages.data.batches.target import BatchesTarget
 from studio.pages.data.contamination import ContaminationPanel
+from studio.pages.data.export import Export
 from studio.pages.data.facts import DatasetFacts
+from studio.pages.data.lab.target import LabTarget
 from studio.pages.data.passages import PassagesPanel
 from studio.pages.data.questions import Questions
 from studio.pages.data.search import SearchPanel
@@ -25,12 +28,13 @@ from studio.pages.page import HEADER_PX
 from studio.pages.playground.document import DocumentText, DocumentView, read_document
 from studio.widgets.menu import Menu
 from studio.widgets.sheet import Sheet
-from trainer_core.spec import ContaminationSpec, DuplicatesSpec, LookupSpec, ValueSpec
+from trainer_core.spec import ContaminationSpec, DuplicatesSpec, InspectSpec, LookupSpec, ValueSpec
 
 _SEARCH = "Search the text"
 _REPEATS = "Repeated text"
 _CONTAMINATION = "Contamination"
 _VALUE = "What the index is worth"
+_EXPORT = "Export"
 _PASSAGES = 20
 
 
@@ -52,7 +56,13 @@ class DataSide(QObject):
     Args:
         context: The studio.
         page: What the sheet lies over.
+
+    Signals:
+        copy_requested (tuple): A dataset with the same settings is wanted that leaves these
+            documents out.
     """
+
+    copy_requested = Signal(tuple)
 
     def __init__(self, context: Context, page: QWidget) -> None:
         super().__init__(page)
@@ -71,6 +81,7 @@ class DataSide(QObject):
         self.contamination.asked.connect(self._on_check_asked)
         self.contamination.document_wanted.connect(self._open_document)
         self.value = ValuePanel()
+        self.export = Export(context, self)
         self.document = DocumentView()
         self.document.closed.connect(self._on_document_closed)
         self._below: tuple[QWidget, str] = (self.search, _SEARCH)
@@ -108,14 +119,41 @@ class DataSide(QObject):
         spec = DuplicatesSpec(index=index, corpus=corpus, top=_PASSAGES)
         self._questions.ask(spec, DuplicatesAnswer, answered, self.passages.show_error)
 
-    def open_menu(self, facts: DatasetFacts, at: QPoint) -> None:
-        """Offer the rest of what the index can be asked, at a global point."""
+    def open_menu(self, facts: DatasetFacts, context: int, at: QPoint) -> None:
+        """Offer the rest of what can be asked and done, at a global point.
+
+        Args:
+            facts: The dataset.
+            context: Context length of the batches to show.
+            at: Where the menu opens.
+        """
         menu = Menu(self._page)
-        menu.add("Repeated text", lambda: self.open_repeats(facts), "copy")
+        asks = facts.index.kind == "ready"
+        menu.add("Repeated text", lambda: self.open_repeats(facts), "copy", enabled=asks)
         check = "Check for contamination…"
-        menu.add(check, lambda: self.open_contamination(facts), "search")
-        menu.add(_VALUE, lambda: self.open_value(facts), "activity")
+        menu.add(check, lambda: self.open_contamination(facts), "search", enabled=asks)
+        menu.add(_VALUE, lambda: self.open_value(facts), "activity", enabled=asks)
+        menu.addSeparator()
+        menu.add("Show batches", lambda: self._open_batches(facts, context), "eye")
+        menu.add("Compare tokenizers", lambda: self._open_lab(facts), "compare")
+        menu.add("Copy with other settings…", lambda: self.copy_requested.emit(()), "pencil")
         menu.open_at(at)
+
+    def open_export(self, facts: DatasetFacts) -> None:
+        """Write a dataset's documents out for other programs."""
+        self._turn_to(facts)
+        self.export.turn_to(facts)
+        self._open(self.export.panel, _EXPORT)
+
+    def _open_batches(self, facts: DatasetFacts, context: int) -> None:
+        index = str(facts.dataset.index_path) if facts.index.kind == "ready" else ""
+        spec = InspectSpec(
+            corpus=str(facts.dataset.corpus_folder), index=index, context_length=context
+        )
+        self._context.navigate("batches", BatchesTarget(spec, facts.dataset.name))
+
+    def _open_lab(self, facts: DatasetFacts) -> None:
+        self._context.navigate("lab", LabTarget(facts.dataset.id))
 
     def open_contamination(self, facts: DatasetFacts) -> None:
         """Check texts for what a dataset's training part holds of them."""
@@ -148,7 +186,10 @@ class DataSide(QObject):
         shown = self._facts
         if shown is None or self.sheet.view is None:
             return
-        if facts.index.kind != "ready":
+        if self._below[0] is self.export.panel:
+            if facts.dataset.id != shown.dataset.id:
+                self.open_export(facts)
+        elif facts.index.kind != "ready":
             self.sheet.close_up()
         elif facts.dataset.id != shown.dataset.id:
             again = {

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QWidget
 from studio.context import Context
 from studio.pages.data import jobs as data_jobs
 from studio.pages.data.adding.dropped import Dropped, sort_out
-from studio.pages.data.adding.flow import AddFlow
+from studio.pages.data.adding.flow import PREVIEW, TOKENS, AddFlow
 from studio.pages.data.adding.tokenizer_form import TokenizerForm
-from studio.pages.data.request import AddForm, AddRequest, form_of
+from studio.pages.data.request import AddForm, AddRequest, copy_of, form_of
 from studio.pages.settings.facts import GPT2_SETTING
 from studio.runs.model import JobModel
 from studio.storage.rows import DatasetRow
@@ -70,6 +70,19 @@ class Adding(QObject):
         ended = model.status.ended
         if ended is not None and ended.what:
             self.flow.show_error(KnownError(ended.what, do=ended.do, field=ended.field))
+
+    def copy(self, row: DatasetRow, model: JobModel, exclude: tuple[str, ...] = ()) -> None:
+        """Show the settings of a dataset, for another one with some of them changed.
+
+        Args:
+            row: The dataset; it stays as it is.
+            model: Of the job that read it.
+            exclude: Documents that the other one leaves out.
+        """
+        if isinstance(model.spec, PrepareSpec):
+            form = form_of(model.spec, row.what, row.private)
+            self.begin(copy_of(replace(form, name=row.name), exclude))
+            self.flow.go_to(PREVIEW if exclude else TOKENS)
 
     def leave(self) -> None:
         """Hide the steps and end what only served them."""
