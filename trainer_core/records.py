@@ -161,6 +161,30 @@ class Validated(Entry, frozen=True, kw_only=True):
         return perplexity_of(self.loss)
 
 
+class SourceSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a source's training text a run has seen, those that it continues included."""
+
+    name: str
+    tokens: int
+    """All of them."""
+    seen: int
+    """Those that were an input at least once."""
+    drawn: int
+    """Inputs in all, each as often as it came; `drawn / tokens` is the number of epochs."""
+
+    @property
+    def share(self) -> float:
+        """Share of its tokens that were seen, 0 to 1."""
+        return self.seen / self.tokens if self.tokens else 0.0
+
+
+class SourcesSeen(Entry, frozen=True, kw_only=True):
+    """Up to a step, how much of each source was seen; what a run passed over counts as seen."""
+
+    step: int
+    sources: tuple[SourceSeen, ...]
+
+
 class CheckpointSaved(Entry, frozen=True, kw_only=True):
     """A checkpoint is whole on disk. `folder` is relative to the job folder."""
 
@@ -259,6 +283,7 @@ Record = (
     | StateChanged
     | Progress
     | Validated
+    | SourcesSeen
     | CheckpointSaved
     | CheckpointThinned
     | CheckpointRemoved

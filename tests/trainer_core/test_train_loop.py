@@ -148,7 +148,7 @@ def test_a_small_model_learns_a_small_text_by_heart(tmp_path):
     folder = trained(tmp_path / "run", spec)
     assert rows(folder)["loss"][-10:].mean() < 0.1
     # Held-out text is another matter: it must not have been learned by heart.
-    assert validations(folder)[250].loss > 1.0
+    assert validations(folder)[350].loss > 1.0
 
 
 def test_bf16_on_the_cpu_trains_close_to_fp32(corpus, tmp_path):

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
+import math
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -45,11 +46,18 @@ class DataConfig(Section, frozen=True, kw_only=True):
         for number, mix in enumerate(self.mixing):
             if not any(mix.weights.values()):
                 raise ValueError(f"mixing[{number}].weights has no source with a weight above 0")
+            if not all(math.isfinite(weight) for weight in mix.weights.values()):
+                raise ValueError(f"mixing[{number}].weights has a weight that is not finite")
 
     @property
     def masks(self) -> bool:
-        """Whether tokens see their own document alone."""
+        """Whether rows of several documents are masked, so that tokens see their own one alone."""
         return self.mask_documents or self.packing == "best_fit"
+
+    @property
+    def separate_documents(self) -> bool:
+        """Whether no token sees another document than its own, be it by masks or by rows."""
+        return self.masks or self.packing == "documents"
 
 
 class InspectSpec(Section, frozen=True, kw_only=True, tag="inspect", tag_field="verb"):

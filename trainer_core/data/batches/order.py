@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +44,7 @@ class Pool:
         self.rows = packed.rows
         self._packed, self._key = packed, (seed, number)
         self._epochs: dict[int, _Epoch] = {}
+        self._lock = threading.Lock()
 
     def stretches(self, drawn: NDArray[np.int64]) -> Stretches:
         """What is in some of its rows.
@@ -63,7 +65,8 @@ class Pool:
 
     def _of_epoch(self, number: int, places: NDArray[np.int64]) -> Stretches:
         """What is in the rows at these places of an epoch's order."""
-        epoch = self._epoch(number)
+        with self._lock:  # batches are made in a thread of their own
+            epoch = self._epoch(number)
         rows = epoch.order[places].astype(np.int64)
         if isinstance(self._packed, Ring):
             found = self._packed.stretches(rows, epoch.offset)
