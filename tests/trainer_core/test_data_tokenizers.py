@@ -9,7 +9,7 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_core.data.tokenizers import gpt2, pretokens, ranks
+from trainer_core.data.tokenizers import fetching, gpt2, pretokens, ranks
 from trainer_core.data.tokenizers.kinds import ByteTokenizer, RankTokenizer, load_tokenizer
 from trainer_core.data.tokenizers.learn import learn_bpe, sample
 from trainer_core.errors import DataError
@@ -309,7 +309,7 @@ def test_a_vocabulary_that_cannot_be_fetched_is_an_error_with_a_way_on(fresh_tik
 def test_a_server_that_never_answers_is_not_waited_for(fresh_tiktoken, monkeypatch):
     import socket
 
-    monkeypatch.setattr(gpt2, "FETCH_LIMIT_S", 0.5)
+    monkeypatch.setattr(fetching, "FETCH_LIMIT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")

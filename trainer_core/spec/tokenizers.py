@@ -8,6 +8,8 @@ from msgspec import Meta
 
 from trainer_core.spec.section import Section
 
+_SEPARATOR = "<|endoftext|>"
+
 Pretokenizer = Literal["gpt2", "gpt4", "digits"]
 
 
@@ -27,6 +29,25 @@ class BpeTokenizer(Section, frozen=True, kw_only=True, tag="bpe", tag_field="kin
     digits in a piece, letters with the sign before them), or as GPT-2 with each digit alone."""
     special_tokens: tuple[str, ...] = ()
     """Names of further tokens that no text encodes to, such as `<|user|>`, for a later use."""
+
+    def __post_init__(self) -> None:
+        """Hold the relations between the fields.
+
+        Raises:
+            ValueError: A special token is no name, is named twice, or there is no room for them.
+        """
+        for name in self.special_tokens:
+            if not name.strip():
+                raise ValueError("special_tokens has a name without letters")
+            if self.special_tokens.count(name) > 1 or name == _SEPARATOR:
+                raise ValueError(
+                    f"special_tokens names {name} twice; the separator is {_SEPARATOR}"
+                )
+        if self.vocab_size < 257 + len(self.special_tokens):
+            raise ValueError(
+                f"vocab_size has no room for 256 bytes, the separator and"
+                f" {len(self.special_tokens)} special_tokens"
+            )
 
 
 class Gpt2Tokenizer(Section, frozen=True, kw_only=True, tag="gpt2", tag_field="kind"):
@@ -50,7 +71,7 @@ class TokenizerFile(Section, frozen=True, kw_only=True, tag="tokenizer_json", ta
     path: Annotated[str, Meta(min_length=1)]
     """The file, or the folder that holds it."""
     separator: str = ""
-    """Which of its special tokens opens documents; empty finds it, or adds one."""
+    """Which of its tokens opens documents; empty finds it among the special ones, or adds one."""
 
 
 class SavedTokenizer(Section, frozen=True, kw_only=True, tag="saved", tag_field="kind"):

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import tiktoken
-
 from trainer_core.data.tokenizers import ranks
+from trainer_core.data.tokenizers.fetching import NotFetched, fetched
 from trainer_core.errors import DataError
 
 FIELD = "tokenizer.vocabulary_folder"
-FETCH_LIMIT_S = 10.0
-_POLL_S = 0.1
 _MERGED_TOKENS = 50_256
 # Hash of the vocabulary in tiktoken's file format, as tiktoken publishes it for r50k_base.
 _RANKS_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
@@ -90,34 +86,8 @@ def _not_fetched(why: str) -> DataError:
 
 
 def _from_tiktoken(poll: Callable[[], None]) -> ranks.Ranks:
-    fetching = _Fetching()
-    fetching.start()
-    waited_s = 0.0
-    while fetching.is_alive() and waited_s < FETCH_LIMIT_S:
-        poll()
-        fetching.join(_POLL_S)
-        waited_s += _POLL_S
-    if fetching.encoding is None:
-        raise _not_fetched(fetching.why or f"no answer within {FETCH_LIMIT_S:.0f} seconds")
-    encoding = fetching.encoding
+    try:
+        encoding = fetched("gpt2", poll)
+    except NotFetched as error:
+        raise _not_fetched(error.why) from None
     return [encoding.decode_single_token_bytes(token) for token in range(_MERGED_TOKENS)]
-
-
-class _Fetching(threading.Thread):
-    """Asks tiktoken in the background, because its download has no time limit.
-
-    When it comes too late it still fills tiktoken's cache, so that the next try succeeds.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(name="fetch-gpt2", daemon=True)
-        self.encoding: tiktoken.Encoding | None = None
-        self.why = ""
-
-    def run(self) -> None:
-        try:
-            self.encoding = tiktoken.get_encoding("gpt2")
-        except OSError as error:  # no network, no server, no room for tiktoken's cache
-            self.why = f"{type(error).__name__}"
-        except (ValueError, AssertionError) as error:  # something else came instead of the files
-            self.why = str(error) or "the files that came are not GPT-2's"

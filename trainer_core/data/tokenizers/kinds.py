@@ -1,4 +1,4 @@
-"""The kinds of tokenizers: bytes, byte-pair ranks (own, GPT-2, tiktoken), any `tokenizer.json`."""
+"""The kinds of tokenizers that have code of their own: bytes, and ranks of bytes; opening any."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import tiktoken
 from numpy.typing import NDArray
 
-from trainer_core.data.tokenizers import pretokens, ranks
+from trainer_core.data.tokenizers import json_kind, pretokens, ranks
 from trainer_core.data.tokenizers.head import HEAD_NAME, damaged, read_head, read_saved, write_head
 from trainer_core.data.tokenizers.tokenizer import (
     Ids,
@@ -189,10 +189,13 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
         tokenizer = ByteTokenizer()
     elif head.get("kind") in ("bpe", "gpt2", "tiktoken"):
         tokenizer = _load_ranks(folder, head)
+    elif head.get("kind") == "tokenizer_json":
+        tokenizer = json_kind.load(folder)
     else:
         raise damaged(folder / HEAD_NAME, f"the kind {head.get('kind')!r} is unknown")
     if tokenizer.fingerprint != head.get("fingerprint"):
-        raise damaged(folder / RANKS_NAME, "it is not the vocabulary that was saved")
+        name = json_kind.FILE_NAME if head["kind"] == "tokenizer_json" else RANKS_NAME
+        raise damaged(folder / name, "it is not the vocabulary that was saved")
     return tokenizer
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from trainer_core.data.corpus import open_corpus
 from trainer_core.data.sources.files import path_of_user
 from trainer_core.data.tokenizers import gpt2, ranks
+from trainer_core.data.tokenizers.encodings import load_encoding
+from trainer_core.data.tokenizers.json_file import Unfit, fit
+from trainer_core.data.tokenizers.json_kind import FILE_NAME, JsonTokenizer
 from trainer_core.data.tokenizers.kinds import (
     ByteTokenizer,
     RankTokenizer,
@@ -15,13 +19,16 @@ from trainer_core.data.tokenizers.kinds import (
     load_tokenizer,
 )
 from trainer_core.data.tokenizers.learn import learn_bpe, sample
+from trainer_core.data.tokenizers.round_trip import round_trip
 from trainer_core.errors import DataError
 from trainer_core.spec import (
     BpeTokenizer,
     CorpusTokenizer,
     Gpt2Tokenizer,
     SavedTokenizer,
+    TiktokenTokenizer,
     Tokenizer,
+    TokenizerFile,
 )
 
 Texts = Callable[[], Iterator[tuple[bytes, Iterator[str]]]]
@@ -31,6 +38,8 @@ Report = Callable[[str, float, float, str], None]
 
 LEARNING = "learning the tokenizer"
 FIELD = "tokenizer"
+LOST_SHARE_MAX = 0.5
+"""A tokenizer that loses more of the text is for another one."""
 
 
 def make_tokenizer(
@@ -68,6 +77,11 @@ def _made(
         return _tokenizer_of(path_of_user(wanted.corpus))
     if isinstance(wanted, SavedTokenizer):
         return _saved(path_of_user(wanted.folder))
+    if isinstance(wanted, TiktokenTokenizer):
+        phase = f"finding the vocabulary of {wanted.encoding}"
+        return load_encoding(wanted.encoding, wanted.ranks_file, lambda: report(phase, 0, 1, ""))
+    if isinstance(wanted, TokenizerFile):
+        return _from_file(wanted, texts)
     return ByteTokenizer()
 
 
@@ -112,6 +126,41 @@ def _saved(folder: Path) -> TextTokenizer:
             do="Choose a folder that the tokenizer lab has written, or another tokenizer.",
             field="tokenizer.folder",
         ) from None
+
+
+def _from_file(wanted: TokenizerFile, texts: Texts) -> JsonTokenizer:
+    """The tokenizer of a `tokenizer.json`, tried on the text.
+
+    Raises:
+        DataError: It cannot be used, or gives back too little of the text.
+    """
+    path = path_of_user(wanted.path)
+    path = path / FILE_NAME if path.is_dir() else path
+    try:
+        text = path.read_text(encoding="utf-8")
+        tokenizer = JsonTokenizer(fit(text, wanted.separator))
+    except OSError as error:
+        raise _unfit(path, error.strerror or str(error), "path") from None
+    except UnicodeDecodeError:
+        raise _unfit(path, "it is not text", "path") from None
+    except Unfit as error:
+        raise _unfit(path, error.why, error.field) from None
+    trip = round_trip(tokenizer, itertools.chain.from_iterable(parts for _, parts in texts()))
+    if trip.lost_share > LOST_SHARE_MAX:
+        raise _unfit(path, f"it does not fit the text: {trip.words}", "path")
+    tokenizer.round_trip = trip
+    return tokenizer
+
+
+def _unfit(path: Path, why: str, field: str) -> DataError:
+    return DataError(
+        f"The tokenizer {path} cannot be used: {why.rstrip('.')}.",
+        safe="Nothing was written.",
+        do="Choose one of its special tokens, or leave it empty."
+        if field == "separator"
+        else "Choose the `tokenizer.json` of a model for such text, or another tokenizer.",
+        field=f"{FIELD}.{field}",
+    )
 
 
 def _learned(
