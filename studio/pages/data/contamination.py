@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.data.answer_view import AnswerView, question_above
 from studio.pages.data.answers import CheckedText, ContaminationAnswer, Place
+from studio.pages.data.exclude import ExcludeLink, names_of
 from studio.pages.data.paths import PathList
 from studio.pages.data.place_line import PlaceLine, ending
 from studio.pages.data.quote import Quote, clipped
@@ -24,6 +25,7 @@ _PILLS = {
     "clean": PillLook("Clean", "check", "ok"),
     "short": PillLook("Too short", "", "neutral"),
 }
+_LEFT_OUT = ("contained", "overlapping")
 _QUOTED_CHARACTERS = 240
 _NAME_CHARACTERS = 42
 
@@ -34,10 +36,12 @@ class ContaminationPanel(QWidget):
     Signals:
         asked (tuple): Check these files; an empty tuple means the held-out documents.
         document_wanted (object): Open the document of this `Place`.
+        exclude_wanted (tuple): A copy without the documents of these names is wanted.
     """
 
     asked = Signal(tuple)
     document_wanted = Signal(object)
+    exclude_wanted = Signal(tuple)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,6 +84,11 @@ class ContaminationPanel(QWidget):
             " where they cover most of it."
         )
         view.add(Label(how, "secondary", "muted", wrap=True), top=6)
+        sources = [text.source for text in answer.found if text.verdict in _LEFT_OUT]
+        names = names_of([source for source in sources if source is not None])
+        if names:
+            which = f"the {plural(len(names), 'training document')} below"
+            view.add(ExcludeLink(names, which, self.exclude_wanted.emit), top=10)
         for text in answer.found:
             view.add(_TextRow(text, self.document_wanted.emit))
         listed = len(answer.found)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.pages.data.answer_view import AnswerView
 from studio.pages.data.answers import DuplicatesAnswer, EqualDocuments, Passage, Place
+from studio.pages.data.exclude import ExcludeLink, names_beyond_first
 from studio.pages.data.place_line import PlaceLine
 from studio.pages.data.quote import Quote, clipped
 from studio.widgets.card import Hairline
@@ -23,9 +26,11 @@ class PassagesPanel(AnswerView):
 
     Signals:
         document_wanted (object): Open the document of this `Place`.
+        exclude_wanted (tuple): A copy without the documents of these names is wanted.
     """
 
     document_wanted = Signal(object)
+    exclude_wanted = Signal(tuple)
 
     def show_answer(self, answer: DuplicatesAnswer) -> None:
         """Show what was found."""
@@ -36,12 +41,13 @@ class PassagesPanel(AnswerView):
         if answer.groups:
             self.add_title("Equal documents")
             for group in answer.groups:
-                self.add(_GroupRow(group))
+                self.add(_GroupRow(group, self.exclude_wanted.emit))
         if answer.passages:
             self.add_title("Most repeated passages")
             for passage in answer.passages:
                 row = PassageRow(passage)
                 row.document_wanted.connect(self.document_wanted)
+                row.exclude_wanted.connect(self.exclude_wanted)
                 self.add(row)
 
 
@@ -82,9 +88,11 @@ class PassageRow(QWidget):
 
     Signals:
         document_wanted (object): Open the document of this `Place`.
+        exclude_wanted (tuple): A copy without the documents of these names is wanted.
     """
 
     document_wanted = Signal(object)
+    exclude_wanted = Signal(tuple)
 
     def __init__(self, passage: Passage, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -105,6 +113,9 @@ class PassageRow(QWidget):
         )
         for place in _one_of_each_document(passage.places)[:_PLACES_SHOWN]:
             column.addWidget(PlaceLine(place, self.document_wanted.emit))
+        others = names_beyond_first(passage.places)
+        if others:
+            column.addWidget(ExcludeLink(others, "all but the first", self.exclude_wanted.emit))
         column.addSpacing(4)
         column.addWidget(Hairline())
 
@@ -116,7 +127,7 @@ def _one_of_each_document(places: tuple[Place, ...]) -> list[Place]:
 class _GroupRow(QWidget):
     """Documents that are equal token by token."""
 
-    def __init__(self, group: EqualDocuments) -> None:
+    def __init__(self, group: EqualDocuments, exclude: Callable[[tuple[str, ...]], object]) -> None:
         super().__init__()
         head = Label("", "secondary", "muted")
         head.set_parts(
@@ -131,3 +142,6 @@ class _GroupRow(QWidget):
             name = Label(document.title, "secondary")
             name.set_tooltip(document.path)
             column.addWidget(name)
+        others = names_beyond_first(group.documents)
+        if others:
+            column.addWidget(ExcludeLink(others, "all but the first", exclude))

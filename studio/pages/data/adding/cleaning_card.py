@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.data.adding.cleaning_form import CleaningForm, NearDuplicates, NormalForm
 from studio.pages.data.adding.path_edit import PathEdit
-from studio.pages.data.adding.preview import Example, StepReport
-from studio.pages.data.quote import Quote, clipped
-from studio.widgets.card import Card, Hairline
+from studio.pages.data.adding.preview import StepReport
+from studio.pages.data.adding.step_row import StepRow
+from studio.widgets.card import Card
 from studio.widgets.controls import (
     LineEdit,
     LinkButton,
@@ -19,14 +19,12 @@ from studio.widgets.controls import (
     Toggle,
 )
 from studio.widgets.field import Field
-from studio.widgets.figures import plural, size, whole
+from studio.widgets.figures import plural
 from studio.widgets.headings import card_title
-from studio.widgets.label import Label, Part
+from studio.widgets.label import Label
 
 _TYPED_MS = 700
 """Typing may pause so long before the preview is made again."""
-_EXAMPLE_CHARACTERS = 220
-_EXAMPLE_LINES = 4
 
 
 class CleaningCard(Card):
@@ -91,7 +89,7 @@ class CleaningCard(Card):
         self._longest_field = Field("Longest, characters", self._lengths["max_characters"])
         lengths = _side_by_side(self._lengths_field, self._longest_field)
         self._add("length", "Length", "Other documents are left out.", below=lengths)
-        self._hook_field = Field("", self._hook, hint="This file is run: take one that you trust.")
+        self._hook_field = Field("File", self._hook, hint="It is run: take one that you trust.")
         self._add(
             "hook",
             "A step of your own",
@@ -250,125 +248,6 @@ def _added_up(reports: Sequence[StepReport]) -> StepReport | None:
         bytes_after=sum(report.bytes_after for report in reports),
         examples=tuple(example for report in reports for example in report.examples)[:3],
     )
-
-
-def report_words(report: StepReport, documents: int) -> str:
-    """What a step did, in few words."""
-    parts: list[str] = []
-    if report.changed:
-        parts.append(f"changes {whole(report.changed)} of {plural(documents, 'document')}")
-    if report.left_out:
-        verb = "leaves out" if not parts else "and leaves out"
-        parts.append(f"{verb} {whole(report.left_out)} of {plural(documents, 'document')}")
-    if not parts:
-        return f"Changes nothing in the {plural(documents, 'document')} read."
-    words = " ".join(parts)
-    less = report.bytes_before - report.bytes_after
-    tail = f", {size(less)} less" if less > 0 else f", {size(-less)} more" if less < 0 else ""
-    return f"{words[:1].upper()}{words[1:]}{tail}."
-
-
-class StepRow(QWidget):
-    """One step: what it does, its switch, what it did, and examples of it.
-
-    Args:
-        name: As people call it.
-        what: What it does, one line.
-        control: Its switch, at the right.
-        below: Further settings.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        what: str,
-        control: QWidget | None = None,
-        below: QWidget | None = None,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._report: StepReport | None = None
-        head = QHBoxLayout()
-        head.setSpacing(12)
-        head.addWidget(Label(name, "strong"), 1)
-        if control is not None:
-            head.addWidget(control)
-        self._found = Label("", "secondary", "info", wrap=True)
-        self._more = LinkButton("Show examples")
-        self._more.clicked.connect(self._on_more_clicked)
-        self._examples = QVBoxLayout()
-        self._examples.setSpacing(6)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(Hairline())
-        column.addSpacing(4)
-        column.addLayout(head)
-        if what:
-            column.addWidget(Label(what, "label", "muted", wrap=True))
-        if below is not None:
-            column.addWidget(below)
-        column.addWidget(self._found)
-        column.addWidget(self._more)
-        column.addLayout(self._examples)
-        self._show()
-
-    @property
-    def found(self) -> str:
-        """What is said of the step's work."""
-        return self._found.text()
-
-    def show_report(self, report: StepReport | None, documents: int) -> None:
-        """Show what the step did; None while it is off."""
-        self._report = report
-        words = report_words(report, documents) if report is not None else ""
-        self._found.set_text(words)
-        self._found.set_tone("info")
-        self._clear_examples()
-        self._show()
-
-    def set_stale(self) -> None:
-        """What is shown is about to be measured again."""
-        self._found.set_tone("muted")
-
-    def _show(self) -> None:
-        self._found.setVisible(bool(self._found.text()))
-        has = self._report is not None and bool(self._report.examples)
-        self._more.setVisible(has)
-        self._more.set_text("Hide examples" if self._examples.count() else "Show examples")
-
-    def _clear_examples(self) -> None:
-        while (item := self._examples.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
-
-    def _on_more_clicked(self) -> None:
-        shown = bool(self._examples.count())
-        self._clear_examples()
-        if not shown and self._report is not None:
-            for example in self._report.examples:
-                self._examples.addWidget(ExampleView(example))
-        self._show()
-
-
-class ExampleView(QWidget):
-    """A document before and after a step."""
-
-    def __init__(self, example: Example, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 2, 0, 4)
-        column.setSpacing(4)
-        name = Label("", "label", "muted")
-        name.set_parts(Part(example.title))
-        column.addWidget(name)
-        column.addWidget(Quote(clipped(example.before, _EXAMPLE_CHARACTERS, _EXAMPLE_LINES)))
-        if example.after:
-            column.addWidget(Label("becomes", "label", "muted"))
-            column.addWidget(Quote(clipped(example.after, _EXAMPLE_CHARACTERS, _EXAMPLE_LINES)))
-        else:
-            column.addWidget(Label("is left out", "label", "warn"))
 
 
 class ExcludedList(QWidget):
