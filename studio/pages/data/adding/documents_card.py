@@ -36,6 +36,7 @@ class DocumentsCard(Card):
         self._preview: Preview | None = None
         self._current = 0
         self._all_shown = False
+        self._shown = 0
         self._sources = Segmented([("0", "")], name="Source")
         self._sources.chosen.connect(self._on_source_chosen)
         head = QHBoxLayout()
@@ -59,7 +60,7 @@ class DocumentsCard(Card):
     @property
     def shown(self) -> int:
         """How many documents are shown."""
-        return len(self.findChildren(DocumentView))
+        return self._shown
 
     def show_preview(self, preview: Preview | None) -> None:
         """Show what was found; None while it is looked for."""
@@ -78,6 +79,7 @@ class DocumentsCard(Card):
                 widget.hide()
                 widget.deleteLater()
         preview = self._preview
+        self._shown = 0
         if preview is None or not preview.sources:
             self._facts.set_text("")
             self._facts.hide()
@@ -93,6 +95,7 @@ class DocumentsCard(Card):
         shown = source.documents if self._all_shown else source.documents[:_SHOWN]
         for document in shown:
             self._column.addWidget(DocumentView(document))
+        self._shown = len(shown)
         more = len(source.documents) - len(shown)
         self._more.setVisible(more > 0)
         self._more.set_text(f"Show {plural(more, 'more document', 'more documents')}")
