@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from studio.pages.data.charts import LengthChart
 from studio.pages.data.facts import DatasetFacts
+from studio.pages.data.packing_costs import PackingCosts
 from studio.theme import theme
 from studio.widgets.card import Card, Hairline
 from studio.widgets.controls import CheckBox, IconButton
@@ -15,13 +16,12 @@ from studio.widgets.figures import count, percent, plural, whole
 from studio.widgets.headings import card_title
 from studio.widgets.label import Label, Part
 from studio.widgets.paint import painter_for, repaint_on_theme
-from studio.widgets.progress import ProgressLine
 from studio.widgets.token_run import Colouring, TextToken
 from studio.widgets.token_text import TokenText
 
 
 class LengthCard(Card):
-    """How long documents are, and what cropping them to the context would lose."""
+    """How long documents are, and what each way of packing them would lose."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(padding=14, parent=parent)
@@ -31,27 +31,11 @@ class LengthCard(Card):
         head.addWidget(Label("tokens, log scale", "secondary", "muted"))
         self._chart = LengthChart()
         self._longer = Label("", "secondary", "muted", wrap=True)
-        self._cropped = ProgressLine(colour="danger", thickness=8)
-        self._cropped_share = Label("", "mono", "danger", align=Qt.AlignmentFlag.AlignRight)
-        packed = ProgressLine(colour="ok", thickness=8)
-        bars = QGridLayout()
-        bars.setHorizontalSpacing(12)
-        bars.setVerticalSpacing(2)
-        bars.setColumnStretch(1, 1)
-        bars.addWidget(Label("Cropped", "secondary"), 0, 0)
-        bars.addWidget(self._cropped, 0, 1, Qt.AlignmentFlag.AlignVCenter)
-        bars.addWidget(self._cropped_share, 0, 2)
-        bars.addWidget(Label("Packed", "secondary"), 1, 0)
-        bars.addWidget(packed, 1, 1, Qt.AlignmentFlag.AlignVCenter)
-        none = Label(percent(0.0), "mono", "ok", align=Qt.AlignmentFlag.AlignRight)
-        bars.addWidget(none, 1, 2)
+        self.costs = PackingCosts()
         self.body.addLayout(head)
         self.body.addWidget(self._chart, 1)
         self.body.addWidget(self._longer)
-        self.body.addLayout(bars)
-        self.body.addWidget(
-            Label("Runs pack documents, with a separator token between.", "label", "muted")
-        )
+        self.body.addWidget(self.costs)
 
     def show_facts(self, facts: DatasetFacts, context: int) -> None:
         """Show a dataset's documents beside a context length, in tokens."""
@@ -59,15 +43,16 @@ class LengthCard(Card):
         if found is None:
             self._chart.show_lengths((), 0.0, 0)
             self._longer.set_text("This corpus was prepared without statistics. Read it again.")
+            self.costs.hide()
             return
         self._chart.show_lengths(found.lengths, found.median_tokens, context)
-        crop = found.crop(context)
-        if crop is not None:
+        cost = found.cost(context)
+        self.costs.setVisible(cost is not None)
+        if cost is not None:
             self._longer.set_text(
-                f"{percent(crop.longer)} of documents are longer than the context. Tokens lost:"
+                f"{percent(cost.longer)} of documents are longer than the context. Tokens lost:"
             )
-            self._cropped.set_share(crop.lost)
-            self._cropped_share.set_text(percent(crop.lost))
+            self.costs.show_cost(cost)
 
 
 class SampleCard(Card):
@@ -129,7 +114,8 @@ class SampleCard(Card):
         self._text.set_tokens(TextToken(piece) for piece in sample.pieces())
         self._text.verticalScrollBar().setValue(0)
         self._which.set_parts(Part("doc "), Part(whole(sample.document), "mono_small"))
-        self._which.set_tooltip(f"{sample.title}\n{sample.path}")
+        of_source = f"\nof {sample.source}" if sample.source else ""
+        self._which.set_tooltip(f"{sample.title}{of_source}\n{sample.path}")
         shown = len(sample.lengths)
         first = f"first {whole(shown)} of " if shown < sample.tokens else ""
         self._size.set_text(

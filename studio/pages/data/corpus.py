@@ -116,6 +116,64 @@ class Crop(msgspec.Struct, frozen=True):
     lost: float
 
 
+class PackingCost(msgspec.Struct, frozen=True):
+    """What one way of packing makes of the training part, as shares."""
+
+    lost: float = 0.0
+    """Of the tokens."""
+    padding: float = math.nan
+    """Of the places in sequences; unknown in statistics of an old version."""
+    split: float = math.nan
+    """Of the documents; as above."""
+
+
+class ContextCost(msgspec.Struct, frozen=True):
+    """What each way of packing makes of sequences of `context` tokens."""
+
+    context: int
+    longer: float
+    """Share of documents that are longer."""
+    stream: PackingCost = PackingCost()
+    best_fit: PackingCost = PackingCost()
+    documents: PackingCost = PackingCost()
+
+
+class EntropyFacts(msgspec.Struct, frozen=True):
+    """Entropy of the training part, in nats per token."""
+
+    unigram: float
+    bigram: float
+    tokens: int
+    """So many were counted."""
+    of_tokens: int
+
+
+class NGram(msgspec.Struct, frozen=True):
+    """A run of tokens and how often it was counted."""
+
+    text: str
+    count: int
+
+
+class NGrams(msgspec.Struct, frozen=True):
+    """The most frequent runs of `n` tokens, the first most."""
+
+    n: int
+    total: int = 0
+    different: int = 0
+    top: tuple[NGram, ...] = ()
+
+
+class SourceLengths(msgspec.Struct, frozen=True):
+    """How long one source's documents are, in tokens."""
+
+    name: str
+    bytes_per_token: float = math.nan
+    mean_tokens: float = math.nan
+    median_tokens: float = math.nan
+    longest_tokens: int = 0
+
+
 class SampleDocument(msgspec.Struct, frozen=True):
     """The beginning of a training document, token by token."""
 
@@ -124,6 +182,7 @@ class SampleDocument(msgspec.Struct, frozen=True):
     path: str
     tokens: int
     text_bytes: int = msgspec.field(name="bytes")
+    source: str = ""
     data: str = ""
     lengths: tuple[int, ...] = ()
 
@@ -147,13 +206,29 @@ class StatisticsFacts(msgspec.Struct, frozen=True):
     longest_tokens: int = 0
     lengths: tuple[LengthBar, ...] = ()
     crops: tuple[Crop, ...] = ()
+    """In old files, which have no `contexts`."""
+    contexts: tuple[ContextCost, ...] = ()
+    sources: tuple[SourceLengths, ...] = ()
+    entropy: EntropyFacts | None = None
+    ngrams: tuple[NGrams, ...] = ()
+    ngram_tokens: int = 0
+    """So many tokens were looked at for them."""
     samples: tuple[SampleDocument, ...] = ()
 
-    def crop(self, context: int) -> Crop | None:
-        """The figures for the context length nearest to this one."""
-        if not self.crops or context < 1:
+    def cost(self, context: int) -> ContextCost | None:
+        """What packing costs at the context length nearest to this one."""
+        costs = self.contexts or tuple(
+            ContextCost(crop.context, crop.longer, documents=PackingCost(crop.lost))
+            for crop in self.crops
+        )
+        if not costs or context < 1:
             return None
-        return min(self.crops, key=lambda crop: abs(math.log2(crop.context / context)))
+        return min(costs, key=lambda cost: abs(math.log2(cost.context / context)))
+
+    def crop(self, context: int) -> Crop | None:
+        """What cropping costs at the context length nearest to this one."""
+        cost = self.cost(context)
+        return Crop(cost.context, cost.longer, cost.documents.lost) if cost is not None else None
 
 
 @dataclass(frozen=True)

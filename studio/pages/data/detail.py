@@ -10,7 +10,9 @@ from studio.pages.data.corpus import SkippedGroup
 from studio.pages.data.facts import DatasetFacts
 from studio.pages.data.match_card import MatchCard
 from studio.pages.data.rows import goes_on
+from studio.pages.data.sources_table import SourcesTable
 from studio.pages.data.strip import FigureStrip
+from studio.pages.data.text_cards import EntropyCard, RunsCard
 from studio.widgets.card import Card
 from studio.widgets.controls import LinkButton, SecondaryButton
 from studio.widgets.empty import EmptyState, ErrorCard
@@ -22,6 +24,8 @@ from trainer_core.errors import KnownError
 from trainer_core.status import JobStatus
 
 _PATHS_SHOWN = 6
+_CARDS_PX = 404
+"""Least height of the first row of cards; what stands below is found by scrolling."""
 
 
 class DatasetDetail(QWidget):
@@ -130,7 +134,20 @@ class DatasetDetail(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(14)
         column.addWidget(self.figures)
-        column.addLayout(cards, 1)
+        self._sources = SourcesTable()
+        self._runs = RunsCard()
+        self._entropy = EntropyCard()
+        text = QHBoxLayout()
+        text.setSpacing(12)
+        text.addWidget(self._runs, 6)
+        text.addWidget(self._entropy, 7)
+        holder = QWidget()
+        holder.setMinimumHeight(_CARDS_PX)
+        holder.setLayout(cards)
+        cards.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(holder, 1)
+        column.addWidget(self._sources)
+        column.addLayout(text)
         return view
 
     def show_facts(self, facts: DatasetFacts, context: int, seconds_left: float | None) -> None:
@@ -168,6 +185,9 @@ class DatasetDetail(QWidget):
             self.matches.show_facts(facts)
             self._sample.show_facts(facts)
             self._split_card.show_facts(facts)
+            self._sources.show_facts(facts)
+            self._runs.show_facts(facts)
+            self._entropy.show_facts(facts)
 
     def _show_error(self, facts: DatasetFacts | None) -> None:
         error = None if facts is None else why_there_is_no_text(facts)

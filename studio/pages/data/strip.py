@@ -126,8 +126,10 @@ class FigureStrip(QWidget):
         per_token = n_bytes / max(tokens - documents, 1)
         exact = f"{tokens:,} tokens"
         self._show("Tokens", count(tokens), f"{per_token:.2f} bytes per token", exact)
-        files = plural(manifest.source.documents_read, "file")
-        self._show("Text", size(n_bytes), f"UTF-8, {files}", f"{n_bytes:,} bytes")
+        read = f"UTF-8, {plural(manifest.source.documents_read, 'document')}"
+        if len(manifest.sources) > 1:
+            read = f"UTF-8, {len(manifest.sources)} sources"
+        self._show("Text", size(n_bytes), read, f"{n_bytes:,} bytes")
         self._show_index(facts, manifest.train.tokens)
         self._show_duplicates(facts, documents)
         for name in _PASSAGES:
