@@ -190,8 +190,9 @@ FOUND = Preview(
 
 
 def test_a_preview_shows_documents_fields_and_what_was_left_out(
-    qtbot: QtBot, flow: AddFlow
+    qtbot: QtBot, flow: AddFlow, tmp_path: Path
 ) -> None:
+    flow.add_source(SourceForm(kind="text_files", paths=(str(tmp_path),)))
     flow._turn_to(PREVIEW)
     step = flow.preview
     step._job.drop()
