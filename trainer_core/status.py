@@ -26,6 +26,7 @@ from trainer_core.records import (
     Result,
     Resumed,
     Sampled,
+    SourcesSeen,
     State,
     StateChanged,
     TextEntropy,
@@ -68,6 +69,8 @@ class JobStatus:
     samples: tuple[Sampled, ...] = ()
     notes: tuple[Noted, ...] = ()
     entropy: TextEntropy | None = None
+    seen: SourcesSeen | None = None
+    """How much of each source was seen, by the newest record that is not void."""
     """Of the training text; None in trainings of older versions."""
     children: tuple[ChildStarted, ...] = ()
     result: dict[str, Any] = field(default_factory=dict)
@@ -124,6 +127,8 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
             return replace(status, samples=(*status.samples, record))
         case Noted():
             return replace(status, notes=(*status.notes, record))
+        case SourcesSeen():
+            return replace(status, seen=record)
         case TextEntropy():
             return replace(status, entropy=record)
         case ChildStarted():
@@ -147,6 +152,7 @@ def _forget_after(status: JobStatus, step: int) -> JobStatus:
         validations=tuple(v for v in status.validations if v.step <= step),
         checkpoints=tuple(c for c in status.checkpoints if c.step <= step),
         samples=tuple(s for s in status.samples if s.step <= step),
+        seen=status.seen if status.seen is not None and status.seen.step <= step else None,
     )
 
 
