@@ -69,9 +69,9 @@ class JobStatus:
     samples: tuple[Sampled, ...] = ()
     notes: tuple[Noted, ...] = ()
     entropy: TextEntropy | None = None
-    seen: SourcesSeen | None = None
-    """How much of each source was seen, by the newest record that is not void."""
     """Of the training text; None in trainings of older versions."""
+    seen: SourcesSeen | None = None
+    """How much of each source was seen; None in trainings of older versions."""
     children: tuple[ChildStarted, ...] = ()
     result: dict[str, Any] = field(default_factory=dict)
     ended: Ended | None = None
