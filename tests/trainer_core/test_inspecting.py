@@ -14,7 +14,7 @@ from trainer_core.index import open_index
 from trainer_core.inspecting import verb
 from trainer_core.inspecting.report import BATCHES_NAME, NOTHING, Batches
 from trainer_core.job import run_job
-from trainer_core.spec import DataConfig, IndexSpec, InspectSpec
+from trainer_core.spec import DataConfig, IndexSpec, InspectSpec, Mix
 
 T = 32
 
@@ -116,6 +116,9 @@ def test_matches_are_those_of_the_index(corpus, index_folder, tmp_path):
     matched = 0
     for row in found.batches[0].rows:
         for run in row.documents:
+            if run.document == NOTHING:
+                assert not any(row.matches.length[run.start : run.stop])
+                continue
             begin = corpus.train.document(run.document).start + run.offset
             places = np.arange(begin, begin + run.stop - run.start)
             lengths = features.length[places]
@@ -163,3 +166,8 @@ def test_an_index_of_another_corpus_is_refused(index_folder, tmp_path):
 def test_a_context_longer_than_the_text_is_refused(corpus, tmp_path):
     spec = spec_of(corpus, context_length=100_000, rows=1, batches=1)
     assert refused(tmp_path, spec) in ("context_length", "model.context_length")
+
+
+def test_a_weight_of_a_source_that_is_not_there_is_refused(corpus, tmp_path):
+    spec = spec_of(corpus, data=DataConfig(mixing=(Mix(weights={"books": 1.0}),)))
+    assert "mixing" in refused(tmp_path, spec)

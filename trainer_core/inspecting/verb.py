@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trainer_core.data.batches.loader import TrainBatches
+from trainer_core.data.batches.order import make_order
+from trainer_core.data.batches.text import text_of
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.matches import Matches
 from trainer_core.errors import IndexFileError, SpecError, from_os_error
@@ -64,6 +66,14 @@ def run(job: Job, spec: InspectSpec) -> dict[str, Any]:
 
 def open_batches(spec: InspectSpec, corpus: Corpus, matches: Matches | None) -> TrainBatches:
     """The batches that a training with these settings sees."""
+    order = make_order(
+        text_of(corpus),
+        spec.data,
+        spec.context_length,
+        spec.seed,
+        steps=spec.steps,
+        batch_size=spec.batch_size,
+    )
     return TrainBatches(
         corpus.train,
         matches,
@@ -73,6 +83,7 @@ def open_batches(spec: InspectSpec, corpus: Corpus, matches: Matches | None) -> 
         spec.match_dropout,
         document_start=corpus.train.document_start if spec.data.masks else None,
         vocab_size=corpus.vocab_size,
+        order=order,
     )
 
 
