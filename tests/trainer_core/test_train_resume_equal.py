@@ -63,6 +63,13 @@ WAYS = {
         "budget": {"micro_batch_size": 2},
         "precision": "bf16",
     },
+    "best fit": {"data": {"packing": "best_fit"}},
+    "best fit, gpt2, accumulation": {
+        "data": {"packing": "best_fit"},
+        "model": {"family": "gpt2"},
+        "budget": {"micro_batch_size": 1},
+    },
+    "a document a row": {"data": {"packing": "documents"}},
     "activations again, dropout": {
         "activation_checkpointing": True,
         "model": {"family": "gpt2", "dropout": 0.2, "n_layer": 2},

@@ -1,20 +1,21 @@
-"""Runs that older versions began are gone on with."""
+"""Runs that older versions began are read, and what cannot go on exactly says so."""
 
 import shutil
 from pathlib import Path
 
-import numpy as np
+import msgspec
 import pytest
-from train_for_tests import ended, resumed_steps, rows
+from train_for_tests import ended, rows
 
+from trainer_core.data.batches.text import text_of
+from trainer_core.data.corpus import open_corpus
 from trainer_core.errors import ExitCode
 from trainer_core.job import run_job
+from trainer_core.spec import DataConfig, Mix, load
 from trainer_core.train.checkpoints.checkpoint import read_checkpoint
-from trainer_core.train.checkpoints.manifest import VERSION
 
 VERSION_1 = Path(__file__).parent / "version_1_run"
 """A run of 30 steps at its step 20 and its corpus, as the first version of checkpoints left it."""
-LAST_LOSSES = [3.8795, 3.9084, 3.8962, 3.868, 3.9033]
 
 
 @pytest.fixture
@@ -34,8 +35,20 @@ def test_a_checkpoint_of_version_1_is_whole(old_run):
     assert sum(p.numel() for p in checkpoint.load_model().parameters()) == 3_104
 
 
-def test_a_run_of_version_1_goes_on_as_it_would_have(old_run):
-    assert run_job(old_run) == ExitCode.OK, ended(old_run)
-    assert resumed_steps(old_run) == [20]
-    np.testing.assert_allclose(rows(old_run)["loss"][-5:], LAST_LOSSES, rtol=1e-4)
-    assert read_checkpoint(old_run, 30).manifest.version == VERSION
+def test_a_run_of_version_1_is_refused_for_its_order_and_left_alone(old_run):
+    assert run_job(old_run) == ExitCode.KNOWN_ERROR
+    end = ended(old_run)
+    assert "another order" in end.what and "continue_from" in end.do
+    assert read_checkpoint(old_run, 20).manifest.version == 1
+
+
+def test_the_weights_of_version_1_can_be_trained_further_on_weighted_sources(old_run, tmp_path):
+    old = load(old_run / "spec.toml")
+    name = text_of(open_corpus(old.corpus)).sources[0].name
+    wanted = msgspec.structs.replace(old, continue_from=str(old_run))
+    assert run_job(tmp_path / "refused", wanted) == ExitCode.KNOWN_ERROR
+    end = ended(tmp_path / "refused")
+    assert "earlier version" in end.what and end.field == "continue_from" and name in end.do
+    wanted = msgspec.structs.replace(wanted, data=DataConfig(mixing=(Mix(weights={name: 1.0}),)))
+    assert run_job(tmp_path / "new", wanted) == ExitCode.OK, ended(tmp_path / "new")
+    assert rows(tmp_path / "new")["loss"][0] < rows(old_run)["loss"][0]

@@ -45,6 +45,13 @@ def document_mask(documents: Tensor) -> Tensor:
     return same.tril().unsqueeze(1)
 
 
+def document_positions(documents: Tensor) -> Tensor:
+    """The place of each token in its document, (B, T) from 0, from rising document numbers."""
+    numbers = documents.contiguous()
+    begin = torch.searchsorted(numbers, numbers)  # the first token with the same number
+    return torch.arange(numbers.shape[1], device=numbers.device) - begin
+
+
 def document_blocks(documents: Tensor) -> BlockMask:
     """The same for flex attention, which skips blocks that hold no pair of one document.
 

@@ -23,6 +23,7 @@ from trainer_core.model.masks import (
     cache_mask,
     document_blocks,
     document_mask,
+    document_positions,
 )
 from trainer_core.model.match_input import make_match_input
 from trainer_core.model.rotary import rotary_tables
@@ -87,7 +88,7 @@ class Transformer(nn.Module):
         end = start + tokens.shape[1]
         if end > self.config.context_length:
             raise ValueError(f"{end} tokens exceed the context of {self.config.context_length}")
-        x, angles = self._read(tokens, matches, start, end)
+        x, angles = self._read(tokens, matches, start, end, documents)
         mask = self._mask(tokens, cache, documents)
         again = self.activation_checkpointing and self.training and torch.is_grad_enabled()
         first: Tensor | None = None
@@ -104,12 +105,22 @@ class Transformer(nn.Module):
         return normed
 
     def _read(
-        self, tokens: Tensor, matches: MatchTensors | None, start: int, end: int
+        self,
+        tokens: Tensor,
+        matches: MatchTensors | None,
+        start: int,
+        end: int,
+        documents: Tensor | None,
     ) -> tuple[Tensor, Angles]:
-        """The stream that the first block reads, (B, T, C), and the angles of its positions."""
+        """The stream that the first block reads, (B, T, C), and the angles of its positions.
+
+        Learned positions begin anew with each document. Rotary ones need not: they tell distances.
+        """
         x = self.embed(tokens)
         angles: Angles = None
-        if self.positions is not None:
+        if self.positions is not None and documents is not None:
+            x = x + self.positions(document_positions(documents))
+        elif self.positions is not None:
             x = x + self.positions.weight[start:end]
         else:
             angles = self.cos[start:end], self.sin[start:end]

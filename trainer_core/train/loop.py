@@ -88,7 +88,7 @@ def prepare(session: Session, batch: Batch) -> None:
     if not problem:
         session.job.state("compiling")
         keep_compiled()
-        if device.type == "cuda" and spec.data.mask_documents:
+        if device.type == "cuda" and spec.data.masks:
             agrees = flex_attention_agrees(spec.model, session.compute)
             session.model.flex_attention = agrees
         problem = session.train_step.compile(batch)

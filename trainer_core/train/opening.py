@@ -8,6 +8,9 @@ import torch
 
 from trainer_core import records
 from trainer_core.data.batches.loader import TrainBatches
+from trainer_core.data.batches.order import make_order
+from trainer_core.data.batches.seen import SeenCounter
+from trainer_core.data.batches.text import text_of
 from trainer_core.job import Job
 from trainer_core.metrics import StepLog
 from trainer_core.model.transformer import Transformer
@@ -15,6 +18,7 @@ from trainer_core.spec import DistributedConfig, TrainSpec
 from trainer_core.status import STEPS_FILE
 from trainer_core.train.checkpoints.background import BackgroundSaver
 from trainer_core.train.checkpoints.checkpoint import weights_of
+from trainer_core.train.checkpoints.continuing import check_drawn, order_of
 from trainer_core.train.checkpoints.resuming import Restorable, Resumed, forget_later, resume
 from trainer_core.train.checkpoints.retention import checkpoint_size
 from trainer_core.train.checkpoints.saving import clear_drafts
@@ -42,24 +46,12 @@ def open_session(
     """Begin a training, or go on from its newest whole checkpoint.
 
     Raises:
-        SpecError: No memory here holds the model.
+        SpecError: No memory here holds the model, or a weight of the mixing names no source.
         DataError: The corpus is smaller than one context.
-        CheckpointError: The checkpoint belongs to another corpus, index or shape.
+        CheckpointError: The checkpoint belongs to another corpus, index or shape; or the run that
+            is continued cannot be.
         OSError: The job folder cannot be read or written.
     """
-    context_length, batch_size = spec.model.context_length, spec.budget.batch_size
-    corpus = inputs.corpus
-    batches = TrainBatches(
-        corpus.train,
-        inputs.train_matches,
-        batch_size,
-        context_length,
-        spec.seed,
-        spec.model.match_dropout,
-        document_start=corpus.train.document_start if spec.data.mask_documents else None,
-        share=None if world.is_alone else world.share(batch_size),
-        vocab_size=corpus.vocab_size,
-    )
     validation = _validation(job, spec, inputs, world)
     check_room(spec.model, compute.device, _shares(spec.distributed))
     seed_randomness(world, spec.seed)
@@ -71,7 +63,8 @@ def open_session(
     train_step.module = exchanging(train_step.module, world, spec.distributed)
     parts = Restorable(model, optimizer, train_step, compute.device)
     resumed = _resume(job, spec, inputs, parts, world)
-    state, batches.passed_over = resumed.state, resumed.passed_over
+    state = resumed.state
+    batches = _batches(spec, inputs, resumed, world)
     log = StepLog(job.folder / STEPS_FILE)
     if state.step < spec.budget.steps and (not resumed.is_new or log.rows):
         job.record(records.Resumed(step=state.step))
@@ -100,10 +93,42 @@ def open_session(
         weights=weights_of(model),
         saved_step=-1 if resumed.is_new else state.step,
         world=world,
+        lineage=resumed.lineage,
+        seen=SeenCounter(batches.order, text_of(inputs.corpus).sources),
     )
     if state.step < session.steps:
         _introduce(session)
     return session
+
+
+def _batches(spec: TrainSpec, inputs: Inputs, resumed: Resumed, world: World) -> TrainBatches:
+    """What the training sees, from where it goes on."""
+    corpus, batch_size = inputs.corpus, spec.budget.batch_size
+    at = resumed.loader or order_of(spec)
+    order = make_order(
+        text_of(corpus),
+        spec.data,
+        spec.model.context_length,
+        spec.seed if at.order_seed is None else at.order_seed,
+        steps=spec.budget.steps,
+        batch_size=batch_size,
+        begun=at.begun,
+    )
+    check_drawn(at, order)
+    batches = TrainBatches(
+        corpus.train,
+        inputs.train_matches,
+        batch_size,
+        spec.model.context_length,
+        spec.seed,
+        spec.model.match_dropout,
+        document_start=corpus.train.document_start if spec.data.masks else None,
+        share=None if world.is_alone else world.share(batch_size),
+        vocab_size=corpus.vocab_size,
+        order=order,
+    )
+    batches.passed_over = resumed.passed_over
+    return batches
 
 
 def _shares(distributed: DistributedConfig) -> int:
@@ -117,7 +142,7 @@ def _validation(job: Job, spec: TrainSpec, inputs: Inputs, world: World) -> Vali
         spec.model.context_length,
         spec.micro_batch_size,
         spec.evaluation.max_tokens,
-        mask_documents=spec.data.mask_documents,
+        mask_documents=spec.data.separate_documents,
     )
     both = spec.evaluation.without_index and spec.model.match_input
     return open_validation(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from trainer_core import records
 from trainer_core.data.batches.loader import TrainBatches
+from trainer_core.data.batches.seen import SeenCounter
 from trainer_core.errors import KnownError
 from trainer_core.job import Job, JobStopped
 from trainer_core.metrics import StepLog, read_rows
@@ -20,8 +21,9 @@ from trainer_core.records import perplexity_of
 from trainer_core.spec import TrainSpec
 from trainer_core.train.checkpoints.background import BackgroundSaver, Reason, SaveOrder
 from trainer_core.train.checkpoints.checkpoint import TrainState, all_finite
-from trainer_core.train.checkpoints.manifest import Fingerprints, LoaderPosition
-from trainer_core.train.checkpoints.resuming import go_back, loader_position
+from trainer_core.train.checkpoints.continuing import position_at
+from trainer_core.train.checkpoints.manifest import Ancestor, Fingerprints, LoaderPosition
+from trainer_core.train.checkpoints.resuming import go_back
 from trainer_core.train.checkpoints.retention import good_step
 from trainer_core.train.checkpoints.snapshot import Snapshot
 from trainer_core.train.compute import Compute
@@ -62,9 +64,11 @@ class Session:
     slowness: Slowness
     saver: BackgroundSaver
     fingerprints: Fingerprints
+    seen: SeenCounter
     weights: dict[str, Tensor] = field(default_factory=dict)
     saved_step: int = -1
     world: World = field(default_factory=World)
+    lineage: tuple[Ancestor, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -229,6 +233,7 @@ class Session:
         if not self.world.is_main:
             return
         self.saver.save(SaveOrder(snapshot, reason, self.guard.calm, began_s))
+        self.job.record(self._sources_seen())
         if reason not in ("pause", "stop"):
             model = whole_model(self.model, snapshot.weights)
             write_samples(self.job, self.spec, self.inputs, model, self.state.step)
@@ -254,10 +259,19 @@ class Session:
             optimizer=optimizer | others,
             val_loss=state.val_loss if state.validated_step == state.step else None,
             loader=self._loader_position(),
+            lineage=self.lineage,
         )
 
     def _loader_position(self) -> LoaderPosition:
-        return loader_position(self.spec, self.state.step + self.batches.passed_over + 1)
+        batch = self.state.step + self.batches.passed_over + 1
+        return position_at(self.spec, self.batches.order, batch)
+
+    def _sources_seen(self) -> records.SourcesSeen:
+        """How much of each source was seen up to now."""
+        state = self.state
+        found = self.seen.upto(self.batches.drawn(state.step))
+        sources = tuple(records.SourceSeen(**source._asdict()) for source in found)
+        return records.SourcesSeen(step=state.step, sources=sources)
 
     # --- the end --------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ class Weighted:
 
     Args:
         mixing: Weights at points of the training; see `DataConfig`.
-        names: Of the sources; each has a weight at some point.
+        names: Of the sources; those without a weight are not drawn.
         steps: Of the whole training.
         batch_size: Samples in a step.
         seed: Where the points begin.

@@ -104,7 +104,7 @@ class Order:
         pools: See above.
         drawing: Which of them each sample is of.
         seed: See above.
-        begun: See above; pools that are not named begin at their first row.
+        begun: See above; pools that it does not name begin at their first row.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ def make_order(
     drawing: Drawing = Single()
     parts: tuple[SourcePart, ...] = (SourcePart(ALL, 0, text.tokens.n_tokens),)
     if data.mixing:
-        parts = _drawn_parts(text, data)
+        parts = _drawn_parts(text, data, begun or {})
         names = [part.name for part in parts]
         drawing = Weighted(data.mixing, names, steps, batch_size, seed)
     pools = [
@@ -181,12 +181,14 @@ def make_order(
     return Order(pools, drawing, seed, begun or {})
 
 
-def _drawn_parts(text: TrainText, data: DataConfig) -> tuple[SourcePart, ...]:
-    """The sources that are drawn at some time."""
+def _drawn_parts(
+    text: TrainText, data: DataConfig, begun: Mapping[str, int]
+) -> tuple[SourcePart, ...]:
+    """The sources that are drawn at some time, or were by an earlier training."""
     for number, mix in enumerate(data.mixing):
         check_names(mix, [part.name for part in text.sources], f"data.mixing[{number}].weights")
     wanted = {name for mix in data.mixing for name, weight in mix.weights.items() if weight}
-    return tuple(part for part in text.sources if part.name in wanted)
+    return tuple(part for part in text.sources if part.name in wanted or begun.get(part.name))
 
 
 def _packed(

@@ -44,6 +44,28 @@ class LoaderPosition(msgspec.Struct, frozen=True, kw_only=True):
     batch: int
     """Number of the batch that the next step takes; beyond that step's own number by the batches
     that were passed over."""
+    packing: str = "stream"
+    """How documents become sequences."""
+    mixing: str = ""
+    """How sources are mixed, as JSON; empty where they are drawn by what is left of them."""
+    order_seed: int | None = None
+    """What the order is drawn with where that is another run's seed; None: the run's own."""
+    begun: dict[str, int] = {}
+    """Sequences of each source that the runs before this one have seen, by its name; the empty name
+    stands for all sources together."""
+    drawn: dict[str, int] = {}
+    """Those that come before `batch`, of this run and the ones before it."""
+
+
+class Ancestor(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkpoint whose weights a run began with."""
+
+    run: str
+    """Its job folder."""
+    step: int
+    tokens_seen: int
+    digest: str
+    """Of its manifest."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +82,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, FileFact]
     loader: LoaderPosition | None = None
     """None: written by version 1, which passed nothing over."""
+    lineage: tuple[Ancestor, ...] = ()
+    """The runs that this one continues, the oldest first."""
     digest: str = ""
     """SHA-256 of this manifest with an empty digest."""
 

@@ -24,7 +24,12 @@ from trainer_core.train.checkpoints.checkpoint import (
     read_checkpoint,
     weights_of,
 )
-from trainer_core.train.checkpoints.manifest import LoaderPosition, NewerCheckpointError
+from trainer_core.train.checkpoints.continuing import Continued, continued, order_of
+from trainer_core.train.checkpoints.manifest import (
+    Ancestor,
+    LoaderPosition,
+    NewerCheckpointError,
+)
 from trainer_core.train.checkpoints.saving import move_loader, remove_checkpoint
 from trainer_core.train.distributed.state import (
     RANDOM,
@@ -48,15 +53,22 @@ class Resumed:
             begins anew.
         is_new: Whether it begins anew.
         state: Where the loop stands.
-        passed_over: Batches that are left out before the next step.
+        loader: Which text comes next; None where a training begins with the first.
+        lineage: The runs that it continues, the oldest first.
         problems: What was wrong with newer checkpoints.
     """
 
     checkpoint: Checkpoint | None
     is_new: bool
     state: TrainState
-    passed_over: int
+    loader: LoaderPosition | None
+    lineage: tuple[Ancestor, ...]
     problems: list[CheckpointError]
+
+    @property
+    def passed_over(self) -> int:
+        """Batches that are left out before the next step."""
+        return 0 if self.loader is None else self.loader.batch - (self.state.step + 1)
 
 
 @dataclass(frozen=True)
@@ -72,8 +84,10 @@ class Restorable:
 class _Facts(msgspec.Struct):
     """What is no tensor of what all ranks are given."""
 
+    is_new: bool
     state: TrainState
-    passed_over: int
+    loader: LoaderPosition | None
+    lineage: tuple[Ancestor, ...]
 
 
 def resume(
@@ -81,8 +95,9 @@ def resume(
 ) -> Resumed:
     """Restore the newest checkpoint that a training can go on from.
 
-    Damaged ones are set aside as `*.damaged`, and so are whole ones that hold a number that is
-    none. Rank 0 reads, and all ranks restore what it read.
+    Where there is none, it begins with the weights of the run that it continues, if it continues
+    one. Damaged checkpoints are set aside as `*.damaged`, and so are whole ones that hold a number
+    that is none. Rank 0 reads, and all ranks restore what it read.
 
     Args:
         run_folder: Job folder of the training.
@@ -94,17 +109,28 @@ def resume(
     Raises:
         NewerCheckpointError: The newest one was written by a newer version.
         CheckpointError: It belongs to other settings or other text, or only checkpoints of weights
-            are left.
+            are left; or the other run cannot be continued.
     """
     checkpoint, found, problems = None, None, list[CheckpointError]()
     if world.is_main:
         checkpoint, found, problems = _newest(run_folder, spec, inputs)
+        if found is None and spec.continue_from:
+            found = _first_of(continued(run_folder, spec, inputs))
     found = given_to_all(world, found)
     if found is None:
-        return Resumed(None, True, TrainState(), 0, problems)
+        return Resumed(None, True, TrainState(), None, (), problems)
     facts = msgspec.json.decode(found.facts, type=_Facts)
-    _put(parts, found.weights, found.tensors, world)
-    return Resumed(checkpoint, False, facts.state, facts.passed_over, problems)
+    if facts.is_new:
+        put_weights(parts.model, found.weights)
+    else:
+        _put(parts, found.weights, found.tensors, world)
+    return Resumed(checkpoint, facts.is_new, facts.state, facts.loader, facts.lineage, problems)
+
+
+def _first_of(begin: Continued) -> Restored:
+    """What a training that continues another one begins with."""
+    facts = _Facts(True, TrainState(), begin.loader, begin.lineage)
+    return Restored(msgspec.json.encode(facts), begin.weights, {})
 
 
 def _newest(
@@ -126,7 +152,8 @@ def _newest(
             _set_aside(run_folder / FOLDER / folder_name(step))
             continue
         _check_fits(checkpoint, spec, inputs)
-        facts = msgspec.json.encode(_Facts(state, _passed_over(checkpoint)))
+        stored = checkpoint.manifest
+        facts = msgspec.json.encode(_Facts(False, state, stored.loader, stored.lineage))
         return checkpoint, Restored(facts, weights, tensors), problems
     if weights_only:
         raise _weights_only(weights_only[0], problems)
@@ -155,48 +182,35 @@ def _check_fits(checkpoint: Checkpoint, spec: TrainSpec, inputs: Inputs) -> None
             do="Start a new run for the new shape.",
             field="model",
         )
-    stored = checkpoint.manifest.loader
-    if stored is None:
-        return
-    wanted = loader_position(spec, stored.batch)
+    _check_order(checkpoint, spec)
+
+
+def _check_order(checkpoint: Checkpoint, spec: TrainSpec) -> None:
+    """Make sure that the text comes in the order that the checkpoint knows."""
+    step, stored = checkpoint.step, checkpoint.manifest.loader
+    if stored is None or stored.order != ORDER_VERSION:
+        raise CheckpointError(
+            f"The checkpoint at step {step} is of an earlier version of Hearth, in which the text"
+            " came in another order: the training cannot go on exactly.",
+            safe="The checkpoints were not touched.",
+            do="Start a new run that begins with its weights (continue_from, with data.mixing).",
+        )
     for name, field in (
-        ("order", ""),
         ("seed", "seed"),
         ("batch_size", "budget.batch_size"),
         ("context_length", "model.context_length"),
+        ("packing", "data.packing"),
+        ("mixing", "data.mixing"),
     ):
-        if getattr(stored, name) != getattr(wanted, name):
+        before, now = getattr(stored, name), getattr(order_of(spec), name)
+        if before != now:
             raise CheckpointError(
                 f"The text would come in another order than up to the checkpoint at step {step}:"
-                f" {field or 'the order'} was {getattr(stored, name)} and is"
-                f" {getattr(wanted, name)}.",
+                f" {field} was {before or 'empty'} and is {now or 'empty'}.",
                 safe="The checkpoints were not touched.",
-                do=f"Put {field} back as it was, or start a new run."
-                if field
-                else "Go on with the version of Hearth that the run began with.",
+                do=f"Put {field} back as it was, or start a new run.",
                 field=field,
             )
-
-
-def loader_position(spec: TrainSpec, batch: int) -> LoaderPosition:
-    """Where the loader of a training stands.
-
-    Args:
-        spec: The training.
-        batch: Number of the batch that comes next, from 1.
-    """
-    return LoaderPosition(
-        order=ORDER_VERSION,
-        seed=spec.seed,
-        batch_size=spec.budget.batch_size,
-        context_length=spec.model.context_length,
-        batch=batch,
-    )
-
-
-def _passed_over(checkpoint: Checkpoint) -> int:
-    loader = checkpoint.manifest.loader
-    return 0 if loader is None else loader.batch - (checkpoint.step + 1)
 
 
 def _put(

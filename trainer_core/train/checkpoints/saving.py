@@ -82,6 +82,7 @@ def _write(draft: Path, snapshot: Snapshot) -> Manifest:
         saved_s=time.time(),
         files=facts,
         loader=snapshot.loader,
+        lineage=snapshot.lineage,
     )
     write_pieces(draft / MANIFEST, iter([memoryview(encode_manifest(manifest))]))
     return manifest

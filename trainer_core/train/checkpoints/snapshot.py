@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainer_core.spec import ModelConfig
 from trainer_core.train.checkpoints.checkpoint import TrainState
-from trainer_core.train.checkpoints.manifest import Fingerprints, LoaderPosition
+from trainer_core.train.checkpoints.manifest import Ancestor, Fingerprints, LoaderPosition
 
 _Key = tuple[str, str]
 
@@ -28,6 +28,7 @@ class Snapshot:
         optimizer: By name: the optimizer's state, the loss scale, the random states.
         val_loss: Of this very step, in nats per token, where it was measured.
         loader: Which text comes next.
+        lineage: The runs that this one continues, the oldest first.
     """
 
     config: ModelConfig
@@ -37,6 +38,7 @@ class Snapshot:
     optimizer: Mapping[str, Tensor]
     val_loss: float | None
     loader: LoaderPosition | None = None
+    lineage: tuple[Ancestor, ...] = ()
 
 
 class SnapshotMemory:

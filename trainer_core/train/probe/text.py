@@ -28,13 +28,13 @@ class ProbeText:
     Attributes:
         train: Training tokens.
         matches: Their match features; None for a plain model without an index.
-        document_start: Where their documents begin; None where documents are not told apart.
+        document_start: Where their documents begin.
         byte_lengths: (V,) bytes of each token.
     """
 
     train: Tokens
     matches: Matches | None
-    document_start: NDArray[np.int64] | None
+    document_start: NDArray[np.int64]
     byte_lengths: NDArray[Any]
 
 
@@ -87,8 +87,7 @@ def open_text(spec: ProbeSpec) -> ProbeText:
     train = inputs.corpus.train
     if matches is None and spec.model.match_input:
         matches = _random_matches(train.n_tokens, spec.model, spec.seed)
-    starts = train.document_start if spec.data.mask_documents else None
-    return ProbeText(train, matches, starts, inputs.byte_lengths)
+    return ProbeText(train, matches, train.document_start, inputs.byte_lengths)
 
 
 def _random_text(spec: ProbeSpec) -> ProbeText:
@@ -101,7 +100,7 @@ def _random_text(spec: ProbeSpec) -> ProbeText:
     return ProbeText(
         _RandomTokens(tokens),
         _random_matches(size, spec.model, spec.seed) if matched else None,
-        np.append(0, starts[starts > 0]) if spec.data.mask_documents else None,
+        np.append(0, starts[starts > 0]),
         np.full(spec.model.vocab_size, 4, np.int64),
     )
 

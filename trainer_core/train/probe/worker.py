@@ -20,7 +20,9 @@ import torch
 
 from trainer_core.data.batches.gather import Batch
 from trainer_core.data.batches.loader import TrainBatches
+from trainer_core.data.batches.order import make_order
 from trainer_core.data.batches.prefetch import Prefetcher
+from trainer_core.data.batches.text import TrainText
 from trainer_core.errors import KnownError
 from trainer_core.model.transformer import Transformer
 from trainer_core.probe_table import Checkpoints, ProbeRow, Variant
@@ -97,15 +99,7 @@ class Trials:
         device, size = self.compute.device, request.batch_size
         memory.forget_peak(device)
         step = self._ready()
-        batches = TrainBatches(
-            self.text.train,
-            self.text.matches,
-            size,
-            self.spec.model.context_length,
-            self.spec.seed,
-            self.spec.model.match_dropout,
-            document_start=self.text.document_start,
-        )
+        batches = self._batches(size)
         step_s: list[float] = []
         compile_s = 0.0
         wanted = _WARM_STEPS + _STEPS_MAX
@@ -135,6 +129,24 @@ class Trials:
             first_step_s=step_s[0],
             compile_s=compile_s,
             peak_memory_bytes=memory.peak_bytes(device),
+        )
+
+    def _batches(self, size: int) -> TrainBatches:
+        """Batches as the training's, but of all sources alike: their mixing takes no time."""
+        spec, text = self.spec, self.text
+        data = msgspec.structs.replace(spec.data, mixing=())
+        order = make_order(
+            TrainText(text.train, text.document_start), data, spec.model.context_length, spec.seed
+        )
+        return TrainBatches(
+            text.train,
+            text.matches,
+            size,
+            spec.model.context_length,
+            spec.seed,
+            spec.model.match_dropout,
+            document_start=text.document_start if data.masks else None,
+            order=order,
         )
 
     def _ready(self) -> TrainStep:
@@ -175,6 +187,7 @@ class Trials:
     def _validation_tokens_per_s(self, request: Finish) -> float:
         length = self.spec.model.context_length
         tokens = request.batch_size * length
+        separate = self.spec.data.separate_documents
         began_s, speed = time.perf_counter(), 0.0
         while time.perf_counter() - began_s < request.seconds or not speed:
             held_out = HeldOut(
@@ -184,7 +197,7 @@ class Trials:
                 context_length=length,
                 batch_size=request.batch_size,
                 max_tokens=tokens,
-                document_start=self.text.document_start,
+                document_start=self.text.document_start if separate else None,
             )
             round_s = time.perf_counter()
             held_out.measure(self.model, self.compute)
