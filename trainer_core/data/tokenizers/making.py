@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _about(error: DataError, field: str) -> DataError:
     """The error with the path that the settings have here."""
     if field == FIELD:
         return error
-    do = error.do.replace(f"{FIELD}.", f"{field}.")
+    do = re.sub(rf"\b{FIELD}\.(?=\w)", f"{field}.", error.do)
     return DataError(error.what, safe=error.safe, do=do, field=error.field.replace(FIELD, field, 1))
 
 

@@ -1,0 +1,1 @@
+"""The tokenizer lab: several tokenizers on the same text."""
