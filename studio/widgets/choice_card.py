@@ -31,7 +31,6 @@ class ChoiceCard(Pressable):
         super().__init__(name, parent)
         self._icon = icon
         self._lines: tuple[Line, ...] = lines
-        self._wanted = False
         self.setCheckable(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._describe()
@@ -43,11 +42,6 @@ class ChoiceCard(Pressable):
             self._describe()
             self.updateGeometry()
             self.update()
-
-    def set_wanted(self, wanted: bool) -> None:
-        """Light up while something hovers that could be dropped."""
-        self._wanted = wanted
-        self.update()
 
     def sizeHint(self) -> QSize:
         """Name and lines, with 12 px above and below."""
@@ -67,7 +61,7 @@ class ChoiceCard(Pressable):
         painter = painter_for(self)
         chosen = self.isChecked()
         fill = palette.accent_soft if chosen else palette.bg2 if self._hovered else palette.bg1
-        border = palette.accent if chosen or self._wanted else palette.line
+        border = palette.accent if chosen else palette.line
         rounded_box(painter, QRectF(self.rect()), 8, fill=fill, border=border)
         left = float(_PADDING)
         if self._icon:

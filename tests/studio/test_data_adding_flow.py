@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from page_for_tests import Seen, open_studio, write_texts
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -142,6 +144,23 @@ def test_dropped_files_are_gathered_in_one_source(qtbot: QtBot, page: DataPage, 
     page.adding.take_paths([str(second), str(first)])
     qtbot.waitUntil(lambda: source.forms[0].paths == (str(first), str(second)))
     assert len(source.forms) == 1
+
+
+def test_what_hovers_is_announced_and_what_is_dropped_is_taken(
+    qtbot: QtBot, page: DataPage, tmp_path: Path
+) -> None:
+    page.adding.leave()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(write_texts(tmp_path / "bees", 1)))])
+    at, copy, button = QPoint(300, 300), Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    keys = Qt.KeyboardModifier.NoModifier
+    page.dragEnterEvent(QDragEnterEvent(at, copy, data, button, keys))
+    assert page._drop_hint.isVisible()
+    page.grab()
+    page.dropEvent(QDropEvent(at.toPointF(), copy, data, button, keys))
+    assert not page._drop_hint.isVisible()
+    qtbot.waitUntil(page.adding.flow.isVisible)
+    qtbot.waitUntil(lambda: page.adding.flow.source.forms[0].kind == "text_files")
 
 
 def test_a_dropped_settings_file_fills_every_step(qtbot: QtBot, page: DataPage, tmp_path) -> None:

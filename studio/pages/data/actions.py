@@ -28,10 +28,14 @@ class DatasetActions(QObject):
         parent: The page; nothing is called after it is gone.
 
     Signals:
+        copy_requested: A dataset with the same settings is wanted, to change some of them.
+        export_requested: The documents are to be written out for other programs.
         done: A dataset or its jobs are others than before.
         setting_refused (object): A setting of a build cannot be used; carries the `SpecError`.
     """
 
+    copy_requested = Signal()
+    export_requested = Signal()
     done = Signal()
     setting_refused = Signal(object)
 
@@ -76,6 +80,8 @@ class DatasetActions(QObject):
             menu.add("New run with this data", lambda: self.new_run(row), "plus")
             for word, act in self._of_index(row, index):
                 menu.add(word, act, "zap")
+            menu.add("Export", self.export_requested.emit, "upload")
+        menu.add("Copy with other settings…", self.copy_requested.emit, "copy")
         if index.kind == "building":
             menu.add("Stop the build", lambda: self.stop(row.index_folder), "square")
         where = QUrl.fromLocalFile(str(row.folder))

@@ -24,6 +24,8 @@ from trainer_core.errors import KnownError
 from trainer_core.status import JobStatus
 
 _PATHS_SHOWN = 6
+_TITLE_PX = 240
+"""A dataset's name is not cut before it is as wide as this."""
 _CARDS_PX = 404
 """Least height of the first row of cards; what stands below is found by scrolling."""
 
@@ -162,6 +164,7 @@ class DatasetDetail(QWidget):
         ready = manifest is not None and facts.problem is None
         working = facts.prepare.alive or facts.prepare.state == "unborn"
         self._title.set_text(facts.dataset.name)
+        self._title.setMinimumWidth(min(self._title.sizeHint().width(), _TITLE_PX))
         self._lock.setVisible(ready)
         self._split.setVisible(ready)
         for button in (self._run, self.search, self.export, self.more):
@@ -293,7 +296,7 @@ class SkippedNotice(QWidget):
         super().__init__(parent)
         self._groups: tuple[SkippedGroup, ...] = ()
         self._icon = IconLabel("triangle-alert", "warn", 14)
-        self._sentence = Label("", "secondary", "warn")
+        self._sentence = Label("", "secondary", "warn", elide=False)
         self._more = LinkButton("Show")
         self._more.clicked.connect(self._on_more_clicked)
         self.list = Label("", "secondary", "muted", wrap=True)

@@ -15,6 +15,7 @@ from studio.pages.data.adding.control import Adding, local_paths
 from studio.pages.data.build_form import BuildForm
 from studio.pages.data.corpus import CorpusFiles, read_corpus
 from studio.pages.data.detail import DatasetDetail
+from studio.pages.data.drop_hint import DropHint
 from studio.pages.data.facts import DatasetFacts, make_facts
 from studio.pages.data.follow import DatasetJobs
 from studio.pages.data.header import DataHeader
@@ -23,12 +24,13 @@ from studio.pages.data.lab.target import UseTokenizer
 from studio.pages.data.request import AddForm
 from studio.pages.data.rows import COLUMNS, table_row
 from studio.pages.data.side import DataSide
-from studio.pages.page import Page
+from studio.pages.page import HEADER_PX, Page
 from studio.storage.rows import DatasetRow
 from studio.widgets.empty import EmptyState, LoadingBlocks
 from studio.widgets.scroll import ClearScroll
 from studio.widgets.table import DataTable
-from studio.widgets.table_paint import HEADER_PX, ROW_PX
+from studio.widgets.table_paint import HEADER_PX as TABLE_HEADER_PX
+from studio.widgets.table_paint import ROW_PX
 
 _SPLITTER = "data/splitter"
 _REFRESH_MS = 1000
@@ -53,8 +55,11 @@ class DataPage(Page):
         self._facts: DatasetFacts | None = None
         self._lay_out()
         self.setAcceptDrops(True)
+        self._drop_hint = DropHint(self, HEADER_PX)
         self.side = DataSide(context, self)
         self.side.copy_requested.connect(self._on_copy_requested)
+        self._actions.copy_requested.connect(lambda: self._on_copy_requested(()))
+        self._actions.export_requested.connect(lambda: self._ask(self.side.open_export))
         self._ticker = QTimer(self, interval=_REFRESH_MS)
         self._ticker.timeout.connect(self._on_tick)
         context.watcher.job_updated.connect(self._on_job_updated)
@@ -197,7 +202,7 @@ class DataPage(Page):
             if all(word in f"{row.name} {row.what} {row.tokenizer}".casefold() for word in words)
         ]
         self._table.set_rows(shown)
-        height = HEADER_PX + max(len(shown), 1) * ROW_PX + 2
+        height = TABLE_HEADER_PX + max(len(shown), 1) * ROW_PX + 2
         if height != self._table.maximumHeight():
             self._table.setMaximumHeight(height)
             self._table.setMinimumHeight(min(height, 110))
@@ -324,6 +329,7 @@ class DataPage(Page):
     def _on_menu_requested(self, key: object, at: QPoint) -> None:
         row = self._rows().get(key) if isinstance(key, int) else None
         if row is not None:
+            self._table.select(row.id)
             index = self._jobs.index_now(row, self._shelf)
             is_read = self._jobs.status(row.folder).state == "finished"
             self._actions.open_menu(row, index, at, is_read=is_read)
@@ -375,14 +381,14 @@ class DataPage(Page):
         """Take local files and folders."""
         if local_paths(event.mimeData()):
             event.acceptProposedAction()
-            self.adding.flow.source.set_wanted(True)
+            self._drop_hint.show_hint(True)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Nothing hovers any more."""
-        self.adding.flow.source.set_wanted(False)
+        self._drop_hint.show_hint(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Take what was dropped into the steps for a new dataset."""
-        self.adding.flow.source.set_wanted(False)
+        self._drop_hint.show_hint(False)
         event.acceptProposedAction()
         self.adding.take_paths(local_paths(event.mimeData()))

@@ -116,6 +116,7 @@ class PreviewStep(QWidget):
             self.documents.show_preview(None)
             self.left_out.show_preview(None)
         self._clear_error()
+        self.documents.show()
         self.cleaning_card.show_waiting()
         self._working.show_status(None)
         self._working.show()
@@ -166,6 +167,7 @@ class PreviewStep(QWidget):
         self._error = ErrorCard(error, button="Look again")
         self._error.clicked.connect(self._on_again_clicked)
         self._error_place.addWidget(self._error)
+        self.documents.setVisible(self._preview is not None)
         self._say()
 
     def _on_again_clicked(self) -> None:

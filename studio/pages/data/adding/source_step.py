@@ -168,10 +168,6 @@ class SourceStep(QWidget):
             self._forms.append(form)
         self._finish_adding(len(self._forms) - 1)
 
-    def set_wanted(self, wanted: bool) -> None:
-        """Light up while something hovers that could be dropped."""
-        self.choices["text_files"].set_wanted(wanted)
-
     def _finish_adding(self, number: int) -> None:
         self._turn_to(number)
         self.clear_errors()
