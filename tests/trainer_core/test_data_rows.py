@@ -1,5 +1,7 @@
 """Datasets that the library `datasets` reads, by name, from a folder, or saved."""
 
+import resource
+import signal
 import threading
 
 import datasets
@@ -9,9 +11,10 @@ import pytest
 from data_for_tests import read_source, survey_of
 
 from trainer_core.data.preparing.build import build_corpus
+from trainer_core.data.sources import fetching, hub, loading
 from trainer_core.data.sources.opening import open_source
 from trainer_core.data.sources.skipped import Skipped
-from trainer_core.data.sources.spool import Spool
+from trainer_core.data.sources.spool import Row, Spool
 from trainer_core.errors import DataError, DiskFullError, ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.known_datasets import KNOWN_DATASETS
@@ -89,8 +92,8 @@ def test_reading_stops_after_the_wanted_amount_of_text(hub_folder):
 @pytest.mark.parametrize(
     ("settings", "words", "setting"),
     [
-        ({"split": "nope"}, "nope", "repo"),
-        ({"subset": "nope"}, "nope", "repo"),
+        ({"split": "nope"}, "train", "split"),
+        ({"subset": "nope"}, "default", "subset"),
         ({"field": "nope"}, "There are: id, text, url", "field"),
     ],
 )
@@ -107,21 +110,34 @@ def test_columns_that_tell_nothing_are_an_error_too(tmp_path):
         read_source(HubDataset(repo=str(tmp_path / "in")))
 
 
-def test_without_a_network_the_job_says_so_and_leaves_nothing(tmp_path):
+def test_without_a_network_the_job_says_so_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "OPENING_PATIENCE_S", 0.0)
     spec = PrepareSpec(source=HubDataset(repo="nobody/no-such-dataset"), tokenizer=ByteTokenizer())
     assert run_job(tmp_path / "job", spec) == ExitCode.KNOWN_ERROR
     ended = read_status(tmp_path / "job").ended
     assert "nobody/no-such-dataset" in ended.what
     assert "Connect to the internet" in ended.do
     assert ended.field == "source.repo"
-    assert not list((tmp_path / "job").glob("corpus*"))
+    assert not (tmp_path / "job" / "corpus").exists()
 
 
-class Failing:
-    """A dataset whose network is lost after some rows."""
+class Table:
+    """What the library gives for a dataset of the Hub."""
 
     features = None
     split = None
+
+    def state_dict(self):
+        return {}
+
+
+def on_the_hub(monkeypatch, table):
+    monkeypatch.setattr(hub, "_newest", lambda source: "c0ffee")
+    monkeypatch.setattr(hub, "streamed", lambda source, revision: (table, []))
+
+
+class Failing(Table):
+    """A dataset whose network is lost after some rows."""
 
     def __init__(self, error):
         self.error = error
@@ -147,11 +163,12 @@ class Failing:
 def test_a_dataset_that_fails_in_the_middle_gives_no_half_corpus(
     tmp_path, monkeypatch, error, kind, words
 ):
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: Failing(error))
+    monkeypatch.setattr(fetching, "PATIENCE_S", 0.0)
+    on_the_hub(monkeypatch, Failing(error))
     spec = PrepareSpec(source=HubDataset(repo="a/b"), tokenizer=ByteTokenizer())
     with pytest.raises(kind, match=words):
         build_corpus(spec, tmp_path / "corpus")
-    assert not list(tmp_path.glob("corpus*"))
+    assert not (tmp_path / "corpus").exists()
 
 
 def test_a_bug_in_loading_is_not_taken_for_a_bad_name(monkeypatch):
@@ -161,16 +178,14 @@ def test_a_bug_in_loading_is_not_taken_for_a_bad_name(monkeypatch):
     def load(*_, **__):
         raise BugError
 
-    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(hub, "_newest", load)
     with pytest.raises(BugError):
         read_source(HubDataset(repo="a/b"))
 
 
-class Streamed:
+class Streamed(Table):
     """A dataset that counts how often it was read over the network."""
 
-    features = None
-    split = None
     readings = 0
 
     def __iter__(self):
@@ -182,7 +197,7 @@ class Streamed:
 
 def test_what_is_streamed_is_read_once_over_the_network(tmp_path, monkeypatch):
     streamed = Streamed()
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: streamed)
+    on_the_hub(monkeypatch, streamed)
     spec = PrepareSpec(
         source=HubDataset(repo="a/b", field="text"), tokenizer=BpeTokenizer(vocab_size=300)
     )
@@ -196,21 +211,100 @@ def test_what_is_streamed_is_read_once_over_the_network(tmp_path, monkeypatch):
             info = split.document(number)
             ids = split.read(info.start, info.start + info.n_tokens)
             texts[info.path] = corpus.tokenizer.decode(ids)
-    rows = {f"hf://datasets/a/b row {number}": text for number, text in enumerate(TEXTS, 6)}
-    assert texts == {"hf://datasets/a/b row 5": "\ufffd!", **rows}
+    rows = {f"hf://datasets/a/b@c0ffee row {number}": text for number, text in enumerate(TEXTS, 6)}
+    assert texts == {"hf://datasets/a/b@c0ffee row 5": "\ufffd!", **rows}
     assert {path.name for path in corpus.folder.iterdir()} == {
         *("manifest.json", "statistics.json", "tokenizer", "train", "validation")
     }
 
 
-def test_a_spool_that_lost_its_end_is_a_known_error(tmp_path):
-    kept = Spool(tmp_path)
-    assert list(kept.texts(iter([(3, "one"), (9, "two")]))) == [(3, "one"), (9, "two")]
-    assert list(kept.texts(iter(()))) == [(3, "one"), (9, "two")]
-    kept._file.truncate(30)
+def rows_of(*texts):
+    return [Row(number, text) for number, text in enumerate(texts, 1)]
+
+
+def test_a_spool_gives_what_was_kept_and_goes_on_behind_it(tmp_path):
+    kept = Spool(tmp_path, "here")
+    kept.begin("v1", 90)
+    kept.add([Row(1, "one \ud83d"), Row(2, None, "no_field")], {"at": 2})
+    kept.save()
+    again = Spool(tmp_path, "here")
+    assert (again.mark.state, again.mark.rows, again.mark.expected_bytes) == ({"at": 2}, 2, 90)
+    again.add([Row(3, "")], {"at": 3}, is_whole=True)
+    assert list(Spool(tmp_path, "here").rows()) == [
+        Row(1, "one \ud83d"),
+        Row(2, None, "no_field"),
+        Row(3, ""),
+    ]
+    assert Spool(tmp_path, "here").mark.is_whole
+    assert list(Spool(tmp_path, "elsewhere").rows()) == []
+
+
+def test_rows_of_another_version_are_forgotten(tmp_path):
+    kept = Spool(tmp_path, "here")
+    kept.begin("v1", 0)
+    kept.add(rows_of("old"), 1)
+    kept.begin("v1", 0)
+    assert list(kept.rows()) == rows_of("old")
+    kept.begin("v2", 0)
+    assert list(kept.rows()) == []
+
+
+def test_what_was_not_made_sure_of_is_dropped(tmp_path):
+    kept = Spool(tmp_path, "here")
+    kept.begin("v1", 0)
+    kept.add(rows_of("sure"), 1)
+    kept.save()
+    kept.add([Row(2, "lost with the power")], 2)
+    again = Spool(tmp_path, "here")
+    assert list(again.rows()) == rows_of("sure")
+    assert again.mark.state == 1
+
+
+@pytest.mark.parametrize("damage", ["no mark", "no texts", "a broken mark"])
+def test_a_damaged_spool_begins_anew(tmp_path, damage):
+    kept = Spool(tmp_path, "here")
+    kept.begin("v1", 0)
+    kept.add(rows_of("one", "two"), 1)
+    kept.save()
+    (mark,), (texts,) = tmp_path.glob("*.json"), tmp_path.glob("*.texts")
+    if damage == "no mark":
+        mark.unlink()
+    elif damage == "no texts":
+        texts.write_bytes(b"")
+    else:
+        mark.write_text('{"origin": 3')
+    assert list(Spool(tmp_path, "here").rows()) == []
+
+
+def test_a_spool_that_loses_its_end_is_a_known_error(tmp_path):
+    kept = Spool(tmp_path, "here")
+    kept.begin("v1", 0)
+    kept.add(rows_of("one", "two"), 1)
+    (texts,) = tmp_path.glob("*.texts")
+    texts.write_bytes(texts.read_bytes()[:30])
     with pytest.raises(DataError, match="could not be read again"):
-        list(kept.texts(iter(())))
-    assert not list(tmp_path.iterdir())
+        list(kept.rows())
+
+
+def test_a_full_disk_keeps_what_was_made_sure_of(tmp_path):
+    kept = Spool(tmp_path, "here")
+    kept.begin("v1", 0)
+    kept.add(rows_of("one"), 1)
+    kept.save()
+    used = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, used[1]))
+    try:
+        with pytest.raises(OSError):
+            kept.add([Row(2, "x" * 1_000_000)], 2)
+        assert list(kept.rows()) == rows_of("one")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, used)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert list(Spool(tmp_path, "here").rows()) == rows_of("one")
+    again = Spool(tmp_path, "here")
+    again.add([Row(2, "two")], 2)
+    assert list(again.rows()) == rows_of("one", "two")
 
 
 def test_waiting_for_the_hub_can_be_stopped(tmp_path, monkeypatch):
@@ -218,7 +312,7 @@ def test_waiting_for_the_hub_can_be_stopped(tmp_path, monkeypatch):
         pass
 
     answered = threading.Event()
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: answered.wait(20))
+    monkeypatch.setattr(hub, "_newest", lambda source: answered.wait(20))
     ticks = iter(range(3))
 
     def tick():

@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainer_core.data.preparing.survey import OpenSource
+from trainer_core.data.sources.downloads import Report
 from trainer_core.data.sources.files import Tick, describe_files, open_files, path_of_user
 from trainer_core.data.sources.generators import LineSource, describe_lines
-from trainer_core.data.sources.rows import (
-    describe_rows,
-    is_saved_dataset,
-    open_hub_dataset,
-    open_saved_dataset,
-)
+from trainer_core.data.sources.hub import open_hub_dataset
+from trainer_core.data.sources.rows import describe_rows, is_saved_dataset, open_saved_dataset
 from trainer_core.data.sources.skipped import Skipped, printable
 from trainer_core.data.sources.token_files import describe_token_files, open_token_files
 from trainer_core.errors import DataError
@@ -29,7 +26,13 @@ from trainer_core.spec import (
 
 
 def open_source(
-    source: Source, seed: int, skipped: Skipped, tick: Tick, scratch: Path, field: str = "source"
+    source: Source,
+    seed: int,
+    skipped: Skipped,
+    tick: Tick,
+    scratch: Path,
+    field: str = "source",
+    report: Report | None = None,
 ) -> OpenSource:
     """A source with its files, or what stands for them, in a fixed order.
 
@@ -38,8 +41,10 @@ def open_source(
         seed: Orders the files of the Python library, and draws lines that rules make.
         skipped: Takes what is left out.
         tick: Called often; may raise to give up.
-        scratch: Folder for what has to be kept until the corpus is written.
+        scratch: Folder for what comes over the network, until the corpus is written; what an
+            earlier attempt left there is used. Made if it is needed.
         field: Path of the source in the settings, for messages.
+        report: Told how far a download is.
 
     Raises:
         DataError: Something that the user named does not exist or cannot be reached.
@@ -47,7 +52,7 @@ def open_source(
     if isinstance(source, RuleLines | OwnRules):
         return LineSource(source, seed, field)
     if isinstance(source, HubDataset):
-        return open_hub_dataset(source, tick, field, scratch)
+        return open_hub_dataset(source, tick, field, scratch, report)
     if isinstance(source, SavedDataset):
         return open_saved_dataset(source, tick, field)
     if isinstance(source, TokenFiles):
