@@ -1,6 +1,7 @@
 """The inspector shows the batches of a training as they are."""
 
 import base64
+import itertools
 import json
 
 import msgspec
@@ -95,7 +96,7 @@ def assert_positions_follow_the_masks(row, *, masked):
     starts = list(row.masks)
     assert bool(starts) == masked
     bounds = [*(starts or [0]), T]
-    expected = [i for a, b in zip(bounds[:-1], bounds[1:], strict=True) for i in range(b - a)]
+    expected = [i for a, b in itertools.pairwise(bounds) for i in range(b - a)]
     assert list(row.positions) == expected
 
 
