@@ -51,4 +51,4 @@ def test_the_weights_of_version_1_can_be_trained_further_on_weighted_sources(old
     assert "earlier version" in end.what and end.field == "continue_from" and name in end.do
     wanted = msgspec.structs.replace(wanted, data=DataConfig(mixing=(Mix(weights={name: 1.0}),)))
     assert run_job(tmp_path / "new", wanted) == ExitCode.OK, ended(tmp_path / "new")
-    assert rows(tmp_path / "new")["loss"][0] < rows(old_run)["loss"][0]
+    assert rows(tmp_path / "new")["loss"][0] < 4.5  # ln 257 is 5.55
