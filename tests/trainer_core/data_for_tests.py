@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pyarrow
 
-from trainer_core.data.preparing.survey import NamedSource, survey
+from trainer_core.data.preparing.first_reading import survey
+from trainer_core.data.preparing.survey import NamedSource
 from trainer_core.data.sources.opening import describe, open_source
 from trainer_core.data.sources.skipped import Skipped
 from trainer_core.spec import TextFiles
@@ -29,7 +30,7 @@ def survey_of(*wanted):
 
 def texts_of(documents):
     """{title: text} of the second reading."""
-    return {document.title: "".join(document.texts) for document in documents.again(tell=True)}
+    return {document.title: "".join(document.texts) for document in documents.again()}
 
 
 def counts_of(documents):

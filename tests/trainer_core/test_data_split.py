@@ -19,8 +19,7 @@ def documents(sizes, name="d"):
 
 def share(keys, split):
     held = sum(k.n_bytes for k, side in zip(keys, split.sides, strict=True) if side != "train")
-    if split.cut_document >= 0:
-        held += keys[split.cut_document].n_bytes - split.cut_byte
+    held += sum(keys[number].n_bytes - cut for number, cut in split.cuts.items())
     return held / sum(k.n_bytes for k in keys)
 
 
@@ -28,7 +27,7 @@ def test_the_wanted_share_of_many_documents_validates():
     keys = documents([1000] * 5000)
     split = split_documents(keys, 0.05, 1)
     assert share(keys, split) == pytest.approx(0.05, abs=0.01)
-    assert split.cut_document == -1
+    assert not split.cuts
     assert split == split_documents(keys, 0.05, 1)
     assert split.sides != split_documents(keys, 0.05, 2).sides
 
@@ -60,21 +59,21 @@ def test_both_sides_always_get_text_and_about_their_share(sizes, fraction, seed)
         return
     assert 0 < share(keys, split) < 1
     assert share(keys, split) <= max(4 * fraction, 2 / sum(sizes))
-    if split.cut_document >= 0:
-        assert split.sides[split.cut_document] == "train"
-        assert 1 <= split.cut_byte < sizes[split.cut_document]
+    for number, cut_byte in split.cuts.items():
+        assert split.sides[number] == "train"
+        assert 1 <= cut_byte < sizes[number]
 
 
 def test_the_end_of_a_single_book_validates():
     split = split_documents(documents([100_000]), 0.05, 1)
     assert split.sides == ("train",)
-    assert (split.cut_document, split.cut_byte) == (0, 95_000)
+    assert split.cuts == {0: 95_000}
 
 
 def test_a_few_books_lose_an_end_and_not_a_whole_one():
     split = split_documents(documents([100_000, 90_000, 110_000]), 0.05, 1)
     assert set(split.sides) == {"train"}
-    assert split.cut_document == 2
+    assert list(split.cuts) == [2]
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def test_each_source_has_figures_of_its_own(tmp_path: Path) -> None:
     sources = tuple(
         TextFiles(paths=(str(tmp_path / name),), name=name) for name in ("short", "long")
     )
-    spec = PrepareSpec(sources=sources, tokenizer=ByteTokenizer())
+    spec = PrepareSpec(sources=sources, tokenizer=ByteTokenizer(), validation_fraction=0.5)
     found = read_statistics(build_corpus(spec, tmp_path / "corpus").folder)
     assert found is not None
     short, long = found.sources

@@ -37,6 +37,8 @@ class DocumentInfo:
         n_tokens: Tokens, its separator among them.
         n_bytes: Bytes of its text as UTF-8.
         source: Name of its source; empty where there is only one.
+        text: Hash of its whole text (BLAKE2b of 128 bits, hexadecimal), before any cut in two;
+            empty in older corpora.
     """
 
     title: str
@@ -45,6 +47,7 @@ class DocumentInfo:
     n_tokens: int
     n_bytes: int
     source: str = ""
+    text: str = ""
 
 
 def _map_positions(path: Path) -> NDArray[np.int64]:
@@ -168,14 +171,14 @@ class CorpusSplit:
         try:
             line = json.loads(text)
             title, path_read, n_bytes = str(line["title"]), str(line["path"]), int(line["bytes"])
-            source = str(line.get("source", ""))
+            source, digest = str(line.get("source", "")), str(line.get("text", ""))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             path = self.folder / self.manifest.documents_file.name
             raise damaged(path, f"document {number} cannot be read ({error})") from None
         start = int(self.document_start[number])
         last = number + 1 == self.n_documents
         stop = self.n_tokens if last else int(self.document_start[number + 1])
-        return DocumentInfo(title, path_read, start, stop - start, n_bytes, source)
+        return DocumentInfo(title, path_read, start, stop - start, n_bytes, source, digest)
 
 
 class Corpus:

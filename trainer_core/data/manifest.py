@@ -33,7 +33,7 @@ class SplitManifest(msgspec.Struct, frozen=True, kw_only=True):
     shards: tuple[FileEntry, ...]
     """The token shards, in order."""
     documents_file: FileEntry
-    """JSON lines: title, path and bytes of each document."""
+    """JSON lines: title, path, bytes and hash of the text of each document."""
     starts_file: FileEntry
     """Where each document starts, in tokens."""
     offsets_file: FileEntry
@@ -66,7 +66,8 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     bytes_read: int
     skipped: tuple[SkippedGroup, ...] = ()
     cut_document: str = ""
-    """The one document whose end became validation text, when whole documents were too few."""
+    """The document whose end became validation text, when whole documents were too few; of several
+    sources all such documents."""
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +82,8 @@ class NamedSourceReport(SourceReport, frozen=True, kw_only=True):
     """What was read from one of the sources, and where it went."""
 
     name: str
+    texts: str = ""
+    """SHA-256 over the hashes of all its texts, in order; empty in older corpora."""
     train: Amount
     validation: Amount
 

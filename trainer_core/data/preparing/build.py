@@ -1,44 +1,51 @@
-"""From a source to a corpus: survey, split, tokenizer, tokens; whole or absent."""
+"""From sources to a corpus: survey, split, tokenizer, tokens; whole or absent, and resumable."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from trainer_core.data.corpus import TOKENIZER_FOLDER, Corpus, open_corpus
-from trainer_core.data.manifest import (
-    CORPUS_VERSION,
-    MANIFEST_NAME,
-    Manifest,
-    NamedSourceReport,
-    SourceReport,
-)
-from trainer_core.data.preparing.split import Side, Split, cut_parts, split_documents
-from trainer_core.data.preparing.survey import Changed, NamedSource, Report, Survey, survey
+from trainer_core.data.preparing.finishing import dtype_of, write_manifest
+from trainer_core.data.preparing.first_reading import survey
+from trainer_core.data.preparing.growing import Lost
+from trainer_core.data.preparing.identity import files_hash, settings_hash
+from trainer_core.data.preparing.notes import JOURNAL_NAME, NOTE_PERIOD_S, Notes
+from trainer_core.data.preparing.split import Side, Split, cut_parts, split_sources
+from trainer_core.data.preparing.survey import Changed, NamedSource, Report, Survey
 from trainer_core.data.preparing.tokenise import write_tokens
 from trainer_core.data.preparing.writer import SHARD_TOKENS, SplitWriter
-from trainer_core.data.sources.files import path_of_user
 from trainer_core.data.sources.opening import describe, open_source
 from trainer_core.data.sources.skipped import Skipped
 from trainer_core.data.statistics import write_statistics
-from trainer_core.data.tokenizers import gpt2
-from trainer_core.data.tokenizers.kinds import ByteTokenizer, RankTokenizer, TextTokenizer
-from trainer_core.data.tokenizers.learn import learn_bpe, sample
+from trainer_core.data.tokenizers.kinds import TextTokenizer, load_tokenizer
+from trainer_core.data.tokenizers.making import make_tokenizer
 from trainer_core.errors import DataError
 from trainer_core.files import sync, sync_tree
-from trainer_core.spec import BpeTokenizer, CorpusTokenizer, Gpt2Tokenizer, PrepareSpec
+from trainer_core.spec import PrepareSpec, TokenizersSpec
+
+Say = Callable[[str, str], None]
+"""Told a title and a text of what a user should know."""
 
 CORPUS_FOLDER = "corpus"
 SIDES: tuple[Side, Side] = ("train", "validation")
-LEARNING = "learning the tokenizer"
+_SOURCES = "sources"
+"""Folder for what sources keep, such as downloads; it outlives a beginning anew."""
+
+
+def partial_of(folder: Path) -> Path:
+    """Where an unfinished preparation of a corpus folder lies."""
+    return folder.with_name(folder.name + ".partial")
 
 
 def no_report(phase: str, done: float, total: float, unit: str) -> None:
     """Report nothing."""
+
+
+def no_word(title: str, text: str) -> None:
+    """Say nothing."""
 
 
 def build_corpus(
@@ -46,83 +53,111 @@ def build_corpus(
     folder: Path,
     *,
     report: Report = no_report,
+    say: Say = no_word,
     shard_tokens: int = SHARD_TOKENS,
+    note_every_s: float = NOTE_PERIOD_S,
 ) -> Corpus:
-    """Prepare a corpus. The same source and spec give the same files, byte for byte.
+    """Prepare a corpus. The same sources and spec give the same files, byte for byte.
 
     Everything is written to `<folder>.partial` and renamed when it is on the disk, so that `folder`
-    is whole or absent, whatever happens. Leftovers of an earlier attempt are removed.
+    is whole or absent, whatever happens. What an interrupted attempt has noted there is gone on
+    with, unless the settings or the files have changed since.
 
     Args:
         spec: What to read and how.
         folder: The corpus folder, which must not exist.
-        report: Told of the progress; what it raises ends the work and removes what was written.
+        report: Told of the progress; may raise to end the work.
+        say: Told that an interrupted attempt is gone on with, or why it is begun anew.
         shard_tokens: Tokens in a shard file.
+        note_every_s: Seconds between two notes of how far the work is, at least.
 
     Raises:
         DataError: The source, the tokenizer's files or the text cannot be used.
         OSError: The corpus cannot be written.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    if partial.exists():
-        shutil.rmtree(partial)
+    partial = partial_of(folder)
+    partial.mkdir(parents=True, exist_ok=True)
     try:
-        partial.mkdir(parents=True)
-        _write(spec, partial, report, shard_tokens)
-        partial.rename(folder)
+        sources = open_sources(spec, partial / _SOURCES, report)
+        hashes = settings_hash(spec, shard_tokens), files_hash(sources)
+        notes = Notes(partial, *hashes, note_every_s)
+        listed = [source.skipped.state() for source in sources]
+        try:
+            _begin(notes, say)
+            _write(spec, sources, notes, report, shard_tokens)
+        except Lost as error:
+            for source, skipped in zip(sources, listed, strict=True):
+                source.skipped.restore(skipped)
+            (partial / JOURNAL_NAME).unlink()
+            notes = Notes(partial, *hashes, note_every_s)
+            _begin(notes, say, str(error))
+            _write(spec, sources, notes, report, shard_tokens)
+        (partial / CORPUS_FOLDER).rename(folder)
         sync(folder.parent)
-    finally:
         shutil.rmtree(partial, ignore_errors=True)
+    except DataError:
+        # What is wrong with files is not cured by going on; a broken network is.
+        if not _holds_any(partial / _SOURCES):
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
+    finally:
+        if not ((partial / JOURNAL_NAME).exists() or _holds_any(partial / _SOURCES)):
+            shutil.rmtree(partial, ignore_errors=True)
     return open_corpus(folder)
 
 
-def _write(spec: PrepareSpec, partial: Path, report: Report, shard_tokens: int) -> None:
-    sources = open_sources(spec, partial, report)
-    documents = survey(sources, report)
-    split = split_documents(documents, spec.validation_fraction, spec.seed)
-    tokenizer = make_tokenizer(spec, documents, split, report)
-    tokenizer.save(partial / TOKENIZER_FOLDER)
-    dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 2**16 else "uint32"
-    names = [source.name for source in sources]
-    writers = {
-        side: SplitWriter(partial, side, dtype, tokenizer.separator, names, shard_tokens)
-        for side in SIDES
-    }
-    try:
-        cut_path = write_tokens(documents, split, tokenizer, writers, report)
+def _holds_any(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _begin(notes: Notes, say: Say, lost: str = "") -> None:
+    """Make the folder ready, and say what becomes of an interrupted attempt.
+
+    Args:
+        notes: What is known of it.
+        say: Told of it.
+        lost: What is missing of it, if anything.
+    """
+    if notes.gone_on:
+        say("Going on where the work was interrupted", "")
+        return
+    for entry in notes.folder.iterdir():
+        if entry.name == _SOURCES:
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    if why := lost or notes.begun_anew:
+        say("Beginning anew", why)
+
+
+def _write(
+    spec: PrepareSpec,
+    sources: list[NamedSource],
+    notes: Notes,
+    report: Report,
+    shard_tokens: int,
+) -> None:
+    """Write the corpus, from where the notes say."""
+    folder = notes.folder / CORPUS_FOLDER
+    documents = survey(sources, report, notes)
+    numbers = [documents.documents_of(number) for number in range(len(sources))]
+    split = split_sources(documents, numbers, spec.validation_fraction, spec.seed)
+    tokenizer = _tokenizer(spec, documents, split, folder / TOKENIZER_FOLDER, notes, report)
+    with _writers(folder, tokenizer, sources, shard_tokens, notes) as writers:
+        cuts = write_tokens(documents, split, tokenizer, writers, report, notes)
         _check_both_sides(writers)
         report("saving", 0, 1, "")
-        train, validation = (writers[side].finish() for side in SIDES)
-    finally:
-        for writer in writers.values():
-            writer.close()
-    reports = tuple(_source_report(documents, number, writers) for number in range(len(sources)))
-    manifest = Manifest(
-        version=CORPUS_VERSION,
-        name=spec.name,
-        tokenizer_kind=tokenizer.kind,
-        tokenizer_fingerprint=tokenizer.fingerprint,
-        vocab_size=tokenizer.vocab_size,
-        separator=tokenizer.separator,
-        dtype=dtype,
-        seed=spec.seed,
-        validation_fraction=spec.validation_fraction,
-        train=train,
-        validation=validation,
-        source=_all_together(documents, cut_path),
-        sources=reports,
-        rule_task=spec.rule_task,
-        own_rules=spec.own_rules,
-    )
-    manifest = msgspec.structs.replace(manifest, fingerprint=manifest.computed_fingerprint())
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-    (partial / MANIFEST_NAME).write_bytes(text + b"\n")
-    write_statistics(Corpus(partial, manifest))
-    sync_tree(partial)
+        manifest = write_manifest(folder, spec, tokenizer, documents, writers, cuts)
+    write_statistics(Corpus(folder, manifest), report)
+    sync_tree(folder)
     report("saving", 1, 1, "")
 
 
-def open_sources(spec: PrepareSpec, scratch: Path, report: Report) -> list[NamedSource]:
+def open_sources(
+    spec: PrepareSpec | TokenizersSpec, scratch: Path, report: Report
+) -> list[NamedSource]:
     """The sources of a spec, their files listed.
 
     Args:
@@ -138,113 +173,47 @@ def open_sources(spec: PrepareSpec, scratch: Path, report: Report) -> list[Named
     def tick() -> None:
         report("looking for files", 0, 1, "")
 
+    scratch.mkdir(exist_ok=True)
     for number, (source, name) in enumerate(zip(spec.all_sources, spec.source_names, strict=True)):
         field = f"sources[{number}]" if spec.sources else "source"
         skipped = Skipped()
-        opened = open_source(source, spec.seed, skipped, tick, scratch, field)
+        opened = open_source(source, spec.seed, skipped, tick, scratch, field, report)
         sources.append(NamedSource(name, describe(source), field, opened, skipped))
     return sources
 
 
-def _source_report(
-    documents: Survey, number: int, writers: dict[Side, SplitWriter]
-) -> NamedSourceReport:
-    source = documents.sources[number]
-    n_documents, n_bytes = documents.counts(number)
-    return NamedSourceReport(
-        name=source.name,
-        description=source.description,
-        documents_read=n_documents,
-        bytes_read=n_bytes,
-        skipped=source.skipped.groups(),
-        train=writers["train"].amount(number),
-        validation=writers["validation"].amount(number),
-    )
-
-
-def _all_together(documents: Survey, cut_path: str) -> SourceReport:
-    skipped = Skipped()
-    for source in documents.sources:
-        skipped.add_all(source.skipped)
-    return SourceReport(
-        description="; ".join(source.description for source in documents.sources),
-        documents_read=len(documents),
-        bytes_read=documents.n_bytes,
-        skipped=skipped.groups(),
-        cut_document=cut_path,
-    )
-
-
-def make_tokenizer(
-    spec: PrepareSpec, documents: Survey, split: Split, report: Report
+def _tokenizer(
+    spec: PrepareSpec,
+    documents: Survey,
+    split: Split,
+    folder: Path,
+    notes: Notes,
+    report: Report,
 ) -> TextTokenizer:
-    """The tokenizer that a spec asks for; an own one is learned from the training text alone.
+    """The tokenizer in its folder, which an earlier attempt may have saved; noted as saved.
 
     Raises:
-        DataError: GPT-2's vocabulary, or the other corpus, is not to be had.
+        Lost: What was saved cannot be used.
     """
-    wanted = spec.tokenizer
-    if isinstance(wanted, Gpt2Tokenizer):
-        phase = "finding GPT-2's vocabulary"
-        vocabulary = gpt2.load(wanted.vocabulary_folder, lambda: report(phase, 0, 1, ""))
-        return RankTokenizer("gpt2", vocabulary)
-    if isinstance(wanted, BpeTokenizer):
-        return _learned(wanted, documents, split, spec.seed, report)
-    if isinstance(wanted, CorpusTokenizer):
-        return _tokenizer_of(path_of_user(wanted.corpus))
-    return ByteTokenizer()
-
-
-def _tokenizer_of(folder: Path) -> TextTokenizer:
-    """The tokenizer of a corpus.
-
-    Raises:
-        DataError: There is none that can be used.
-    """
-    inside = folder / CORPUS_FOLDER
-    try:
-        return open_corpus(inside if inside.is_dir() else folder).tokenizer
-    except DataError as error:
-        raise DataError(
-            error.what,
-            safe="Nothing was written.",
-            do="Choose another corpus, or another tokenizer.",
-            field="tokenizer.corpus",
-        ) from None
-
-
-def _learned(
-    wanted: BpeTokenizer, documents: Survey, split: Split, seed: int, report: Report
-) -> RankTokenizer:
-    n_bytes = sum(
-        document.n_bytes
-        for document, side in zip(documents, split.sides, strict=True)
-        if side == "train"
+    if notes.writing is not None:
+        try:
+            return load_tokenizer(folder)
+        except DataError as error:
+            raise Lost(error.what) from None
+    n_bytes = sum(documents.size(n) for n, side in enumerate(split.sides) if side == "train")
+    tokenizer = make_tokenizer(
+        spec.tokenizer, lambda: _training_texts(documents, split), n_bytes, spec.seed, report
     )
-    share = wanted.sample_bytes / n_bytes
-    total = min(n_bytes, wanted.sample_bytes)
-    done = 0
-
-    def texts() -> Iterator[str]:
-        nonlocal done
-        for text in sample(_training_texts(documents, split), share, seed):
-            done += len(text.encode())
-            yield text
-
-    def poll() -> None:
-        # Learning goes on behind the last text, so that the phase is not over when all are read.
-        report(LEARNING, min(done, total * 0.99), total, "bytes")
-
-    vocabulary = learn_bpe(texts(), wanted.vocab_size - 1, poll)
-    report(LEARNING, total, total, "bytes")
-    return RankTokenizer("bpe", vocabulary)
+    tokenizer.save(folder)
+    sync_tree(folder)
+    return tokenizer
 
 
 def _training_texts(documents: Survey, split: Split) -> Iterator[tuple[bytes, Iterator[str]]]:
     for document in documents.again(lambda number: split.sides[number] == "train"):
         texts = _unless_changed(document.texts)
-        if document.number == split.cut_document:
-            texts, _ = cut_parts(texts, split.cut_byte)
+        if document.number in split.cuts:
+            texts, _ = cut_parts(texts, split.cuts[document.number])
         yield documents[document.number].digest, texts
 
 
@@ -254,6 +223,37 @@ def _unless_changed(texts: Iterator[str]) -> Iterator[str]:
         yield from texts
     except Changed:
         return
+
+
+@contextlib.contextmanager
+def _writers(
+    folder: Path,
+    tokenizer: TextTokenizer,
+    sources: list[NamedSource],
+    shard_tokens: int,
+    notes: Notes,
+) -> Iterator[dict[Side, SplitWriter]]:
+    """Both sides of the corpus, opened where an earlier attempt ended, and closed at the end.
+
+    Raises:
+        Lost: There is less than was noted.
+    """
+    begun = {} if notes.writing is None else notes.writing.sides
+    names = [source.name for source in sources]
+    with contextlib.ExitStack() as stack:
+        writers: dict[Side, SplitWriter] = {}
+        for side in SIDES:
+            writers[side] = SplitWriter(
+                folder,
+                side,
+                dtype_of(tokenizer),
+                tokenizer.separator,
+                names,
+                shard_tokens,
+                begun.get(side),
+            )
+            stack.callback(writers[side].close)
+        yield writers
 
 
 def _check_both_sides(writers: dict[Side, SplitWriter]) -> None:

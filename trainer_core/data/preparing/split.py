@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, overload
 
 from trainer_core.errors import DataError
 
@@ -19,6 +19,9 @@ DIGEST_BYTES = 16
 _FAR_OFF = 4.0
 """With few or very unlike documents the hashes can miss the wanted share of the text by far; beyond
 this factor the documents are dealt out by size instead."""
+
+_LEAST_BYTES = 2
+"""A shorter document cannot be cut in two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +34,86 @@ class DocumentKey:
 
 @dataclass(frozen=True)
 class Split:
-    """The side of each document, and the one document that is cut in two, if any.
+    """The side of each document, and the documents that are cut in two, at most one of a source.
 
     Attributes:
-        sides: (D,), in the order of the documents; for a cut document the side of its beginning.
-        cut_document: Number of the document whose end validates, or -1.
-        cut_byte: Where it is to be cut, in bytes of its text; the cut moves to a line's end.
+        sides: (D,), in the order of the documents; None for one that is left out, and for a cut
+            document the side of its beginning.
+        cuts: For each document whose end validates where it is to be cut, in bytes of its text;
+            the cut moves to a line's end.
     """
 
-    sides: tuple[Side, ...]
-    cut_document: int = -1
-    cut_byte: int = 0
+    sides: tuple[Side | None, ...]
+    cuts: dict[int, int] = field(default_factory=dict)
+
+    def keeps(self, number: int) -> bool:
+        """Whether a document is on either side."""
+        return self.sides[number] is not None
+
+    def side(self, number: int) -> Side:
+        """The side of a document that is not left out."""
+        side = self.sides[number]
+        if side is None:
+            raise ValueError(f"document {number} is left out")
+        return side
 
 
 def position(seed: int, digest: bytes) -> float:
     """A number in [0, 1) that depends on the seed and the document's text alone."""
     hashed = hashlib.blake2b(digest, digest_size=8, key=str(seed).encode()).digest()
     return (int.from_bytes(hashed, "big") >> 11) / 2**53
+
+
+def split_sources(
+    documents: Sequence[DocumentKey],
+    sources: Sequence[Sequence[int]],
+    fraction: float,
+    seed: int,
+) -> Split:
+    """Deal the documents of each source out, so that each holds out its share.
+
+    Args:
+        documents: Of all sources.
+        sources: For each source the numbers of its documents that are kept; one that is too short
+            to be cut in two trains whole, as long as it is not the only one.
+        fraction: Share of each source that validates, above 0 and at most one half.
+        seed: Another seed gives another split.
+
+    Raises:
+        DataError: There is nothing that could be cut in two.
+    """
+    sides: list[Side | None] = [None] * len(documents)
+    cuts: dict[int, int] = {}
+    with_text = [numbers for numbers in sources if numbers]
+    for numbers in with_text:
+        part = _Part(documents, numbers)
+        if len(with_text) > 1 and len(part) == 1 and part[0].n_bytes < _LEAST_BYTES:
+            sides[numbers[0]] = "train"
+            continue
+        split = split_documents(part, fraction, seed)
+        for number, side in zip(numbers, split.sides, strict=True):
+            sides[number] = side
+        cuts.update({numbers[at]: cut_byte for at, cut_byte in split.cuts.items()})
+    return Split(tuple(sides), cuts)
+
+
+class _Part(Sequence[DocumentKey]):
+    """Some of the documents, without a copy."""
+
+    def __init__(self, documents: Sequence[DocumentKey], numbers: Sequence[int]) -> None:
+        self._documents, self._numbers = documents, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> DocumentKey: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[DocumentKey]: ...
+    def __getitem__(self, at: int | slice) -> DocumentKey | Sequence[DocumentKey]:
+        if isinstance(at, slice):
+            return _Part(self._documents, self._numbers[at])
+        return self._documents[self._numbers[at]]
 
 
 def split_documents(documents: Sequence[DocumentKey], fraction: float, seed: int) -> Split:
@@ -92,14 +158,14 @@ def _deal_by_size(
     # What is in validation so far stays; the end of one long document makes up the rest.
     longest = max(order, key=lambda number: documents[number].n_bytes)
     n_bytes = documents[longest].n_bytes
-    if n_bytes < 2:
+    if n_bytes < _LEAST_BYTES:
         raise DataError(
             "The text is too short to split into training and validation.",
             safe="Nothing was written.",
             do="Add more text to the sources.",
         )
     cut = min(max(n_bytes - round(wanted - held), 1), n_bytes - 1)
-    return Split(tuple(sides), longest, cut)
+    return Split(tuple(sides), {longest: cut})
 
 
 def cut_parts(parts: Iterator[str], cut_byte: int) -> tuple[Iterator[str], Iterator[str]]:

@@ -1,4 +1,4 @@
-"""The first reading of the sources: which documents hold usable text, and the hash of each text.
+"""What is remembered of the documents of all sources, and how they are read once more.
 
 A document is remembered as a few numbers, so that tens of millions of them fit into memory; its
 name and its text come from the next reading.
@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import struct
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, overload
+from pathlib import Path
+from typing import Any, Protocol, overload
 
 from trainer_core.data.preparing.digests import Digests
+from trainer_core.data.preparing.growing import GrowingFile, Lost
 from trainer_core.data.preparing.split import DIGEST_BYTES, DocumentKey
 from trainer_core.data.sources.documents import FoundDocument, LeaveOut
 from trainer_core.data.sources.files import Place, SourceFile
 from trainer_core.data.sources.reading import NoText
 from trainer_core.data.sources.skipped import Reason, Skipped
-from trainer_core.errors import DataError
+
+_DOCUMENT = struct.Struct(f"<{DIGEST_BYTES}sQQ")  # hash and bytes of the text, place in its file
+_FILE = struct.Struct("<QQQ")  # number of the source, of the file in it, of its first document
+_DOCUMENTS_NAME, _FILES_NAME = "documents.bin", "files.bin"
 
 Report = Callable[[str, float, float, str], None]
 """Told the phase, how much is done, of how much, and the unit; may raise to end the work."""
@@ -62,7 +69,17 @@ class NamedSource:
 
 
 class Changed(Exception):  # noqa: N818 - an outcome: the file is reported, the work goes on
-    """A document's text is another than when it was first read."""
+    """A document's text is another than when it was first read.
+
+    Args:
+        reason: Whether the document changed, or its file vanished.
+        path: Of the document.
+    """
+
+    def __init__(self, reason: Reason, path: str) -> None:
+        super().__init__(reason, path)
+        self.reason: Reason = reason
+        self.path = path
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +107,38 @@ class Survey(Sequence[DocumentKey]):
 
     Args:
         sources: In the order of the settings.
+        folder: Where it is also written down, so that it can be gone on with; None writes nothing.
+        documents: How many documents of an earlier attempt the folder holds.
+        files: The same of its files.
+
+    Raises:
+        Lost: The folder holds less than that.
+        OSError: The folder cannot be used.
     """
 
-    def __init__(self, sources: Sequence[NamedSource]) -> None:
+    def __init__(
+        self,
+        sources: Sequence[NamedSource],
+        folder: Path | None = None,
+        *,
+        documents: int = 0,
+        files: int = 0,
+    ) -> None:
         self.sources = sources
         self._digests = Digests()
         self._sizes = array("Q")
         self._places = array("Q")
         """Which of its file's documents each one is, those counted that are left out."""
-        self._files: list[tuple[int, SourceFile, int]] = []
-        """Source, file and number of its last document + 1, of files with any."""
+        self._file_sources, self._file_numbers = array("Q"), array("Q")
+        self._file_begins = array("Q")
+        """Number of the first document of each file with any."""
+        self._kept: tuple[GrowingFile, GrowingFile] | None = None
+        if folder is not None:
+            self._read(folder, documents, files)
+            self._kept = (
+                GrowingFile(folder / _DOCUMENTS_NAME, documents * _DOCUMENT.size),
+                GrowingFile(folder / _FILES_NAME, files * _FILE.size),
+            )
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -118,53 +157,101 @@ class Survey(Sequence[DocumentKey]):
         """Bytes of all texts."""
         return sum(self._sizes)
 
+    @property
+    def n_files(self) -> int:
+        """Files that gave any document."""
+        return len(self._file_begins)
+
+    def size(self, number: int) -> int:
+        """Bytes of a document's text."""
+        return self._sizes[number]
+
+    def documents_of(self, source: int) -> range:
+        """Numbers of the documents of one source."""
+        ends = [bisect_left(self._file_sources, source), bisect_right(self._file_sources, source)]
+        begin, end = (
+            self._file_begins[at] if at < len(self._file_begins) else len(self) for at in ends
+        )
+        return range(begin, end)
+
     def counts(self, source: int) -> tuple[int, int]:
         """Documents of one source, and the bytes of their texts."""
-        ends = [end for number, _, end in self._files if number <= source]
-        begins = [end for number, _, end in self._files if number < source]
-        begin, end = (max(part, default=0) for part in (begins, ends))
-        return end - begin, sum(self._sizes[begin:end])
+        numbers = self.documents_of(source)
+        return len(numbers), sum(self._sizes[numbers.start : numbers.stop])
 
-    def add(self, source: int, file: SourceFile, place: int, key: DocumentKey) -> bool:
-        """Remember one document more, the `place`th of its file; False if its text is known."""
+    def add(self, source: int, file: int, place: int, key: DocumentKey) -> bool:
+        """Remember one document more.
+
+        Args:
+            source: Number of its source.
+            file: Number of its file in the source.
+            place: Which of the file's documents it is.
+            key: Its text.
+
+        Returns:
+            Whether its text is new; if not, it is not remembered.
+        """
         if not self._digests.add(key.digest):
             return False
-        if not self._files or self._files[-1][1] is not file:
-            self._files.append((source, file, len(self)))
+        last = len(self._file_begins) - 1
+        if last < 0 or (self._file_sources[last], self._file_numbers[last]) != (source, file):
+            self._add_file(source, file, len(self))
         self._sizes.append(key.n_bytes)
         self._places.append(place)
-        self._files[-1] = (source, file, len(self))
+        if self._kept:
+            self._kept[0].append(_DOCUMENT.pack(key.digest, key.n_bytes, place))
         return True
 
-    def again(
-        self, wanted: Callable[[int], bool] = lambda _: True, *, tell: bool = False
-    ) -> Iterator[ReadAgain]:
+    def _add_file(self, source: int, file: int, begin: int) -> None:
+        self._file_sources.append(source)
+        self._file_numbers.append(file)
+        self._file_begins.append(begin)
+        if self._kept:
+            self._kept[1].append(_FILE.pack(source, file, begin))
+
+    def sync(self) -> None:
+        """Wait until everything is on the disk."""
+        for file in self._kept or ():
+            file.sync()
+
+    def close(self) -> None:
+        """Write nothing more down."""
+        for file in self._kept or ():
+            file.close()
+        self._kept = None
+
+    def _read(self, folder: Path, documents: int, files: int) -> None:
+        """Take back what an earlier attempt wrote down."""
+        for digest, n_bytes, place in _rows(folder / _DOCUMENTS_NAME, _DOCUMENT, documents):
+            self._digests.add(digest)
+            self._sizes.append(n_bytes)
+            self._places.append(place)
+        for source, file, begin in _rows(folder / _FILES_NAME, _FILE, files):
+            self._add_file(source, file, begin)
+
+    def again(self, wanted: Callable[[int], bool] = lambda _: True) -> Iterator[ReadAgain]:
         """Every document once more, in order. Read each before asking for the next one, or never.
 
         Args:
             wanted: Whether the document of a number is wanted.
-            tell: Add those that have changed to what their sources left out.
         """
-        begin = 0
-        for source, file, end in self._files:
-            numbers = filter(wanted, range(begin, end))
-            begin = end
-            yield from self._again_in(source, file, numbers, tell)
+        for at, begin in enumerate(self._file_begins):
+            end = self._file_begins[at + 1] if at + 1 < self.n_files else len(self)
+            yield from self._again_in(at, filter(wanted, range(begin, end)))
 
-    def _again_in(
-        self, source: int, file: SourceFile, numbers: Iterator[int], tell: bool
-    ) -> Iterator[ReadAgain]:
+    def _again_in(self, at: int, numbers: Iterator[int]) -> Iterator[ReadAgain]:
         """The documents of one file; those that are not in it any more are given as changed."""
-        skipped = self.sources[source].skipped if tell else Skipped()
         number = next(numbers, None)
         if number is None:
             return
+        source = self._file_sources[at]
+        opened = self.sources[source].opened
+        file = opened.files[self._file_numbers[at]]
         reason: Reason = "changed"
         try:
-            found = self.sources[source].opened.documents(file, _nothing, _nothing)
-            for place, document in enumerate(found):
+            for place, document in enumerate(opened.documents(file, _nothing, _nothing)):
                 if number is not None and place == self._places[number]:
-                    texts = self._checked(number, document, skipped)
+                    texts = self._checked(number, document)
                     yield ReadAgain(number, source, document.title, document.path, texts)
                     number = next(numbers, None)
                 if number is None:
@@ -172,11 +259,10 @@ class Survey(Sequence[DocumentKey]):
         except NoText as error:
             reason = "vanished" if error.reason == "vanished" else "changed"
         while number is not None:
-            skipped.add(reason, file.path)
-            yield ReadAgain(number, source, file.title, file.path, _changed())
+            yield ReadAgain(number, source, file.title, file.path, _changed(reason, file.path))
             number = next(numbers, None)
 
-    def _checked(self, number: int, document: FoundDocument, skipped: Skipped) -> Iterator[str]:
+    def _checked(self, number: int, document: FoundDocument) -> Iterator[str]:
         """The text of a document, as it was read before."""
         hashed = hashlib.blake2b(digest_size=DIGEST_BYTES)
         try:
@@ -188,11 +274,9 @@ class Survey(Sequence[DocumentKey]):
                     yield held
                 held = part
         except NoText:
-            skipped.add("changed", document.path)
-            raise Changed from None
-        if hashed.digest() != self[number].digest:
-            skipped.add("changed", document.path)
-            raise Changed
+            raise Changed("changed", document.path) from None
+        if hashed.digest() != self._digests[number]:
+            raise Changed("changed", document.path)
         if held is not None:
             yield held
 
@@ -201,138 +285,25 @@ def _nothing(*_: object) -> None:
     """Told before, and no news now."""
 
 
-def _changed() -> Iterator[str]:
+def _changed(reason: Reason, path: str) -> Iterator[str]:
     yield from ()
-    raise Changed
+    raise Changed(reason, path)
 
 
-def survey(sources: Sequence[NamedSource], report: Report) -> Survey:
-    """Read every document of the sources once.
-
-    Texts that are equal to an earlier one are left out, so that no validation document is also a
-    training document.
+def _rows(path: Path, row: struct.Struct, count: int) -> Iterator[tuple[Any, ...]]:
+    """The first rows of a file.
 
     Raises:
-        DataError: Nothing in one of the sources is usable text.
+        Lost: It has fewer.
+        OSError: It cannot be read.
     """
-    found = Survey(sources)
-    progress = _Progress(sources, report)
-    for number, source in enumerate(sources):
-        before = len(found)
-        progress.begin_source(number)
-        for file in source.opened.files:
-            progress.begin_file(file)
-            _survey_file(found, number, file, progress)
-            progress.end_file()
-            if progress.enough:
-                break
-        if len(found) == before and not source.skipped.counts["duplicate"]:
-            raise _nothing_usable(source)
-    progress.finish()
-    return found
-
-
-def _survey_file(found: Survey, number: int, file: SourceFile, progress: _Progress) -> None:
-    source = found.sources[number]
-
-    def leave_out(reason: Reason, path: str) -> None:
-        source.skipped.add(reason, path)
-        progress.tick()
-
-    try:
-        documents = source.opened.documents(file, leave_out, progress.watch)
-        for place, document in enumerate(documents):
-            key = _key_of(document, leave_out, progress.tick)
-            if key is None:
-                continue
-            if not found.add(number, file, place, key):
-                leave_out("duplicate", document.path)
-                continue
-            progress.n_bytes += key.n_bytes
-            if progress.enough:
-                return
-    except NoText as error:
-        source.skipped.add(error.reason, file.path)
-
-
-def _key_of(
-    document: FoundDocument, leave_out: LeaveOut, tick: Callable[[], None]
-) -> DocumentKey | None:
-    hashed = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    n_bytes = 0
-    try:
-        for part in document.parts:
-            tick()
-            data = part.encode()
-            hashed.update(data)
-            n_bytes += len(data)
-    except NoText as error:
-        leave_out(error.reason, document.path)
-        return None
-    return DocumentKey(hashed.digest(), n_bytes)
-
-
-def _nothing_usable(source: NamedSource) -> DataError:
-    groups = [f"{group.count:,} {group.meaning}" for group in source.skipped.groups()]
-    found = "; ".join(groups[:4]) or "there are no files"
-    asked = bool(source.skipped.counts["no_field"] or source.skipped.counts["no_string"])
-    return DataError(
-        f"There is no usable text in the source ({source.description}): {found}.",
-        safe="Nothing was written.",
-        do="Name the field or column that holds the text, or choose other files."
-        if asked
-        else "Choose files with UTF-8 text.",
-        field=f"{source.field}.field" if asked else source.field,
-    )
-
-
-class _Progress:
-    """How far the reading is: in bytes of text where a source has a limit, else of its files."""
-
-    def __init__(self, sources: Sequence[NamedSource], report: Report) -> None:
-        self.n_bytes = 0
-        """Of text, in this source."""
-        self._report = report
-        self._sources = sources
-        self._sizes = [
-            source.opened.max_bytes or sum(file.size_bytes for file in source.opened.files)
-            for source in sources
-        ]
-        self._total = max(sum(self._sizes), 1)
-        self._done = 0
-        self._number = 0
-        self._files_done = 0
-        self._file_bytes = 0
-        self._place: Place = int
-
-    @property
-    def enough(self) -> bool:
-        """Whether the source's limit is reached."""
-        limit = self._sources[self._number].opened.max_bytes
-        return 0 < limit <= self.n_bytes
-
-    def begin_source(self, number: int) -> None:
-        self._number, self._files_done, self.n_bytes = number, 0, 0
-
-    def begin_file(self, file: SourceFile) -> None:
-        self._file_bytes = file.size_bytes
-
-    def end_file(self) -> None:
-        self._files_done += self._file_bytes
-        self._place = int
-
-    def watch(self, place: Place) -> None:
-        """Take the function that tells how far the file is read."""
-        self._place = place
-
-    def tick(self) -> None:
-        done = self._files_done + min(self._place(), self._file_bytes)
-        if self._sources[self._number].opened.max_bytes:
-            done = self.n_bytes
-        before, size = sum(self._sizes[: self._number]), self._sizes[self._number]
-        self._report(
-            "reading", min(before + min(done, size), self._total - 1), self._total, "bytes"
-        )
-
-    def finish(self) -> None:
-        self._report("reading", self._total, self._total, "bytes")
+    if not count:
+        return
+    if not path.exists():
+        raise Lost(f"{path} is gone.")
+    with path.open("rb") as file:
+        for _ in range(count):
+            data = file.read(row.size)
+            if len(data) < row.size:
+                raise Lost(f"{path} has fewer than {count:,} rows.")
+            yield row.unpack(data)

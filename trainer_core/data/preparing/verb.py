@@ -13,12 +13,15 @@ Values of its result:
 
 from __future__ import annotations
 
+import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer_core.data.corpus import Corpus, open_corpus
-from trainer_core.data.preparing.build import CORPUS_FOLDER, build_corpus
+from trainer_core.data.preparing.build import CORPUS_FOLDER, build_corpus, partial_of
+from trainer_core.ending import JobStopped
 from trainer_core.errors import from_os_error
 from trainer_core.spec import PrepareSpec
 
@@ -39,17 +42,25 @@ def run(job: Job, spec: PrepareSpec) -> dict[str, Any]:
         The result's values, as the module says.
 
     Raises:
-        JobStopped: The job was asked to stop; nothing is left behind, and it can be run again.
+        JobStopped: The job was asked to stop; run again, it goes on where it ended.
         DataError: The source, the tokenizer or the corpus that is there cannot be used.
         KnownError: The corpus cannot be written.
     """
     folder: Path = job.folder / CORPUS_FOLDER
     if folder.exists():
+        # A kill between the last rename and the end leaves this.
+        shutil.rmtree(partial_of(folder), ignore_errors=True)
         return _values(open_corpus(folder), seconds=0.0)
     job.state("running")
     begun_s = time.monotonic()
     try:
-        corpus = build_corpus(spec, folder, report=job.progress)
+        corpus = build_corpus(spec, folder, report=job.progress, say=partial(job.note, "info"))
+    except JobStopped:
+        if partial_of(folder).exists():
+            job.note(
+                "info", "What was done so far is kept", "Started again, the work goes on there."
+            )
+        raise
     except OSError as error:
         raise from_os_error(error, "writing the corpus") from None
     _note_what_was_left_out(job, corpus)
