@@ -199,3 +199,11 @@ def test_damaged_documents_are_named(tmp_path):
     assert "documents.jsonl" in ended(tmp_path / "job").what
     assert not out.exists()
     assert open_corpus(corpus.folder).train.n_documents < len(TEXTS)
+
+
+@pytest.mark.parametrize("output", ["texts/0.txt/below", "a\0b"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, output):
+    corpus_of(tmp_path)
+    spec = DumpSpec(corpus=str(tmp_path / "corpus"), output=str(tmp_path / output))
+    assert run_job(tmp_path / "job", spec) == ExitCode.KNOWN_ERROR
+    assert ended(tmp_path / "job").field == "output"

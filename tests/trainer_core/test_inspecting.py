@@ -159,6 +159,12 @@ def test_steps_behind_the_end_are_refused(corpus, tmp_path):
     assert refused(tmp_path, spec_of(corpus, first_step=49)) == "first_step"
 
 
+def test_a_step_beyond_all_bounds_is_refused(corpus, tmp_path):
+    far = spec_of(corpus, first_step=10**12, steps=10**13)
+    assert refused(tmp_path / "far", far) == "first_step"
+    assert refused(tmp_path / "large", spec_of(corpus, batch_size=10**12)) == "batch_size"
+
+
 def test_an_index_of_another_corpus_is_refused(index_folder, tmp_path):
     other = open_corpus(make_corpus(tmp_path / "other", seed=8))
     assert refused(tmp_path, spec_of(other, index=str(index_folder))) == "index"
@@ -166,7 +172,8 @@ def test_an_index_of_another_corpus_is_refused(index_folder, tmp_path):
 
 def test_a_context_longer_than_the_text_is_refused(corpus, tmp_path):
     spec = spec_of(corpus, context_length=100_000, rows=1, batches=1)
-    assert refused(tmp_path, spec) in ("context_length", "model.context_length")
+    assert refused(tmp_path, spec) == "context_length"
+    assert "model." not in ended(tmp_path / "job").do
 
 
 def test_a_weight_of_a_source_that_is_not_there_is_refused(corpus, tmp_path):

@@ -19,7 +19,7 @@ from trainer_core.data.batches.order import make_order
 from trainer_core.data.batches.text import text_of
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.matches import Matches
-from trainer_core.errors import IndexFileError, SpecError, from_os_error
+from trainer_core.errors import DataError, IndexFileError, SpecError, from_os_error
 from trainer_core.files import write_whole_file
 from trainer_core.index import open_index
 from trainer_core.inspecting.report import BATCHES_NAME, NOTHING, Batches
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 2_000_000
 """Inputs that are shown at most: the file takes some 30 bytes for each."""
+MOST_STEP_TOKENS = 1 << 23
+"""Inputs of one step at most: a batch is made as a whole before its first rows are shown."""
+MOST_SEQUENCES = 1_000_000_000
+"""Sequences up to the last step at most: how many are of each source may have to be counted."""
 _SAFE = "Nothing was written."
 
 
@@ -65,15 +69,25 @@ def run(job: Job, spec: InspectSpec) -> dict[str, Any]:
 
 
 def open_batches(spec: InspectSpec, corpus: Corpus, matches: Matches | None) -> TrainBatches:
-    """The batches that a training with these settings sees."""
-    order = make_order(
-        text_of(corpus),
-        spec.data,
-        spec.context_length,
-        spec.seed,
-        steps=spec.steps,
-        batch_size=spec.batch_size,
-    )
+    """The batches that a training with these settings sees.
+
+    Raises:
+        DataError: The text is shorter than one context.
+        SpecError: A weight names no source.
+    """
+    try:
+        order = make_order(
+            text_of(corpus),
+            spec.data,
+            spec.context_length,
+            spec.seed,
+            steps=spec.steps,
+            batch_size=spec.batch_size,
+        )
+    except DataError as error:  # in a training the setting has another place
+        error.field = error.field.removeprefix("model.")
+        error.do = error.do.replace("model.context_length", "context_length")
+        raise
     return TrainBatches(
         corpus.train,
         matches,
@@ -98,14 +112,30 @@ def _check_size(spec: InspectSpec) -> None:
             do="Set a smaller rows or batches.",
             field="rows",
         )
-    if spec.first_step + spec.batches - 1 > spec.steps:
+    if spec.batch_size * spec.context_length > MOST_STEP_TOKENS:
         raise SpecError(
-            f"first_step {spec.first_step:,} and batches {spec.batches:,} lead behind the"
-            f" training's end, which is at steps {spec.steps:,}.",
+            f"A step of {spec.batch_size:,} sequences of {spec.context_length:,} tokens has more"
+            f" than the {MOST_STEP_TOKENS:,} tokens that can be made at once.",
             safe=_SAFE,
-            do="Set a smaller first_step or batches, or the steps of the training.",
-            field="first_step",
+            do="Set a smaller batch_size or context_length.",
+            field="batch_size",
         )
+    _check_steps(spec)
+
+
+def _check_steps(spec: InspectSpec) -> None:
+    last = spec.first_step + spec.batches - 1
+    if last <= spec.steps and last * spec.batch_size <= MOST_SEQUENCES:
+        return
+    where = f"the training's end, which is at steps {spec.steps:,}"
+    if last <= spec.steps:
+        where = f"the {MOST_SEQUENCES:,} sequences that can be counted"
+    raise SpecError(
+        f"first_step {spec.first_step:,} and batches {spec.batches:,} lead behind {where}.",
+        safe=_SAFE,
+        do="Set a smaller first_step or batches, or the steps of the training.",
+        field="first_step",
+    )
 
 
 def _matches(spec: InspectSpec, corpus: Corpus) -> Matches:

@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.dumping import parquet, texts, tokens
-from trainer_core.errors import DataError, KnownError, from_os_error
+from trainer_core.data.sources.files import path_of_user
+from trainer_core.data.sources.skipped import printable
+from trainer_core.errors import DataError, from_os_error
 from trainer_core.files import whole_folder
 from trainer_core.spec import DumpSpec
 
@@ -54,7 +56,7 @@ def run(job: Job, spec: DumpSpec) -> dict[str, Any]:
         DataError: The corpus cannot be used, or a document is too large for the format.
         KnownError: The folder is taken, or cannot be written.
     """
-    output = Path(spec.output).expanduser().resolve()
+    output = path_of_user(spec.output)
     corpus = open_corpus(Path(spec.corpus))
     _check_free(output)
     job.state("running")
@@ -87,20 +89,29 @@ def run(job: Job, spec: DumpSpec) -> dict[str, Any]:
 
 
 def _check_free(output: Path) -> None:
-    """Make sure that nothing of the user's own stands where the folder is to be.
+    """Make sure that a folder can be made there, and that nothing of the user's own stands there.
 
     Raises:
-        KnownError: Something does.
+        KnownError: It cannot, or something does.
     """
-    taken = output.is_symlink() or (output.exists() and not output.is_dir())
     try:
-        if taken or (output.is_dir() and any(output.iterdir())):
-            raise DataError(
-                f"{output} already exists and is not an empty folder.",
-                safe="Nothing in it was changed.",
-                do="Choose a new folder, or move what is there.",
-                field="output",
-            )
+        output.parent.mkdir(parents=True, exist_ok=True)
+        taken = output.is_symlink() or (output.exists() and not output.is_dir())
+        taken = taken or (output.is_dir() and any(output.iterdir()))
     except OSError as error:
-        failed = from_os_error(error, "looking at the folder to write")
-        raise KnownError(failed.what, safe=failed.safe, do=failed.do, field="output") from None
+        failed = from_os_error(error, "making the folder to write")
+        failed.field = "output"
+        raise failed from None
+    except ValueError as error:  # a path with NUL in it
+        raise _refused(output, f"cannot be a folder: {error}") from None
+    if taken:
+        raise _refused(output, "already exists and is not an empty folder")
+
+
+def _refused(output: Path, why: str) -> DataError:
+    return DataError(
+        f"{printable(str(output))} {why}.",
+        safe="Nothing was changed.",
+        do="Choose a new folder, or move what is there.",
+        field="output",
+    )
