@@ -64,7 +64,7 @@ def run(job: Job, spec: EvaluateSpec) -> dict[str, Any]:
         max(1, _BATCH_TOKENS // length),
         spec.max_tokens,
         cases=_CASES,
-        mask_documents=trained.data.mask_documents,
+        mask_documents=trained.data.separate_documents,
     )
     validation = _validation(job, spec, inputs, windows, use_index)
     job.state("running")
@@ -98,6 +98,7 @@ def _validation(
         windows,
         use_index=use_index,
         report=lambda phase, done, total: job.progress(phase, done, total, "tokens"),
+        by_source=spec.by_source,
         field="sets",
     )
 

@@ -152,6 +152,7 @@ def _validation(job: Job, spec: TrainSpec, inputs: Inputs, world: World) -> Vali
         windows,
         use_index=(True, False) if both else (True,),
         report=lambda phase, done, total: job.progress(phase, done, total, "tokens"),
+        by_source=spec.evaluation.by_source,
         world=world,
     )
 

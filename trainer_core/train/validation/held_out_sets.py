@@ -53,6 +53,7 @@ def open_validation(
     *,
     use_index: Sequence[bool],
     report: Report,
+    by_source: bool = False,
     field: str = "evaluation.sets",
     world: World = ALONE,
 ) -> Validation:
@@ -65,6 +66,7 @@ def open_validation(
         windows: How much of each.
         use_index: See `Validation`.
         report: Hears how far the look-ups are.
+        by_source: Whether the corpus's own held-out text is measured source by source too.
         field: Path of the setting that names the sets.
         world: The processes that share the work.
 
@@ -74,7 +76,8 @@ def open_validation(
         OSError: The job folder cannot be written.
     """
     own = _held_out(inputs.corpus, inputs.validation_matches, windows)
-    further: dict[str, HeldOut] = {}
+    names = [wanted.name for wanted in sets]
+    further = _of_sources(inputs, windows, names) if by_source else {}
     for number, wanted in enumerate(sets):
         corpus = _open_set(wanted, inputs, windows, f"{field}[{number}].corpus")
         find = functools.partial(_matches, folder, wanted.name, corpus, inputs, windows, report)
@@ -86,7 +89,29 @@ def open_validation(
     return Validation(own, further, use_index=use_index, scorer=scorer, world=world)
 
 
-def _held_out(corpus: Corpus, matches: Matches | None, windows: Windows) -> HeldOut:
+def _of_sources(inputs: Inputs, windows: Windows, taken: Sequence[str]) -> dict[str, HeldOut]:
+    """The held-out text of each source by its name, where there are several.
+
+    A source with less than one window of it is left out. One whose name a further set has is called
+    so that both can be told apart.
+    """
+    sources = inputs.corpus.manifest.sources
+    if len(sources) < 2:
+        return {}
+    found: dict[str, HeldOut] = {}
+    start = 0
+    for source in sources:
+        part = range(start, start + source.validation.tokens)
+        start = part.stop
+        if len(part) > windows.context_length:
+            name = f"{source.name} (source)" if source.name in taken else source.name
+            found[name] = _held_out(inputs.corpus, inputs.validation_matches, windows, part)
+    return found
+
+
+def _held_out(
+    corpus: Corpus, matches: Matches | None, windows: Windows, part: range | None = None
+) -> HeldOut:
     return HeldOut(
         corpus.validation,
         matches,
@@ -95,6 +120,7 @@ def _held_out(corpus: Corpus, matches: Matches | None, windows: Windows) -> Held
         batch_size=windows.batch_size,
         max_tokens=windows.max_tokens,
         document_start=corpus.validation.document_start if windows.mask_documents else None,
+        part=part,
     )
 
 

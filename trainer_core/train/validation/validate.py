@@ -56,9 +56,10 @@ class HeldOut:
         batch_size: B.
         max_tokens: At most this many tokens, but at least one window.
         document_start: Where documents begin, when tokens see their own document alone.
+        part: Positions that are measured; None takes all.
 
     Raises:
-        DataError: The text is shorter than one window and its last target.
+        DataError: They are fewer than one window and its last target.
     """
 
     def __init__(
@@ -71,10 +72,12 @@ class HeldOut:
         batch_size: int,
         max_tokens: int,
         document_start: NDArray[np.int64] | None = None,
+        part: range | None = None,
     ) -> None:
-        if split.n_tokens < context_length + 1:
+        part = range(split.n_tokens) if part is None else part
+        if len(part) < context_length + 1:
             raise DataError(
-                f"The held-out text has {split.n_tokens:,} tokens, fewer than one context of"
+                f"The held-out text has {len(part):,} tokens, fewer than one context of"
                 f" {context_length:,} and the token after it.",
                 safe="Nothing was started.",
                 do="Add text, hold out a larger share of it, or choose a shorter"
@@ -84,7 +87,7 @@ class HeldOut:
         self._tokens, self._matches, self._byte_lengths = split.tokens(), matches, byte_lengths
         self._context_length, self._batch_size = context_length, batch_size
         self._document_start = document_start
-        self._starts = window_starts(split.n_tokens, context_length, max_tokens)
+        self._starts = part.start + window_starts(len(part), context_length, max_tokens)
 
     @property
     def tokens(self) -> int:
