@@ -94,6 +94,8 @@ def _check_free(output: Path) -> None:
     Raises:
         KnownError: It cannot, or something does.
     """
+    if "\0" in str(output):  # which `exists` calls absent, and `mkdir` no path at all
+        raise _refused(output, "cannot be the name of a folder")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         taken = output.is_symlink() or (output.exists() and not output.is_dir())
@@ -102,8 +104,6 @@ def _check_free(output: Path) -> None:
         failed = from_os_error(error, "making the folder to write")
         failed.field = "output"
         raise failed from None
-    except ValueError as error:  # a path with NUL in it
-        raise _refused(output, f"cannot be a folder: {error}") from None
     if taken:
         raise _refused(output, "already exists and is not an empty folder")
 
