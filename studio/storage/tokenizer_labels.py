@@ -40,6 +40,15 @@ def tokenizer_label(tokenizer: spec.Tokenizer) -> str:
             return "from the lab"
 
 
+def with_vocab_size(label: str, vocab_size: int) -> str:
+    """A label with the number of tokens that a tokenizer turned out to have.
+
+    >>> with_vocab_size("own, 4,096", 812), with_vocab_size("from the lab", 8192)
+    ('own, 812', 'from the lab, 8,192')
+    """
+    return f"{label.rsplit(', ', 1)[0]}, {vocab_size:,}"
+
+
 def _model_name(path: str) -> str:
     """What tells one `tokenizer.json` from another: the folder that it lies in."""
     pure = PurePath(path)

@@ -97,7 +97,7 @@ def test_the_parts_come_into_the_library_as_they_begin_and_once(private_home):
     children = [records.ChildStarted(verb="prepare", name="x", folder="data")]
     rows = register_rules(library, task.folder, children)
     assert rows.dataset.name == "Sums up to 200"
-    assert rows.dataset.tokenizer == "bytes"
+    assert rows.dataset.tokenizer == "bytes, 257"
     assert rows.run is None
     task.start_part("run", train_spec())
     children.append(records.ChildStarted(verb="train", name="x", folder="run"))

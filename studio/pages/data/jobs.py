@@ -17,7 +17,7 @@ from studio.pages.data.request import AddRequest
 from studio.runs.launch import LAUNCH_FILE
 from studio.runs.supervisor import Supervisor
 from studio.storage.library import DatasetRow, Library
-from studio.storage.tokenizer_labels import tokenizer_label
+from studio.storage.tokenizer_labels import tokenizer_label, with_vocab_size
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError, LockedError, from_os_error
 from trainer_core.presets import PRESETS
@@ -200,10 +200,15 @@ def remember_result(
     stored = index.result.get("size_bytes") if index.state == "finished" else None
     if isinstance(stored, int) and stored != row.index_bytes:
         wanted["index_bytes"] = stored
-    if not wanted or library.read_only:
+    vocab_size = prepare.result.get("vocab_size") if prepare.state == "finished" else None
+    label = row.tokenizer
+    if isinstance(vocab_size, int):
+        label = with_vocab_size(row.tokenizer, vocab_size)
+    if (not wanted and label == row.tokenizer) or library.read_only:
         return False
     library.change_dataset(
         row.id,
+        tokenizer=label,
         documents=wanted.get("documents"),
         tokens=wanted.get("tokens"),
         size_bytes=wanted.get("size_bytes"),
