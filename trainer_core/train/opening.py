@@ -96,9 +96,25 @@ def open_session(
         lineage=resumed.lineage,
         seen=SeenCounter(batches.order, text_of(inputs.corpus).sources),
     )
+    if resumed.is_new and resumed.lineage:
+        _tell_origin(job, resumed)
     if state.step < session.steps:
         _introduce(session)
     return session
+
+
+def _tell_origin(job: Job, resumed: Resumed) -> None:
+    """Say what a new training continues."""
+    before = resumed.lineage[-1]
+    text = "Text that it has seen comes last."
+    if resumed.loader is None:
+        text = "Each source is drawn from its beginning; that run may have seen some of it."
+    job.note(
+        "info",
+        "Continuing another run",
+        f"The weights are those of step {before.step:,} of {before.run}. {text}",
+        0,
+    )
 
 
 def _batches(spec: TrainSpec, inputs: Inputs, resumed: Resumed, world: World) -> TrainBatches:
