@@ -121,7 +121,7 @@ def test_weights_of_another_shape_are_refused_before_the_start() -> None:
     with pytest.raises(SpecError) as caught:
         build_spec(replace(goes_on, n_layer=5))
     assert caught.value.field == "model.n_layer"
-    assert "4 layers" in caught.value.what
+    assert "shape: 4 layers" in caught.value.what
 
 
 def test_the_inspector_is_asked_for_the_batches_of_this_draft() -> None:

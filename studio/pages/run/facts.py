@@ -55,6 +55,13 @@ def rule_score(model: JobModel) -> tuple[Validated, RuleTask] | None:
     return None if last is None or task is None else (last, task)
 
 
+def why_not_continued(model: JobModel) -> str:
+    """Why no other run can go on from this one now; an empty string where one can."""
+    if is_at_work(model):
+        return "Stop it first, or let it come to its end."
+    return "" if model.checkpoints else "There is no checkpoint to go on from."
+
+
 def is_at_work(model: JobModel) -> bool:
     """Whether a process trains right now."""
     return model.state in BUSY

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 from studio.context import Context
 from studio.pages.page import Page
 from studio.pages.run.view import RunView
+from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import RunRow
 from studio.widgets.empty import ErrorCard, LoadingBlocks
 
@@ -77,6 +78,8 @@ class RunPage(Page):
         self.view = RunView(self._context, run, project, model)
         self.view.list_wanted.connect(partial(self._go, "runs", run.project_id))
         self.view.playground_wanted.connect(partial(self._go, "playground", run.id))
+        target = WizardTarget(run_id=run.id, continues=True)
+        self.view.continue_wanted.connect(partial(self._go, "wizard", target))
         self._show(self.view)
 
     def _on_failed(self, run_id: int, error: Exception) -> None:

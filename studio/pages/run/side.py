@@ -1,4 +1,4 @@
-"""The right column of a run: rules, samples, events, notes; a drawer in a narrow window."""
+"""The right column of a run: rules, data, samples, events, notes; a drawer in a narrow window."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from studio.pages.run.events import EventsPanel
 from studio.pages.run.notes import NotesPanel
 from studio.pages.run.rules import RulesPanel
 from studio.pages.run.samples import SamplesPanel
+from studio.pages.run.sources import SourcesPanel
 from studio.theme import font, text_width, theme
 from studio.widgets.card import Panel
 from studio.widgets.controls import IconButton
@@ -19,16 +20,17 @@ from studio.widgets.focus import KeyboardFocus
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
 from studio.widgets.paint import painter_for, repaint_on_theme
-from trainer_core.records import Validated
+from trainer_core.records import SourcesSeen, Validated
 from trainer_core.rule_tasks import RuleTask
 
 WIDTH_PX: Final = 320
-TABS: Final = ("rules", "samples", "events", "notes")
-_WORDS: Final = {"rules": "Rules", "samples": "Samples", "events": "Events", "notes": "Notes"}
+TABS: Final = ("rules", "data", "samples", "events", "notes")
+_ALWAYS: Final = TABS[2:]
+_WORDS: Final = {key: key.capitalize() for key in TABS}
 
 
 class Tabs(KeyboardFocus, QWidget):
-    """Words with counts, one of them underlined; arrows move. "Rules" is there for rule tasks.
+    """Words with counts, one of them underlined; arrows move. Some are there for some runs alone.
 
     Signals:
         chosen: Another one was taken; carries its key.
@@ -40,7 +42,7 @@ class Tabs(KeyboardFocus, QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.current = "samples"
-        self.shown: tuple[str, ...] = TABS[1:]
+        self.shown: tuple[str, ...] = _ALWAYS
         self._counts: dict[str, int] = {}
         self._hovered = ""
         self.setFixedHeight(40)
@@ -57,13 +59,14 @@ class Tabs(KeyboardFocus, QWidget):
             self._counts[key] = count
             self.update()
 
-    def show_rules(self) -> None:
-        """Offer the tab of a rule task, and take it."""
-        if self.shown != TABS:
-            self.shown = TABS
-            self.setAccessibleName("Rules, samples, events and notes")
-            self.choose("rules")
-            self.update()
+    def offer(self, key: str) -> bool:
+        """Offer a tab that not every run has; False when it was there already."""
+        if key in self.shown:
+            return False
+        self.shown = tuple(each for each in TABS if each in (*self.shown, key))
+        self.setAccessibleName(", ".join(_WORDS[each] for each in self.shown))
+        self.update()
+        return True
 
     def choose(self, key: str) -> None:
         """Take a tab."""
@@ -134,7 +137,7 @@ class Tabs(KeyboardFocus, QWidget):
             if count:
                 width += 7 + text_width(f"{count:,}", "mono_small")
             boxes[key] = QRectF(left, 0, width, self.height())
-            left += width + 22
+            left += width + (22 if len(self.shown) < len(TABS) else 14)
         return boxes
 
     def _at(self, event: QMouseEvent) -> str:
@@ -145,7 +148,7 @@ class Tabs(KeyboardFocus, QWidget):
 
 
 class SidePanel(Panel):
-    """Rules, samples, events and notes of a run.
+    """Rules, data, samples, events and notes of a run.
 
     Signals:
         closed: The drawer shall close.
@@ -169,11 +172,12 @@ class SidePanel(Panel):
         head.addWidget(self.close_button)
         column.addLayout(head)
         self.rules = RulesPanel()
+        self.sources = SourcesPanel()
         self.samples = SamplesPanel()
         self.events = EventsPanel()
         self.notes = NotesPanel()
         self._stack = QStackedWidget()
-        for panel in (self.rules, self.samples, self.events, self.notes):
+        for panel in (self.rules, self.sources, self.samples, self.events, self.notes):
             self._stack.addWidget(panel)
         column.addWidget(self._stack, 1)
         column.addWidget(self._make_foot())
@@ -189,7 +193,13 @@ class SidePanel(Panel):
     def show_score(self, last: Validated, task: RuleTask) -> None:
         """Show how far the rules of a task are kept; its tab is taken the first time."""
         self.rules.show_score(last, task)
-        self.tabs.show_rules()
+        if self.tabs.offer("rules"):
+            self.tabs.choose("rules")
+
+    def show_seen(self, seen: SourcesSeen, last: Validated | None, *, obstacle: str) -> None:
+        """Show what was seen of each source; see `SourcesPanel.show_seen`."""
+        self.tabs.offer("data")
+        self.sources.show_seen(seen, last, obstacle=obstacle)
 
     def show_samples_at(self, step: int) -> None:
         """Open the samples of a checkpoint."""
@@ -219,6 +229,7 @@ class SidePanel(Panel):
     def _show_foot(self) -> None:
         texts = {
             "rules": "Fresh lines, the same ones at every validation",
+            "data": "The order is fixed by the seed, so this is exact",
             "samples": self._samples_foot,
             "events": "Click an event to move the crosshair to its step",
             "notes": "Kept in your library, not in the run's folder",

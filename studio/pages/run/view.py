@@ -16,7 +16,7 @@ from studio.pages.page import ScrollBody
 from studio.pages.run.actions import RunActions
 from studio.pages.run.controls import RunControls
 from studio.pages.run.export import ExportStrip, ask_where, export_charts
-from studio.pages.run.facts import rule_score, tiles
+from studio.pages.run.facts import rule_score, tiles, why_not_continued
 from studio.pages.run.header import RunHeader
 from studio.pages.run.side import WIDTH_PX, SidePanel
 from studio.pages.run.tiles import RunTiles
@@ -44,10 +44,12 @@ class RunView(QWidget):
     Signals:
         list_wanted: Show the list of runs.
         playground_wanted: Open the run in the playground.
+        continue_wanted: Plan a run that goes on from this one.
     """
 
     list_wanted = Signal()
     playground_wanted = Signal()
+    continue_wanted = Signal()
 
     def __init__(
         self,
@@ -141,6 +143,7 @@ class RunView(QWidget):
         side.notes.note_written.connect(self._on_note_written)
         side.notes.note_removed.connect(self._on_note_removed)
         side.samples.prompt_wanted.connect(self.playground_wanted)
+        side.sources.continue_wanted.connect(self.continue_wanted)
         side.closed.connect(lambda: self.drawer.show(False))
         side.notes.set_read_only(self._context.library.read_only)
         controls.reset.setEnabled(False)
@@ -179,6 +182,10 @@ class RunView(QWidget):
         scored = rule_score(model)
         if scored is not None:
             side.show_score(*scored)
+        if model.status.seen is not None:
+            last = model.validations[-1] if model.validations else None
+            why_not = why_not_continued(model) or self._context.library.read_only_reason
+            side.show_seen(model.status.seen, last, obstacle=why_not)
         side.events.set_events(model.events)
         side.tabs.set_count("events", len(model.events))
         seed = f"seed {spec.seed}" if spec is not None else "one seed"

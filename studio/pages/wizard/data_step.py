@@ -123,7 +123,8 @@ class DataStep(StepView):
         """A dataset must be chosen, and its mixing must be possible."""
         if draft.data is None:
             return "Choose a dataset"
-        wrong = plan.error is not None and plan.error.field.startswith("data.")
+        fields = ("data.", "model.vocab_size")  # the latter where another run is continued
+        wrong = plan.error is not None and plan.error.field.startswith(fields)
         return plan.obstacle if wrong else ""
 
     def _on_row_selected(self, key: object) -> None:

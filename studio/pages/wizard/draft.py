@@ -44,6 +44,7 @@ NAMES: dict[str, str] = {
     "n_head": "heads",
     "n_kv_head": "key heads",
     "vocab_size": "tokens in the vocabulary",
+    "match_input": "for the memory index",
     "context_length": "context",
     "batch_size": "batch",
     "lr": "peak learning rate",
@@ -254,11 +255,12 @@ def _check_continued(draft: Draft, wanted: TrainSpec) -> None:
     for name in (*_SHAPE, *_KIND):
         mine, theirs = getattr(wanted.model, name), getattr(draft.base.model, name)
         if mine != theirs and name != "dropout":
+            was = f"{theirs:,}" if type(theirs) is int else theirs
             raise SpecError(
-                f"The weights of {draft.continues.name} are of a model with {theirs}"
+                f"The weights of {draft.continues.name} are of another shape: {was}"
                 f" {NAMES.get(name, name)}.",
                 safe="Nothing was started.",
-                do="Take its shape again, or begin anew in the first step.",
+                do="Take that shape, or begin anew in the first step.",
                 field=f"model.{name}",
             )
 

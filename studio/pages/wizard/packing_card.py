@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -107,9 +108,14 @@ def loss_words(
     """What a way of packing costs at a context length, where the corpus tells."""
     if packing == "stream":
         return ("no token lost",)
-    found = statistics.crop(context) if statistics is not None else None
+    found = statistics.cost(context) if statistics is not None else None
     if found is None:
         return ("",)
     if packing == "documents":
-        return (f"{percent(found.lost)} of tokens lost",)
-    return (f"{percent(found.longer)} of documents split",)
+        padding = _padding_words(found.documents.padding)
+        return (f"{percent(found.documents.lost)} lost{padding}",)
+    return (f"{percent(found.best_fit.lost)} lost{_padding_words(found.best_fit.padding)}",)
+
+
+def _padding_words(padding: float) -> str:
+    return "" if math.isnan(padding) else f", {percent(padding)} padding"

@@ -210,22 +210,26 @@ def draft_from_run(
 
 
 def _continued(draft: Draft, run: RunRow) -> Draft:
-    """The draft with a run's weights, and as many steps as read what it has not seen."""
-    if not read_status(run.folder).checkpoints:
+    """The draft with a run's weights, and as many steps as read what it has not seen.
+
+    Raises:
+        KnownError: The run has no checkpoint.
+    """
+    status = read_status(run.folder)
+    if not status.checkpoints:
         raise KnownError(
             f"{run.name} has no checkpoint to continue from.",
             safe="Nothing was changed.",
             do="Save a checkpoint first, or repeat the run.",
         )
-    seen = run.facts.tokens_seen / draft.data.train_tokens if draft.data else None
-    draft = replace(
-        draft,
-        continues=Continued(run.name, run.folder, None if seen is None else min(seen, 1.0)),
-        name=f"{run.name}-on",
-    )
-    if draft.data is None or seen is None or seen >= 1.0:
+    draft = replace(draft, name=f"{run.name}-on", continues=Continued(run.name, run.folder))
+    if status.seen is None:
         return draft
-    return draft.with_tokens((1.0 - seen) * draft.data.train_tokens)
+    tokens = sum(source.tokens for source in status.seen.sources)
+    left = tokens - sum(source.seen for source in status.seen.sources)
+    seen = 1.0 - left / tokens if tokens else 0.0
+    draft = replace(draft, continues=Continued(run.name, run.folder, seen))
+    return draft.with_tokens(left) if left else draft
 
 
 def start_run(library: Library, supervisor: Supervisor, draft: Draft) -> Started:

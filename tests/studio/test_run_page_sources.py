@@ -1,0 +1,144 @@
+"""What a run has seen of each source, validation by source, and going on on unseen text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from job_folders import FakeJob, dead_pid
+from page_for_tests import Seen, add_read_dataset, open_studio, write_texts
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from synthetic_runs import records_for, step_rows, train_spec
+
+from studio.charts.marks import entropies
+from studio.context import Context
+from studio.pages.run.page import RunPage
+from studio.pages.run.sources import SourcesPanel, seen_words, whole_words
+from studio.pages.wizard.start import draft_from_run, read_shelf
+from studio.pages.wizard.target import WizardTarget
+from studio.storage.rows import RunRow
+from trainer_core.records import (
+    Ended,
+    Measured,
+    MeasuredSet,
+    Resumed,
+    SourceSeen,
+    SourcesSeen,
+    TextEntropy,
+    Validated,
+)
+from trainer_core.spec import ModelConfig
+from trainer_core.status import JobStatus, fold
+
+STEPS = 400
+SEEN = SourcesSeen(
+    step=STEPS,
+    sources=(
+        SourceSeen(name="bees", tokens=1000, seen=1000, drawn=1800),
+        SourceSeen(name="mills", tokens=4000, seen=1000, drawn=1000),
+    ),
+)
+
+
+def test_shares_are_told_in_words() -> None:
+    assert seen_words(SEEN.sources[0]) == "1k of 1k tokens, 1.80 passes"
+    assert seen_words(SEEN.sources[1]) == "1k of 4k tokens"
+    told = "".join(part.text for part in whole_words(SEEN.sources))
+    assert told.startswith("Together 40.0") and "3k tokens are still new" in told
+    assert "All of it" in whole_words(SEEN.sources[:1])[0].text
+
+
+def test_a_resume_makes_what_was_seen_later_void() -> None:
+    status = fold(JobStatus(), SEEN)
+    assert status.seen == SEEN
+    assert fold(status, Resumed(step=STEPS)).seen == SEEN
+    assert fold(status, Resumed(step=STEPS - 1)).seen is None
+
+
+def test_the_button_says_when_nothing_new_is_left(qtbot: QtBot) -> None:
+    panel = SourcesPanel()
+    qtbot.addWidget(panel)
+    panel.show_seen(SEEN, None, obstacle="")
+    assert (panel.go_on.text(), panel.go_on.isEnabled()) == ("Continue on unseen text", True)
+    all_seen = msgspec.structs.replace(SEEN, sources=SEEN.sources[:1])
+    panel.show_seen(all_seen, None, obstacle="Stop it first.")
+    assert (panel.go_on.text(), panel.go_on.isEnabled()) == ("Continue with this text", False)
+    assert panel.go_on.toolTip() == "Stop it first."
+
+
+# --- in the window -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def studio(qapp: QApplication, private_home: Path) -> Iterator[tuple[Context, Seen]]:
+    with open_studio(qapp, private_home) as opened:
+        yield opened
+
+
+@pytest.fixture
+def run(studio: tuple[Context, Seen], tmp_path: Path) -> RunRow:
+    library = studio[0].library
+    dataset = add_read_dataset(library, write_texts(tmp_path / "bees"))
+    row = library.add_run(library.add_project("Insects").id, "first", dataset_id=dataset.id)
+    model = ModelConfig(vocab_size=300, context_length=16, n_layer=1, n_head=2, n_embd=16)
+    spec = train_spec(STEPS, index=False, model=model, corpus=str(dataset.corpus_folder))
+    job, start = FakeJob(row.folder, spec), time.time() - 100
+    job.begin(start, dead_pid())
+    rows = step_rows(1, STEPS, index=False)
+    told = [_with_sets(record) for record in records_for(rows, spec, start_s=start)[1:]]
+    entropy = TextEntropy(unigram=6.5, bigram=4.25, tokens=100, of_tokens=200)
+    end = Ended(time_s=time.time(), state="finished", exit_code=0, step=STEPS)
+    job.write(entropy, *told, SEEN, end)
+    job.steps.append(rows)
+    job.close()
+    return row
+
+
+def _with_sets(record: object) -> object:
+    if not isinstance(record, Validated):
+        return record
+    sets = tuple(
+        MeasuredSet(name=name, measured=Measured(loss=loss, bits_per_byte=loss / 3, tokens=9))
+        for name, loss in (("bees", 3.5), ("mills", 4.5))
+    )
+    return msgspec.structs.replace(record, sets=sets)
+
+
+def test_a_run_shows_its_sources_and_leads_to_a_run_on_unseen_text(
+    qtbot: QtBot, studio: tuple[Context, Seen], run: RunRow
+) -> None:
+    page = RunPage(studio[0])
+    qtbot.addWidget(page)
+    page.resize(1384, 844)
+    page.show()
+    asked: list[tuple[str, object]] = []
+    page.navigate_requested.connect(lambda where, target: asked.append((where, target)))
+    page.open(run.id)
+    page.shown()
+    qtbot.waitUntil(lambda: page.view is not None and page.view.model.caught_up, timeout=10_000)
+    view = page.view
+    assert view is not None
+    assert view.side.tabs.shown == ("data", "samples", "events", "notes")
+    view.side.tabs.choose("data")
+    view.grab()
+    assert view.side.sources.bars.sources == SEEN.sources
+    assert view.side.sources.losses.count() == 3
+    assert [limit.value for limit in entropies(view.model)] == [6.5, 4.25]
+    assert view.charts.loss.content.limits[1].label == "bigram entropy about 4.25"
+    view.side.sources.go_on.click()
+    assert asked == [("wizard", WizardTarget(run_id=run.id, continues=True))]
+
+
+def test_a_draft_that_continues_reads_what_is_new(
+    studio: tuple[Context, Seen], run: RunRow
+) -> None:
+    library = studio[0].library
+    draft = draft_from_run(library, run.id, read_shelf(library).choices, continues=True)
+    assert draft.continues is not None and draft.continues.folder == run.folder
+    assert draft.continues.seen == pytest.approx(0.4)
+    assert draft.training_tokens == pytest.approx(3000, rel=0.1)
+    assert draft.name == "first-on"
