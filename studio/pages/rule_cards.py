@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.context import Context
 from studio.widgets.card import Card
@@ -20,9 +20,11 @@ _WHAT = (
     " and nothing to set: about a minute each."
 )
 
+_COLUMNS = 3
+
 
 class RuleTaskCards(QWidget):
-    """A heading and three cards side by side.
+    """A heading and the cards, three to a row.
 
     Signals:
         start_requested(str): A task is wanted; carries its name.
@@ -39,9 +41,9 @@ class RuleTaskCards(QWidget):
         column.addWidget(Label("Rule tasks", "title"))
         column.addWidget(Label(_WHAT, "secondary", "muted", wrap=True))
         column.addSpacing(4)
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        for task in RULE_TASKS.values():
+        grid = QGridLayout()
+        grid.setSpacing(8)
+        for number, task in enumerate(RULE_TASKS.values()):
             card = Card(padding=14, spacing=4)
             card.body.addWidget(card_title(task.title))
             card.body.addWidget(Label(task.sentence, "secondary", "muted", wrap=True))
@@ -54,9 +56,11 @@ class RuleTaskCards(QWidget):
             foot.addWidget(button)
             foot.addStretch(1)
             card.body.addLayout(foot)
-            row.addWidget(card, 1)
+            grid.addWidget(card, number // _COLUMNS, number % _COLUMNS)
             self.buttons[task.name] = button
-        column.addLayout(row)
+        for place in range(_COLUMNS):
+            grid.setColumnStretch(place, 1)
+        column.addLayout(grid)
 
     def show_starting(self, task: TaskName | None, *, read_only: bool) -> None:
         """Say which task is being started; meanwhile none can be asked for.
