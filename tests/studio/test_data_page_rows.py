@@ -14,6 +14,7 @@ from studio.pages.data.index_state import NO_INDEX, index_now
 from studio.pages.data.rows import RowFacts, table_row
 from studio.storage.rows import DatasetRow
 from studio.widgets.figures import NARROW, size
+from trainer_core.errors import ExitCode
 from trainer_core.records import Ended, Progress
 from trainer_core.status import JobStatus
 
@@ -79,6 +80,21 @@ def test_a_failed_reading_says_why_and_whether_a_setting_is_to_blame() -> None:
     ended = Ended(state="failed", exit_code=3, what="No.", field="tokenizer.vocabulary_folder")
     failed = JobStatus(verb="prepare", state="failed", ended=ended)
     assert index_cell(failed, JobStatus()).text == "Change"
+
+
+@pytest.mark.parametrize(
+    ("state", "exit_code", "text"),
+    [
+        ("stopped", 0, "Go on"),
+        ("killed", -1, "Go on"),
+        ("failed", ExitCode.DISK_FULL, "Go on"),
+        ("failed", ExitCode.KNOWN_ERROR, "Read again"),
+    ],
+)
+def test_reading_goes_on_where_its_work_was_kept(state, exit_code: int, text: str) -> None:
+    ended = Ended(state=state, exit_code=exit_code) if exit_code >= 0 else None
+    cell = index_cell(JobStatus(verb="prepare", state=state, ended=ended), JobStatus())
+    assert (cell.text, cell.link) == (text, True)
 
 
 def test_match_bars_come_from_the_index_job_or_not_at_all() -> None:

@@ -20,7 +20,7 @@ from studio.pages.data.request import AddForm
 from studio.pages.wizard.target import WizardTarget
 from studio.widgets.empty import EmptyState, ErrorCard
 from trainer_core.job import run_job
-from trainer_core.spec import Gpt2Tokenizer, PrepareSpec, TextFiles
+from trainer_core.spec import ByteTokenizer, Gpt2Tokenizer, PrepareSpec, TextFiles
 from trainer_core.status import read_status
 
 Studio = tuple[Context, Seen]
@@ -124,6 +124,31 @@ def test_a_failed_reading_is_corrected_in_place(
     assert row_text(page, "tokenizer") == "bytes, 257"
     assert len(library.datasets()) == 1
     assert read_status(row.folder).state == "finished"
+
+
+def test_a_stopped_reading_goes_on_or_gets_other_settings(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    context = studio[0]
+    row = context.library.add_dataset("Bees", what="Own text", tokenizer="bytes, 257")
+    spec = PrepareSpec(
+        source=TextFiles(paths=(str(write_texts(tmp_path / "bees", 40)),)),
+        tokenizer=ByteTokenizer(),
+        name="Bees",
+    )
+    context.supervisor.start(spec, row.folder)
+    context.supervisor.stop(row.folder).result(timeout=30)
+    page = open_page(qtbot, studio)
+    if read_status(row.folder).state == "finished":
+        pytest.skip("the job was done before it could be stopped")
+    qtbot.waitUntil(lambda: row_text(page, "index") == "Stopped Go on", timeout=5_000)
+    qtbot.waitUntil(page._detail._change.isVisible, timeout=5_000)
+    page._detail._change.click()
+    assert page.adding.flow.replaces == row.id
+    page.adding.leave()
+    page._table.link_clicked.emit(row.id, "index")
+    qtbot.waitUntil(lambda: row_text(page, "documents") == "40", timeout=30_000)
+    assert not page._detail._change.isVisible()
 
 
 def test_a_run_starts_from_the_dataset_that_is_shown(

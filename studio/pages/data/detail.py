@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.data.cards import LengthCard, SampleCard, SplitCard
@@ -75,9 +75,13 @@ class DatasetDetail(QWidget):
         self._error_place = QVBoxLayout()
         self._error: ErrorCard | EmptyState | None = None
         self._error_key = ""
+        self._change = LinkButton("Change the settings")
+        self._change.clicked.connect(self.change_requested)
+        self._change.hide()
         self._whole = self._cards()
         column.addWidget(self._reading)
         column.addLayout(self._error_place)
+        column.addWidget(self._change, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self._whole, 1)
         column.addStretch(0)
         self._bottom = column
@@ -194,6 +198,10 @@ class DatasetDetail(QWidget):
 
     def _show_error(self, facts: DatasetFacts | None) -> None:
         error = None if facts is None else why_there_is_no_text(facts)
+        ended = None if facts is None else facts.prepare.ended
+        of_setting = bool(error and error.field) or bool(ended and ended.field)
+        can_change = facts is not None and facts.problem is None and not of_setting
+        self._change.setVisible(error is not None and can_change)
         key = str(error) if error else ""
         if key == self._error_key:
             return
@@ -204,10 +212,9 @@ class DatasetDetail(QWidget):
             self._error = None
         if error is None or facts is None:
             return
-        ended = facts.prepare.ended
         button = "Go on" if goes_on(facts.prepare) else "Read again"
         signal = self.read_again_requested
-        if error.field or (ended is not None and ended.field):
+        if of_setting:
             button, signal = "Change the settings", self.change_requested
         if facts.prepare.state in ("stopped", "paused"):  # the user's own wish is no error
             self._error = EmptyState(error.what, button, "play")
