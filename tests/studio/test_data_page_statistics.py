@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from studio.pages.data.cards import LengthCard
 from studio.pages.data.corpus import (
     AmountFacts,
     ContextCost,
@@ -28,6 +27,7 @@ from studio.pages.data.corpus import (
 )
 from studio.pages.data.facts import DatasetFacts, make_facts
 from studio.pages.data.index_state import NO_INDEX
+from studio.pages.data.length_card import LengthCard
 from studio.pages.data.packing_costs import PackingCosts
 from studio.pages.data.sources_table import SourcesTable
 from studio.pages.data.strip import FigureStrip
@@ -102,6 +102,26 @@ def test_old_statistics_tell_what_cropping_loses_and_no_padding(qtbot: QtBot) ->
     assert "10.0 %" in said and "padding" not in said
     card.show_facts(facts_of(MANIFEST), 1000)
     assert card.costs.isHidden()
+
+
+def test_the_lengths_of_one_source_can_be_shown(qtbot: QtBot) -> None:
+    card = LengthCard()
+    qtbot.addWidget(card)
+    both, news = (LengthBar(1.0, 2.0, 9),), (LengthBar(4.0, 8.0, 3),)
+    sources = (
+        SourceLengths("news", median_tokens=5.0, lengths=news),
+        SourceLengths("books", median_tokens=1.0, lengths=()),
+    )
+    card.show_facts(facts_of(MANIFEST, lengths=both, sources=sources), 1024)
+    assert card.chart._bars == both and not card.sources.isHidden()
+    card.show_source("news")
+    assert (card.chart._bars, card.sources.text()) == (news, "news")
+    card.show_facts(facts_of(MANIFEST, lengths=both, sources=sources), 512)
+    assert card.chart._bars == news  # facts that come again do not take the choice back
+    card.show_source("")
+    assert (card.chart._bars, card.sources.text()) == (both, "All sources")
+    card.show_facts(facts_of(MANIFEST, lengths=both, sources=sources[:1]), 512)
+    assert card.sources.isHidden()
 
 
 def test_entropies_stand_beside_that_of_no_knowledge(qtbot: QtBot) -> None:

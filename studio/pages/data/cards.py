@@ -1,4 +1,4 @@
-"""The cards of a dataset's detail: lengths, a sample document, the split."""
+"""The cards at the right of a dataset's detail: a sample document, the split."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from studio.pages.data.charts import LengthChart
 from studio.pages.data.facts import DatasetFacts
-from studio.pages.data.packing_costs import PackingCosts
 from studio.theme import theme
 from studio.widgets.card import Card, Hairline
 from studio.widgets.controls import CheckBox, IconButton
@@ -18,41 +16,6 @@ from studio.widgets.label import Label, Part
 from studio.widgets.paint import painter_for, repaint_on_theme
 from studio.widgets.token_run import Colouring, TextToken
 from studio.widgets.token_text import TokenText
-
-
-class LengthCard(Card):
-    """How long documents are, and what each way of packing them would lose."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(padding=14, parent=parent)
-        head = QHBoxLayout()
-        head.addWidget(card_title("Document length"))
-        head.addStretch(1)
-        head.addWidget(Label("tokens, log scale", "secondary", "muted"))
-        self._chart = LengthChart()
-        self._longer = Label("", "secondary", "muted", wrap=True)
-        self.costs = PackingCosts()
-        self.body.addLayout(head)
-        self.body.addWidget(self._chart, 1)
-        self.body.addWidget(self._longer)
-        self.body.addWidget(self.costs)
-
-    def show_facts(self, facts: DatasetFacts, context: int) -> None:
-        """Show a dataset's documents beside a context length, in tokens."""
-        found = facts.statistics
-        if found is None:
-            self._chart.show_lengths((), 0.0, 0)
-            self._longer.set_text("This corpus was prepared without statistics. Read it again.")
-            self.costs.hide()
-            return
-        self._chart.show_lengths(found.lengths, found.median_tokens, context)
-        cost = found.cost(context)
-        self.costs.setVisible(cost is not None)
-        if cost is not None:
-            self._longer.set_text(
-                f"{percent(cost.longer)} of documents are longer than the context. Tokens lost:"
-            )
-            self.costs.show_cost(cost)
 
 
 class SampleCard(Card):

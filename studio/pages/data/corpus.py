@@ -172,6 +172,7 @@ class SourceLengths(msgspec.Struct, frozen=True):
     mean_tokens: float = math.nan
     median_tokens: float = math.nan
     longest_tokens: int = 0
+    lengths: tuple[LengthBar, ...] = ()
 
 
 class SampleDocument(msgspec.Struct, frozen=True):

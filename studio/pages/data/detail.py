@@ -5,9 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.pages.data.cards import LengthCard, SampleCard, SplitCard
+from studio.pages.data.cards import SampleCard, SplitCard
 from studio.pages.data.corpus import SkippedGroup
 from studio.pages.data.facts import DatasetFacts
+from studio.pages.data.length_card import LengthCard
 from studio.pages.data.match_card import MatchCard
 from studio.pages.data.rows import goes_on
 from studio.pages.data.sources_table import SourcesTable
