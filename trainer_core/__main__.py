@@ -220,8 +220,9 @@ def _add_tour(tour: argparse.ArgumentParser) -> None:
 
 def _add_rules(rules: argparse.ArgumentParser) -> None:
     default = specs.RulesSpec(task="simple_dummy2")
-    rules.add_argument("task", choices=sorted(RULE_TASKS))
+    rules.add_argument("task", nargs="?", default="", help=", ".join(sorted(RULE_TASKS)))
     rules.add_argument("folder", type=Path, nargs="?", help="default: hearth-rules-TASK")
+    rules.add_argument("--own", type=Path, metavar="FILE", help="rules of one's own, no task")
     rules.add_argument("--steps", type=int, default=default.steps, help="0: as many as will do")
     rules.add_argument("--lines", type=int, default=default.lines, help="0: as the task has")
     rules.add_argument("--threads", type=int, default=default.threads, help="0: one per core")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from trainer_core.rule_language import parse
-from trainer_core.spec import TaskName
+from trainer_core.spec import RulesSpec, TaskName
 
 ACTIONS: tuple[str, ...] = (
     "nothing",
@@ -52,17 +52,18 @@ COPIES: tuple[str, ...] = tuple(
 )
 """What `copying` asks for."""
 PROGRESSION_KINDS: tuple[str, ...] = (
-    "equal steps",
+    "equal steps up",
+    "equal steps down",
     "growing steps",
-    "sum of the last two",
     "doubling steps",
+    "two steps in turn",
 )
 """How `progressions` go on."""
-TERMS, TERM_COUNT = 5, 100
-"""Of a line of `progressions`, and from 0 up to without this number, which is 0 again."""
-_NEXT_TERM = ((2, -1, 0), (2, -1, 1), (1, 1, 0), (3, -2, 0))
-"""For each kind: how often the last term and the one before it are taken, and what is added."""
-
+FIRST_TERMS = 150, 849
+"""From where to where `progressions` begin: all of their numbers have three digits."""
+STEP_MAX = 9
+_TERM_LETTERS = 2.477
+"""Entropy of the letters of `progressions` in nats, counted over all of its lines."""
 
 OWN_LINES = 20_000
 """Of one's own rules, unless another number is asked for."""
@@ -73,19 +74,21 @@ SOLVED = 0.98
 """Accuracy from which on Hearth calls it solved."""
 
 
-def progression(kind: int, first: int, second: int) -> str:
-    """A line of `progressions`.
+def steps_of(kind: int, step: int, other: int) -> tuple[int, ...]:
+    """The four steps between the five numbers of a line of `progressions`.
 
     Args:
         kind: Number in `PROGRESSION_KINDS`.
-        first: The first term, from 0 to 99.
-        second: The second.
+        step: From 1 to `STEP_MAX`.
+        other: Another one of these, for two steps in turn.
     """
-    of_last, of_one_before, more = _NEXT_TERM[kind]
-    terms = [first, second]
-    while len(terms) < TERMS:
-        terms.append((of_last * terms[-1] + of_one_before * terms[-2] + more) % TERM_COUNT)
-    return " ".join(f"{term:02}" for term in terms) + ";\n"
+    return (
+        (step,) * 4,
+        (-step,) * 4,
+        tuple(step + more for more in range(4)),
+        tuple(step << times for times in range(4)),
+        (step, other) * 2,
+    )[kind]
 
 
 @dataclass(frozen=True)
@@ -206,24 +209,26 @@ def _copy_plateaus() -> tuple[Plateau, ...]:
 
 @cache
 def _progression_plateaus() -> tuple[Plateau, ...]:
-    """Of `progressions`: a line is one of four kinds and two numbers of 100; few can be read twice.
+    """Of `progressions`: one of 700 numbers, one of five kinds, a step or two; 21 characters.
 
-    The kind shows first in the third number.
+    No two of these make the same line.
     """
-    lines = Counter(
-        progression(kind, first, second)
-        for kind in range(len(PROGRESSION_KINDS))
-        for first, second in itertools.product(range(TERM_COUNT), repeat=2)
-    )
-    characters: Counter[str] = Counter()
-    for line, count in lines.items():
-        for character in line:
-            characters[character] += count
-    per_line = characters.total() / lines.total()
+    first = math.log(FIRST_TERMS[1] - FIRST_TERMS[0] + 1)
+    kinds, in_turn = len(PROGRESSION_KINDS), STEP_MAX - 1
+    free = first + math.log(kinds) + math.log(STEP_MAX) + math.log(in_turn) / kinds
+    steps: list[Counter[int]] = [Counter() for _ in range(4)]
+    for kind, step, other in itertools.product(
+        range(kinds), range(1, STEP_MAX + 1), range(1, STEP_MAX + 1)
+    ):
+        if step != other:
+            for place, size in enumerate(steps_of(kind, step, other)):
+                steps[place][size] += 1
+    guessed = first + sum(_entropy(sizes.values()) for sizes in steps)
+    characters = 5 * 3 + 4 + 2
     return (
-        Plateau("letter frequencies", _entropy(characters.values())),
-        Plateau("format", TERMS * math.log(TERM_COUNT) / per_line),
-        Plateau("floor", _entropy(lines.values()) / per_line),
+        Plateau("letter frequencies", _TERM_LETTERS),
+        Plateau("steps guessed", guessed / characters),
+        Plateau("floor", free / characters),
     )
 
 
@@ -265,7 +270,7 @@ RULE_TASKS: dict[TaskName, RuleTask] = {
         RuleTask(
             "Next number",
             "Five numbers in a row. Does the model see by which rule they go on?",
-            30_000,
+            20_000,
             PROGRESSION_KINDS,
             _progression_plateaus,
             name="progressions",
@@ -293,6 +298,15 @@ def own_task(rules: str) -> Ruled:
 
     sentence = "Lines made by rules of one's own."
     return Ruled("Own rules", sentence, OWN_LINES, parsed.groups, plateaus)
+
+
+def ruled(spec: RulesSpec) -> Ruled:
+    """The task that a job trains on, or one's own rules.
+
+    Raises:
+        RuleError: The rules cannot be used.
+    """
+    return own_task(spec.own) if spec.task == "own" else RULE_TASKS[spec.task]
 
 
 def task_of(groups: Iterable[str]) -> RuleTask | None:

@@ -17,7 +17,7 @@ from studio.runs.parts import (
 from studio.storage.library import DatasetRow, Library, RunRow
 from studio.storage.slugs import make_folder
 from trainer_core.records import ChildStarted
-from trainer_core.rule_tasks import RULE_TASKS
+from trainer_core.rule_tasks import ruled
 from trainer_core.spec import PrepareSpec, RulesSpec, TaskName, TrainSpec
 from trainer_core.status import read_status
 
@@ -65,8 +65,8 @@ def register_rules(library: Library, folder: Path, children: Iterable[ChildStart
     prepare, train = first_of(begun, PrepareSpec), first_of(begun, TrainSpec)
     if prepare is None or not isinstance(spec, RulesSpec):
         return RuleRows(None, None)
-    task = RULE_TASKS[spec.task]
-    dataset = register_dataset(library, prepare, None, task.title, f"Rule task, {task.name}")
+    task = ruled(spec)
+    dataset = register_dataset(library, prepare, None, task.title, f"Rule task, {spec.task}")
     if train is None:
         return RuleRows(dataset, None)
     project = project_named(library, PROJECT)

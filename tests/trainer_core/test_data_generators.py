@@ -12,7 +12,7 @@ from trainer_core.data.corpus import open_corpus
 from trainer_core.data.preparing.build import build_corpus
 from trainer_core.data.sources.generators import CONSONANTS, VOWELS, lines, result_of
 from trainer_core.errors import SpecError
-from trainer_core.rule_tasks import RULE_TASKS
+from trainer_core.rule_tasks import PROGRESSION_KINDS, RULE_TASKS, steps_of
 from trainer_core.spec import PrepareSpec, PythonLibrary, RuleLines, convert, from_toml, to_toml
 
 FIELD_PLATEAUS = {
@@ -110,6 +110,79 @@ def test_actions_do_what_they_say():
 )
 def test_each_action_by_hand(action, result):
     assert result_of(action, "abcdef", "fedcba") == result
+
+
+def test_copies_do_what_their_sign_says():
+    seen = Counter()
+    for line in some_lines("copying", 4_000):
+        word, sign, result = re.fullmatch(r"([a-h]{4,10})([=<^])([a-h]+);\n", line).groups()
+        wanted = {"=": word, "<": word[::-1], "^": "".join(sorted(word))}[sign]
+        assert result == wanted
+        seen[sign, len(word)] += 1
+    assert len(seen) == 3 * 7
+    assert min(seen.values()) > 130
+
+
+def test_progressions_go_on_by_their_steps():
+    kinds = Counter()
+    for line in some_lines("progressions", 4_000):
+        assert re.fullmatch(r"(\d{3} ){4}\d{3};\n", line)
+        terms = [int(term) for term in line.removesuffix(";\n").split(" ")]
+        a, b, c, d = (after - before for before, after in itertools.pairwise(terms))
+        kind = next(
+            name
+            for name, holds in {
+                "equal steps up": a == b == c == d > 0,
+                "equal steps down": a == b == c == d < 0,
+                "growing steps": b - a == c - b == d - c == 1,
+                "doubling steps": (b, c, d) == (2 * a, 4 * a, 8 * a),
+                "two steps in turn": (a, b) == (c, d) and a != b,
+            }.items()
+            if holds
+        )
+        assert 1 <= abs(a) <= 9
+        kinds[kind] += 1
+    assert set(kinds) == set(PROGRESSION_KINDS)
+    assert min(kinds.values()) > 700
+
+
+def test_the_plateaus_of_progressions_are_those_of_all_their_lines():
+    """Every line there is, by its probability: no two ways lead to one line."""
+    chances, steps = Counter(), [Counter() for _ in range(4)]
+    letters = Counter()
+    for kind, step, other in itertools.product(range(5), range(1, 10), range(1, 10)):
+        if step == other:
+            continue
+        sizes = steps_of(kind, step, other)
+        for place, size in zip(steps, sizes, strict=True):
+            place[size] += 1
+        for first in range(150, 850):
+            terms = itertools.accumulate(sizes, initial=first)
+            chances[" ".join(map(str, terms)) + ";\n"] += 1
+    for line, count in chances.items():
+        for letter in line:
+            letters[letter] += count
+
+    def entropy(counts):
+        total = counts.total()
+        return -sum(n / total * math.log(n / total) for n in counts.values())
+
+    found = [plateau.nats for plateau in RULE_TASKS["progressions"].plateaus()]
+    guessed = math.log(700) + sum(entropy(place) for place in steps)
+    wanted = [entropy(letters), guessed / 21, entropy(chances) / 21]
+    assert found == pytest.approx(wanted, abs=0.0005)
+
+
+def test_the_floor_of_the_copies_is_the_mean_surprise_of_the_process_that_makes_them():
+    surprise, characters = 0.0, 0
+    for line in some_lines("copying", 10_000):
+        length = (len(line) - 3) // 2
+        surprise += math.log(7) + length * math.log(8) + math.log(3)
+        characters += len(line)
+    _, guessed, floor = (plateau.nats for plateau in RULE_TASKS["copying"].plateaus())
+    assert surprise / characters == pytest.approx(floor, abs=0.005)
+    answers = (characters - 3 * 10_000) / 2 * math.log(8)
+    assert (surprise + answers) / characters == pytest.approx(guessed, abs=0.005)
 
 
 def test_the_source_is_one_document_of_all_lines():

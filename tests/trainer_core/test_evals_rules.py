@@ -1,5 +1,6 @@
 """Scoring rule tasks: fresh cases, right or wrong as greedy writing would have it, by group."""
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -17,7 +18,13 @@ from trainer_core.spec import BpeTokenizer, ModelConfig, PrepareSpec, RuleLines
 from trainer_core.train.compute import choose_compute
 
 SMALL = ModelConfig(vocab_size=257, context_length=64, n_layer=1, n_head=2, n_embd=16)
-LINES = {"simple_dummy": 400, "addition": 4_000, "simple_dummy2": 600}
+LINES = {
+    "simple_dummy": 400,
+    "addition": 4_000,
+    "simple_dummy2": 600,
+    "copying": 400,
+    "progressions": 6_000,
+}
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +123,51 @@ def test_sums_are_told_apart_by_what_the_training_text_holds(corpora, compute):
         return next_of_sums(prefix) if f"\n{head}=" in text else "?"
 
     assert [s.right for s in scorer.score(Oracle(remembers), compute)] == [20, 0, 0]
+
+
+def next_of_copies(text):
+    asked = re.fullmatch(r"([a-h]+)([=<^])(.*)", text.split("\n")[-1])
+    if asked is None:
+        return "?"
+    word, sign, written = asked.groups()
+    rest = {"=": word, "<": word[::-1], "^": "".join(sorted(word))}[sign] + ";\n"
+    return rest[len(written) :][:1] or "?"
+
+
+def next_of_progressions(text):
+    """Knows how far equal, growing and alternating steps lead, and nothing of the others."""
+    asked = re.fullmatch(r"((?:\d{3} ){3}\d{3})(.*)", text.split("\n")[-1])
+    if asked is None:
+        return "?"
+    terms, written = [int(term) for term in asked[1].split(" ")], asked[2]
+    a, b, c = (after - before for before, after in itertools.pairwise(terms))
+    step = c + 1 if b - a == c - b == 1 else b
+    return f" {terms[-1] + step};\n"[len(written) :][:1] or "?"
+
+
+def test_copies_are_told_apart_by_their_sign_and_length(corpora, compute):
+    scorer = rule_scorer(corpora["copying"], 200, 8)
+    scores = scorer.score(Oracle(next_of_copies), compute)
+    assert [(s.group, s.right, s.total) for s in scores] == [
+        (group, 8, 8) for group in RULE_TASKS["copying"].groups
+    ]
+    for case in scorer.cases:
+        way = {"=": "forwards", "<": "backwards", "^": "sorted"}[case.prompt[-1]]
+        length = "4 to 6 letters" if len(case.prompt) <= 7 else "7 to 10 letters"
+        assert case.group == f"{way}, {length}"
+
+
+def test_progressions_that_were_read_are_not_asked(corpora, compute):
+    corpus = corpora["progressions"]
+    scorer = rule_scorer(corpus, 200, 30)
+    read = corpus.tokenizer.decode(corpus.train.tokens())
+    assert not any(f"{case.prompt}{case.rest}" in read for case in scorer.cases)
+    scores = scorer.score(Oracle(next_of_progressions), compute)
+    shares = {score.group: score.right / score.total for score in scores}
+    assert shares.pop("doubling steps") < 0.2
+    assert shares == dict.fromkeys(
+        ["equal steps up", "equal steps down", "growing steps", "two steps in turn"], 1.0
+    )
 
 
 def test_right_is_what_greedy_writing_gives(corpora, compute):

@@ -10,11 +10,13 @@ from train_for_tests import journal
 
 from trainer_core import spec as specs
 from trainer_core.__main__ import main
+from trainer_core.data.corpus import open_corpus
 from trainer_core.errors import SpecError
 from trainer_core.evals import verb as evaluate
 from trainer_core.job import run_job
 from trainer_core.presets import parameter_count
 from trainer_core.records import Validated
+from trainer_core.rule_language import parse
 from trainer_core.rule_tasks import RULE_TASKS, task_of
 from trainer_core.rules.plan import RECIPES, train_spec
 from trainer_core.spec import RulesSpec, TrainSpec
@@ -78,10 +80,67 @@ def test_another_task_does_not_take_over_the_folder(tmp_path, capsys):
     assert "already belongs to another job" in capsys.readouterr().err
 
 
+OWN = """
+letter = "a".."d"
+let word = letter * 2..3
+line "once more" = word "=" => word ";"
+line "backwards" = word "<" => reverse(word) ";"
+"""
+
+
+def test_rules_of_ones_own_are_trained_on_and_scored(tmp_path, capsys):
+    (tmp_path / "rules.txt").write_text(OWN)
+    folder = tmp_path / "t"
+    options = ["--own", str(tmp_path / "rules.txt"), "--steps=3", "--lines=2000", "--threads=1"]
+    assert main(["rules", *options, str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "Own rules: accuracy on fresh lines" in said
+    found = read_status(folder).result
+    assert [group["group"] for group in found["groups"]] == ["once more", "backwards"]
+    assert [group["total"] for group in found["groups"]] == [6, 6]
+    figures = parse(OWN).figures()
+    assert found["floor"] == figures.floor
+    assert [each["nats"] for each in found["plateaus"]] == [
+        figures.unigram,
+        figures.guessed,
+        figures.floor,
+    ]
+    assert open_corpus(folder / "data" / "corpus").manifest.own_rules == OWN
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("line = word", "own line 1, column 8"),
+        ('line = "nothing is asked"', "nothing is asked, so nothing is scored"),
+        (None, "No such file"),
+        (b"\xff\xfe", "not UTF-8"),
+    ],
+)
+def test_rules_of_ones_own_that_cannot_be_used_are_refused(tmp_path, capsys, text, words):
+    path = tmp_path / "rules.txt"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert main(["rules", "--own", str(path), str(tmp_path / "t")]) != 0
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "t").exists()
+
+
+def test_the_context_of_ones_own_rules_holds_some_of_their_lines():
+    short, long = 'line = "a" => "b"', 'let x = ("a".."z") * 60\nline = x => x'
+    lengths = [
+        train_spec(RulesSpec(task="own", own=own), "corpus").model.context_length
+        for own in (short, long, long.replace("60", "400"))
+    ]
+    assert lengths == [64, 1024, 1024]
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [
         ({"task": "chess"}, "task"),
+        ({"task": "own"}, "own"),
+        ({"task": "addition", "own": 'line = "a" => "b"'}, "own"),
         ({"task": "addition", "steps": -1}, "steps"),
         ({"task": "addition", "lines": 10**12}, "lines"),
         ({"task": "addition", "threads": -2}, "threads"),

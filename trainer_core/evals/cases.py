@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from trainer_core.data.corpus import Corpus
 from trainer_core.data.sources.generators import COPIED_SHORT, COPY_SIGNS, lines
 from trainer_core.rule_language import RuleError, parse
-from trainer_core.rule_tasks import (
-    COPIES,
-    PROGRESSION_KINDS,
-    RULE_TASKS,
-    SUMS,
-    TERMS,
-    progression,
-)
+from trainer_core.rule_tasks import COPIES, PROGRESSION_KINDS, RULE_TASKS, SUMS, steps_of
 from trainer_core.spec import TaskName
 
 LINES_BEFORE = 10
@@ -132,14 +125,12 @@ def _of_copies(line: str, known: frozenset[str]) -> tuple[str, str]:
 
 def _of_progressions(line: str, known: frozenset[str]) -> tuple[str, str | None]:
     """Lines that the model has read are passed over: it could know the last number by heart."""
-    prompt = line[: 3 * (TERMS - 1)]
-    first, second = (int(term) for term in line.split(" ")[:2])
-    ways = [
-        kind
-        for number, kind in enumerate(PROGRESSION_KINDS)
-        if progression(number, first, second) == line
-    ]
-    return prompt, None if line in known else ways[0]
+    prompt, last = line.rsplit(" ", 1)
+    terms = [int(term) for term in [*prompt.split(" "), last.removesuffix(";\n")]]
+    steps = tuple(after - before for before, after in itertools.pairwise(terms))
+    kinds = range(len(PROGRESSION_KINDS))
+    kind = next(each for each in kinds if steps_of(each, abs(steps[0]), steps[1]) == steps)
+    return prompt, None if line in known else PROGRESSION_KINDS[kind]
 
 
 _QUESTIONS: dict[TaskName, Callable[[str, frozenset[str]], tuple[str, str | None]]] = {

@@ -34,7 +34,8 @@ STEPS_MAX = 20_000
 """Of one line: patterns made of patterns can ask for endless work and give no text at all."""
 TRIED_LINES = 20
 """Of each kind are drawn before rules are taken: many mistakes show only then."""
-MEASURED_LINES = 2_000
+MEASURED_LINES, MEASURED_STEPS = 2_000, 300_000
+"""So many lines are measured at most, and so many steps are spent on them."""
 
 _T = TypeVar("_T")
 
@@ -81,12 +82,16 @@ class Rules:
         Raises:
             RuleError: A function has no result for what was drawn, or a line grows too long.
         """
-        draft = _Draft(Random(f"own rules {purpose} {seed}"))
+        return (line for line, _ in self._drawn(Random(f"own rules {purpose} {seed}")))
+
+    def _drawn(self, random: Random) -> Iterator[tuple[Line, int]]:
+        """Lines, and how many steps each took."""
+        draft = _Draft(random)
         first, following = _by_weight(self._firsts), _by_weight(self._lines)
         rule = draft.draw(first)
         while True:
             line = self._line(rule, draft)
-            yield line
+            yield line, draft.steps
             draft = draft.following(line.text[:-1])
             rule = draft.draw(following)
 
@@ -98,13 +103,22 @@ class Rules:
         """
         return list(itertools.islice(self.lines(seed, "sample"), count))
 
-    def figures(self, seed: int = 0, count: int = MEASURED_LINES) -> Figures:
-        """The losses at which learning comes to rest, estimated from so many lines.
+    def figures(self, seed: int = 0) -> Figures:
+        """The losses at which learning comes to rest, estimated from some lines.
 
         Raises:
             RuleError: As `lines`.
         """
-        return measured(itertools.islice(self.lines(seed, "figures"), count))
+        return measured(self._some(Random(f"own rules figures {seed}")))
+
+    def _some(self, random: Random) -> Iterator[Line]:
+        """Enough lines to measure, fewer of those that take long."""
+        work = 0
+        for line, steps in itertools.islice(self._drawn(random), MEASURED_LINES):
+            yield line
+            work += steps
+            if work > MEASURED_STEPS:
+                return
 
     def try_out(self) -> None:
         """Draw some lines of each kind.

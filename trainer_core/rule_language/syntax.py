@@ -150,6 +150,8 @@ _WORD = re.compile(
     r"""(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<number>-?[0-9]+(?:\.[0-9]+)?)|(?P<name>[^\W\d]\w*)"""
     r"""|(?P<sign>\.\.|=>|[=|:*(),.])|(?P<space>[ \t\r]+|\#[^\n]*)|(?P<end>\n)"""
 )
+_BLANK_LINES = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*")
+_CONTINUATION = re.compile(r"[ \t]+[^\s#]")
 _SURROGATES = 0xD800
 """From here on, 2,048 code points are no characters."""
 _ESCAPES = {'"': '"', "\\": "\\", "t": "\t"}
@@ -175,18 +177,13 @@ def _words(text: str) -> Iterator[_Word]:
         kind = found.lastgroup or ""
         at = found.end()
         if kind == "end":
-            number, begin = number + 1, at
-            if not _goes_on(text, at):
+            at += len(_BLANK_LINES.match(text, at)[0])  # type: ignore[index]  # matches nothing too
+            number, begin = number + text.count("\n", found.start(), at), at
+            if not _CONTINUATION.match(text, at):
                 yield _Word("end", "", place)
         elif kind != "space":
             yield _Word(kind, found.group(), place)
     yield _Word("end", "", Place(number, at - begin + 1))
-
-
-def _goes_on(text: str, at: int) -> bool:
-    """Whether the line that begins here belongs to the statement before."""
-    line = text[at:].partition("\n")[0]
-    return line[:1] in (" ", "\t") and bool(line.strip()) and not line.strip().startswith("#")
 
 
 # --- reading -----------------------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from trainer_core.rule_language import parse
 from trainer_core.spec import (
     BudgetConfig,
     CheckpointConfig,
@@ -60,16 +63,35 @@ _MUON = OptimizerConfig(
 _SHAPE = ModelConfig(
     family="hearth", context_length=64, n_layer=3, n_head=4, n_embd=96, rope_theta=ROPE_THETA
 )
-_LONGER = replace(_SHAPE, context_length=128, dropout=0.1)
-"""For few words that are seen often: less is cut off at both ends, and less learned by heart."""
+_LONG = replace(_SHAPE, context_length=128)
+"""Less is cut off at both ends."""
+_FEW = replace(_LONG, dropout=0.1)
+"""For few words that are seen often: less is learned by heart."""
 
 RECIPES: dict[TaskName, Recipe] = {
-    "simple_dummy": Recipe(_LONGER, _MUON, 16, steps=300, prompt="bake;\ndifu;\n"),
+    "simple_dummy": Recipe(_FEW, _MUON, 16, steps=300, prompt="bake;\ndifu;\n"),
     "addition": Recipe(_SHAPE, _MUON, 16, steps=1000, prompt="12 + 30 = 42;\n57 + 68 ="),
     "simple_dummy2": Recipe(_SHAPE, _MUON, 16, steps=1200, prompt="abcdef0;\nfedcba3"),
-    "copying": Recipe(_SHAPE, _MUON, 16, steps=1200, prompt="abcdef=abcdef;\nhgfab<"),
-    "progressions": Recipe(_SHAPE, _MUON, 16, steps=2000, prompt="02 04 06 08 10;\n07 19 31 43"),
+    "copying": Recipe(_LONG, _MUON, 16, steps=600, prompt="abcdef=abcdef;\nhgfab<"),
+    "progressions": Recipe(
+        _LONG, _MUON, 16, steps=1200, prompt="412 415 418 421 424;\n630 632 636 644"
+    ),
 }
+
+OWN_STEPS = 1500
+_LINES_READ = 6
+"""As many lines of one's own rules fit into the context, on average."""
+_CONTEXT_MAX = 1024
+
+
+def _own_recipe(own: str) -> Recipe:
+    """Settings for rules that nobody has tried: a context for some lines, steps for most."""
+    rules = parse(own)
+    wanted = _LINES_READ * rules.figures().characters
+    length = min(max(1 << math.ceil(math.log2(wanted)), _SHAPE.context_length), _CONTEXT_MAX)
+    before, asked = itertools.islice((line for line in rules.lines(0) if line.answer > 0), 2)
+    prompt = before.text + asked.text[: asked.answer]
+    return Recipe(replace(_SHAPE, context_length=length), _MUON, 16, OWN_STEPS, prompt)
 
 
 def train_spec(spec: RulesSpec, corpus: str) -> TrainSpec:
@@ -79,7 +101,7 @@ def train_spec(spec: RulesSpec, corpus: str) -> TrainSpec:
         spec: What was asked for; its `steps` win over the recipe's.
         corpus: The corpus folder of the task's lines.
     """
-    recipe = RECIPES[spec.task]
+    recipe = _own_recipe(spec.own) if spec.task == "own" else RECIPES[spec.task]
     steps = spec.steps or recipe.steps
     every = max(1, -(-steps // VALIDATIONS))
     warmup = min(recipe.optimizer.warmup_steps, steps // 10)

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainer_core.errors import ExitCode
-from trainer_core.rule_tasks import LEARNED, RULE_TASKS, SOLVED, UNSEEN
+from trainer_core.errors import ExitCode, KnownError
+from trainer_core.rule_tasks import LEARNED, SOLVED, UNSEEN
 from trainer_core.spec import RulesSpec, convert
 from trainer_core.terminal import run_with_bars
 
@@ -26,8 +26,12 @@ def run_rules(args: argparse.Namespace) -> ExitCode:
         KnownError: It could not start, or one of its jobs failed.
     """
     values = {name: getattr(args, name) for name in ("task", "steps", "lines", "threads", "seed")}
+    folder = args.folder
+    if args.own is not None:
+        folder = folder or (Path(args.task) if args.task else None)  # the only name that is left
+        values |= {"task": "own", "own": _rules_in(args.own)}
     spec = convert(values, RulesSpec, "the options")
-    folder = args.folder or Path(f"hearth-rules-{spec.task.replace('_', '-')}")
+    folder = folder or Path(f"hearth-rules-{spec.task.replace('_', '-')}")
     console = Console()
     code, status = run_with_bars(folder, spec, console)
     if status.state != "finished":
@@ -37,17 +41,35 @@ def run_rules(args: argparse.Namespace) -> ExitCode:
     return code
 
 
+def _rules_in(path: Path) -> str:
+    """The text of a file with one's own rules.
+
+    Raises:
+        KnownError: It cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        why = error.strerror
+    except UnicodeDecodeError:
+        why = "it is not UTF-8 text"
+    raise KnownError(
+        f"The rules in {path} cannot be read: {why}.",
+        safe="Nothing was started.",
+        do="Check the path of the file.",
+    )
+
+
 def _print_result(console: Console, found: dict[str, Any]) -> None:
-    task = RULE_TASKS[found["task"]]
-    table = Table(title=f"{task.title}: accuracy on fresh lines", title_justify="left")
+    table = Table()
     for name in ("", "right", ""):
         table.add_column(name, justify="right" if name == "right" else "left")
     for group in found["groups"]:
         share = group["accuracy"]
         table.add_row(group["group"], f"{share:.1%}", _bar(share))
-    console.print()
+    console.print(f"\n{found['title']}: accuracy on fresh lines", highlight=False)
     console.print(table)
-    console.print(_VERDICTS[found["task"]](found["groups"]), highlight=False)
+    console.print(_VERDICTS.get(found["task"], _group_words)(found["groups"]), highlight=False)
     console.print(_loss_words(found), highlight=False)
     console.print(
         f"{found['parameters']:,} parameters, {found['steps']:,} steps, trained in"
@@ -72,12 +94,14 @@ def _loss_words(found: dict[str, Any]) -> str:
     )
 
 
-def _action_words(groups: list[dict[str, Any]]) -> str:
+def _group_words(groups: list[dict[str, Any]], kind: str = "groups") -> str:
+    if not groups:
+        return "No line of the rules fits into the context, so nothing was scored."
     learned = sum(group["accuracy"] > LEARNED for group in groups)
     solved = sum(group["accuracy"] >= SOLVED for group in groups)
     worst = min(groups, key=lambda group: group["accuracy"])
     return (
-        f"{learned} of {len(groups)} actions above {LEARNED:.0%}, {solved} at {SOLVED:.0%} or more;"
+        f"{learned} of {len(groups)} {kind} above {LEARNED:.0%}, {solved} at {SOLVED:.0%} or more;"
         f" the worst is {worst['group']} with {worst['accuracy']:.1%}."
     )
 
@@ -93,6 +117,10 @@ def _sum_words(groups: list[dict[str, Any]]) -> str:
 
 def _word_words(groups: list[dict[str, Any]]) -> str:
     return f"{groups[-1]['accuracy']:.1%} of the words that the model draws keep every rule."
+
+
+def _action_words(groups: list[dict[str, Any]]) -> str:
+    return _group_words(groups, "actions")
 
 
 _VERDICTS: dict[str, Callable[[list[dict[str, Any]]], str]] = {

@@ -1,7 +1,8 @@
 """The verb `rules`: the lines of a rule task, a training on them, its score; each one a job.
 
 Values of its result:
-    task: Which task.
+    task: Which task, or `own`.
+    title: As people read it.
     groups: For each group: group, right, total, accuracy (0 to 1).
     loss, floor: Held-out loss, and the entropy below which none can be, in nats per character.
     plateaus: For each loss at which learning comes to rest: name, nats.
@@ -22,10 +23,11 @@ import msgspec
 from trainer_core.job import Job
 from trainer_core.parts import run_part
 from trainer_core.presets import parameter_count
-from trainer_core.rule_tasks import RULE_TASKS
+from trainer_core.rule_tasks import OWN_LINES, ruled
 from trainer_core.rules.plan import train_spec
 from trainer_core.spec import (
     EvaluateSpec,
+    OwnRules,
     PrepareSpec,
     RuleLines,
     RulesSpec,
@@ -45,18 +47,17 @@ def run(job: Job, spec: RulesSpec) -> dict[str, Any]:
     """
     started = time.monotonic()
     job.state("running")
-    task = RULE_TASKS[spec.task]
-    prepare = PrepareSpec(
-        source=RuleLines(task=task.name, lines=spec.lines), name=task.title, seed=spec.seed
-    )
+    task = ruled(spec)
+    prepare = PrepareSpec(source=_source(spec), name=task.title, seed=spec.seed)
     run_part(job, DATA, task.title, prepare)
     corpus = job.folder / DATA / "corpus"
     training = train_spec(spec, str(corpus))
-    trained = run_part(job, RUN, task.name, training)
+    trained = run_part(job, RUN, spec.task, training)
     score = EvaluateSpec(run=str(job.folder / RUN), checkpoint="last", max_tokens=10**6)
     found = run_part(job, SCORE, task.title, score).result
     return {
-        "task": task.name,
+        "task": spec.task,
+        "title": task.title,
         "groups": found["groups"],
         "loss": found["bits_per_byte"] * math.log(2),
         "floor": task.floor,
@@ -66,6 +67,12 @@ def run(job: Job, spec: RulesSpec) -> dict[str, Any]:
         "run": str(job.folder / RUN),
         "corpus": str(corpus),
     }
+
+
+def _source(spec: RulesSpec) -> RuleLines | OwnRules:
+    if spec.task == "own":
+        return OwnRules(rules=spec.own, lines=spec.lines or OWN_LINES)
+    return RuleLines(task=spec.task, lines=spec.lines)
 
 
 def _of_training(spec: TrainSpec, status: JobStatus) -> dict[str, Any]:

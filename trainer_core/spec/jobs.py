@@ -2,10 +2,11 @@
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from trainer_core.rule_language import RuleError, parse
 from trainer_core.spec.data import InspectSpec
 from trainer_core.spec.index import (
     ContaminationSpec,
@@ -37,7 +38,9 @@ class TourSpec(Section, frozen=True, kw_only=True, tag="tour", tag_field="verb")
 class RulesSpec(Section, frozen=True, kw_only=True, tag="rules", tag_field="verb"):
     """Train a small model on a rule task, and score how far it keeps the rules."""
 
-    task: TaskName
+    task: TaskName | Literal["own"]
+    own: str = ""
+    """One's own rules, where the task is `own`; in the language of `trainer_core.rule_language`."""
     lines: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
     """How many to make; 0 takes as many as the task has."""
     steps: Annotated[int, Meta(ge=0)] = 0
@@ -46,6 +49,21 @@ class RulesSpec(Section, frozen=True, kw_only=True, tag="rules", tag_field="verb
     """CPU threads; 0 takes one per core."""
     seed: Seed = 1337
     """Draws the lines and the first weights."""
+
+    def __post_init__(self) -> None:
+        """Hold the relation between the fields, and make sure that the rules make lines.
+
+        Raises:
+            ValueError: They do not; the message names the field and the place.
+        """
+        if (self.task == "own") != bool(self.own):
+            raise ValueError("own has the rules where the task is `own`, and nothing elsewhere")
+        try:
+            asks = not self.own or bool(parse(self.own).groups)
+        except RuleError as error:
+            raise ValueError(f"own {error}") from None
+        if not asks:
+            raise ValueError("own has no line with `=>`: nothing is asked, so nothing is scored")
 
 
 JobSpec = (

@@ -19,7 +19,7 @@ from trainer_core.data.sources.documents import FoundDocument, LeaveOut
 from trainer_core.data.sources.files import Place, SourceFile
 from trainer_core.errors import DataError
 from trainer_core.rule_language import RuleError, parse
-from trainer_core.rule_tasks import PROGRESSION_KINDS, RULE_TASKS, TERM_COUNT, progression
+from trainer_core.rule_tasks import FIRST_TERMS, PROGRESSION_KINDS, RULE_TASKS, STEP_MAX, steps_of
 from trainer_core.spec import OwnRules, RuleLines, TaskName
 
 CONSONANTS, VOWELS = "bcdfghjk", "aeiou"
@@ -102,10 +102,15 @@ def copied(sign: str, word: str) -> str:
 
 
 def _terms(random: Random) -> Iterator[str]:
+    lowest, highest = FIRST_TERMS
     while True:
         kind = int(random.random() * len(PROGRESSION_KINDS))
-        first, second = (int(random.random() * TERM_COUNT) for _ in range(2))
-        yield progression(kind, first, second)
+        first = lowest + int(random.random() * (highest + 1 - lowest))
+        step = 1 + int(random.random() * STEP_MAX)
+        other = 1 + int(random.random() * (STEP_MAX - 1))
+        other += other >= step
+        terms = itertools.accumulate(steps_of(kind, step, other), initial=first)
+        yield " ".join(map(str, terms)) + ";\n"
 
 
 _LINES: dict[TaskName, Callable[[Random], Iterator[str]]] = {
