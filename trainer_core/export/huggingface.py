@@ -15,7 +15,6 @@ from typing import Any
 from torch import Tensor
 
 from trainer_core.data.tokenizers.kinds import TextTokenizer
-from trainer_core.data.tokenizers.ranks import SEPARATOR_TEXT
 from trainer_core.export.native import native_class, native_config, native_weights
 from trainer_core.model.match_hearth import GATE_RATE
 from trainer_core.spec import ModelConfig
@@ -122,33 +121,39 @@ def generation_config(separator: int) -> dict[str, Any]:
 def tokenizer_json(tokenizer: TextTokenizer) -> str:
     """The content of `tokenizer.json`; each text opens with the separator, as in training."""
     content = json.loads(tokenizer.to_hf_json())
-    opening = {"SpecialToken": {"id": SEPARATOR_TEXT, "type_id": 0}}
+    separator = _separator_text(tokenizer)
+    opening = {"SpecialToken": {"id": separator, "type_id": 0}}
     first, second = ({"Sequence": {"id": name, "type_id": 0}} for name in "AB")
     content["post_processor"] = {
         "type": "TemplateProcessing",
         "single": [opening, first],
         "pair": [opening, first, opening, second],
         "special_tokens": {
-            SEPARATOR_TEXT: {
-                "id": SEPARATOR_TEXT,
+            separator: {
+                "id": separator,
                 "ids": [tokenizer.separator],
-                "tokens": [SEPARATOR_TEXT],
+                "tokens": [separator],
             }
         },
     }
     return json.dumps(content, ensure_ascii=False)
 
 
-def tokenizer_config(context_length: int) -> dict[str, Any]:
+def _separator_text(tokenizer: TextTokenizer) -> str:
+    return next(iter(tokenizer.special_tokens))
+
+
+def tokenizer_config(tokenizer: TextTokenizer, context_length: int) -> dict[str, Any]:
     """The content of `tokenizer_config.json`.
 
     `split_special_tokens` keeps the separator's text inside a prompt plain text, as it is here.
     """
+    separator = _separator_text(tokenizer)
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": SEPARATOR_TEXT,
-        "eos_token": SEPARATOR_TEXT,
-        "pad_token": SEPARATOR_TEXT,
+        "bos_token": separator,
+        "eos_token": separator,
+        "pad_token": separator,
         "padding_side": "left",
         "model_input_names": ["input_ids", "attention_mask"],
         "model_max_length": context_length,
@@ -172,7 +177,9 @@ def write_model(
     write_tensors(folder / WEIGHTS_FILE, hf_weights(weights, config), metadata={"format": "pt"})
     _write_json(folder / "config.json", hf_config(config, tokenizer.separator))
     _write_json(folder / "generation_config.json", generation_config(tokenizer.separator))
-    _write_json(folder / "tokenizer_config.json", tokenizer_config(config.context_length))
+    _write_json(
+        folder / "tokenizer_config.json", tokenizer_config(tokenizer, config.context_length)
+    )
     (folder / "tokenizer.json").write_text(tokenizer_json(tokenizer), encoding="utf-8")
     for name in own_code(config):
         shutil.copyfile(_REMOTE / name, folder / name)

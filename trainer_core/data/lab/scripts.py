@@ -16,12 +16,10 @@ OTHER = "other"
 _RENAMED = {"Cjk": "Chinese characters", "Katakana-hiragana": "Katakana"}
 _FORMS = ("FULLWIDTH", "HALFWIDTH")
 # What comes behind the script in the name of a letter, as in `OLD TURKIC LETTER ORKHON A`.
-_KINDS = frozenset(
-    ["LETTER", "SMALL", "CAPITAL", "SYLLABLE", "SIGN", "VOWEL", "IDEOGRAPH", "UNIFIED", "COMPATIBILITY", "PHONETIC"]
-)
-_NO_SCRIPTS = frozenset(
-    ["Mathematical", "Double-struck", "Black-letter", "Script", "Modifier", "Micro", "Feminine", "Masculine"]
-)
+_KINDS = {"LETTER", "SMALL", "CAPITAL", "SYLLABLE", "SIGN", "VOWEL", "IDEOGRAPH", "UNIFIED"}
+_KINDS |= {"COMPATIBILITY", "PHONETIC"}
+_NO_SCRIPTS = {"Mathematical", "Double-struck", "Black-letter", "Script", "Modifier", "Micro"}
+_NO_SCRIPTS |= {"Feminine", "Masculine"}
 
 
 @cache
@@ -34,7 +32,7 @@ def script_of(character: str) -> str:
         return OTHER
     words = [word for word in unicodedata.name(character, "").split() if word not in _FORMS]
     size = next((at for at, word in enumerate(words) if at and word in _KINDS), 1)
-    name = " ".join(words[:size]).capitalize()
+    name = " ".join(word.capitalize() for word in words[:size])
     return OTHER if not name or name.split()[0] in _NO_SCRIPTS else _RENAMED.get(name, name)
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.preparing.build import CORPUS_FOLDER, build_corpus, partial_of
+from trainer_core.data.tokenizers.json_kind import JsonTokenizer
 from trainer_core.ending import JobStopped
 from trainer_core.errors import from_os_error
 from trainer_core.spec import PrepareSpec
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from trainer_core.job import Job
 
 _PATHS_NOTED = 5
+_CHARACTERS_NOTED = 80
 
 
 def run(job: Job, spec: PrepareSpec) -> dict[str, Any]:
@@ -64,6 +66,7 @@ def run(job: Job, spec: PrepareSpec) -> dict[str, Any]:
     except OSError as error:
         raise from_os_error(error, "writing the corpus") from None
     _note_what_was_left_out(job, corpus)
+    _note_what_the_tokenizer_loses(job, corpus)
     return _values(corpus, seconds=time.monotonic() - begun_s)
 
 
@@ -79,6 +82,15 @@ def _note_what_was_left_out(job: Job, corpus: Corpus) -> None:
             "The end of one document validates",
             f"There were too few documents to hold out a whole one: {report.cut_document}",
         )
+
+
+def _note_what_the_tokenizer_loses(job: Job, corpus: Corpus) -> None:
+    tokenizer = corpus.tokenizer
+    trip = tokenizer.round_trip if isinstance(tokenizer, JsonTokenizer) else None
+    if trip is not None and trip.words:
+        before, after = (text[:_CHARACTERS_NOTED] for text in trip.examples[0])
+        words = f"{trip.words} For example:\n{before}\n{after}"
+        job.note("warning", "The tokenizer does not give all of the text back", words)
 
 
 def _values(corpus: Corpus, *, seconds: float) -> dict[str, Any]:

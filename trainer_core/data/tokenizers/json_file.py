@@ -84,11 +84,11 @@ def fit(text: str, separator: str = "") -> FitFile:
         Unfit: It is no such file, has no such token, or a text can become a special token.
     """
     library = opened(text)
-    # What the library writes has today's form, whatever release wrote the file.
-    content: dict[str, Any] = json.loads(library.to_str())
     numbers = library.get_vocab(with_added_tokens=True)
     if not numbers or max(numbers.values()) >= IDS_MAX:
         raise Unfit("its ids are not those of a vocabulary")
+    # What the library writes has today's form, whatever release wrote the file.
+    content: dict[str, Any] = json.loads(library.to_str())
     special_tokens = _special_tokens(content, numbers, separator)
     unknown = _unknown(content["model"])
     if unknown in numbers:
