@@ -48,9 +48,13 @@ def put_spec(folder, spec):
 
 
 @pytest.mark.parametrize(
-    ("strategy", "optimizer"), [("ddp", {"kind": "adamw"}), ("fsdp", {"kind": "muon"})]
+    ("strategy", "optimizer", "rows_of"),
+    [
+        ("ddp", {"kind": "adamw"}, {"mask_documents": True}),
+        ("fsdp", {"kind": "muon"}, {"packing": "best_fit"}),
+    ],
 )
-def test_two_processes_lose_what_one_does(data, tmp_path, strategy, optimizer):
+def test_two_processes_lose_what_one_does(data, tmp_path, strategy, optimizer, rows_of):
     spec = several_spec(
         data / "corpus",
         steps=8,
@@ -59,7 +63,7 @@ def test_two_processes_lose_what_one_does(data, tmp_path, strategy, optimizer):
         distributed={"strategy": strategy},
         optimizer=optimizer,
         budget={"micro_batch_size": 1},
-        data=specs.DataConfig(mask_documents=True),
+        data=specs.DataConfig(**rows_of),
         evaluation={"every_steps": 4, "max_tokens": 224},
     )
     together = finish(tmp_path / "together", spec)
