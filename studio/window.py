@@ -34,6 +34,7 @@ PAGES: dict[str, str] = {
     "run": "studio.pages.run.page:RunPage",
     "data": "studio.pages.data.page:DataPage",
     "batches": "studio.pages.data.batches.page:BatchesPage",
+    "lab": "studio.pages.data.lab.page:LabPage",
     "playground": "studio.pages.playground.page:PlaygroundPage",
     "compare": "studio.pages.compare.page:ComparePage",
     "settings": "studio.pages.settings.page:SettingsPage",
