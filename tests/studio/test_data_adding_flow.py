@@ -228,6 +228,18 @@ def test_a_preview_shows_documents_fields_and_what_was_left_out(
     assert flow.source.forms[0].field == "title"
 
 
+def test_a_source_that_cannot_be_read_is_corrected_in_its_step(flow: AddFlow) -> None:
+    flow.add_source(SourceForm(kind="hub_dataset", repo="owner/nothing"))
+    flow._turn_to(PREVIEW)
+    flow.preview._job.drop()
+    error = KnownError("There is no such dataset.", do="Check its name.", field="source.repo")
+    flow.preview._on_failed(error)
+    assert not flow.preview.documents.isVisible()
+    flow.preview._error.clicked.emit()  # type: ignore[union-attr]
+    assert flow.current == SOURCE
+    assert "no such dataset" in flow.source.fields.by_name["repo"].error
+
+
 def test_a_cleaning_step_says_what_it_did_while_it_is_on(flow: AddFlow) -> None:
     card = flow.preview.cleaning_card
     flow.preview._on_finished(FOUND)

@@ -93,4 +93,25 @@ def test_a_tokenizer_of_the_lab_is_taken_over(page: DataPage) -> None:
     page.open(UseTokenizer(Path("/lab/tokenizer-1"), "own, 8,192"))
     tokenizer = page.adding.flow.form().tokenizer
     assert (tokenizer.kind, tokenizer.folder) == ("saved", "/lab/tokenizer-1")
+    page.adding.flow.source.choices["rule_task"].click()
+    page.open(UseTokenizer(Path("/lab/tokenizer-2"), "own, 4,096"))
+    form = page.adding.flow.form()
+    assert form.tokenizer.folder == "/lab/tokenizer-2"
+    assert form.sources[0].kind == "rule_task"  # what was being added stays
+    page.adding.leave()
+
+
+def test_tokenizers_that_the_lab_has_kept_are_offered(
+    qtbot: QtBot, studio: Studio, page: DataPage
+) -> None:
+    lab = studio[0].home / "lab" / "tokenizers-2026-11-20"
+    (lab / "tokenizer-1").mkdir(parents=True)
+    candidates = [{"name": "own, 812", "folder": "tokenizer-1"}, {"name": "gone", "folder": "x"}]
+    (lab / "tokenizers.json").write_text(json.dumps({"candidates": candidates}))
+    page.adding.begin()
+    tokens = page.adding.flow.tokens
+    tokens.choices["saved"].click()
+    qtbot.waitUntil(lambda: tokens.tokenizer().folder == str(lab / "tokenizer-1"), timeout=5_000)
+    tokens.lab_requested.emit()
+    assert studio[1].places[-1] == ("lab", LabTarget())
     page.adding.leave()

@@ -12,7 +12,9 @@ from studio.context import Context
 from studio.pages.data import jobs as data_jobs
 from studio.pages.data.adding.dropped import Dropped, sort_out
 from studio.pages.data.adding.flow import PREVIEW, TOKENS, AddFlow
+from studio.pages.data.adding.kept_tokenizers import kept_tokenizers
 from studio.pages.data.adding.tokenizer_form import TokenizerForm
+from studio.pages.data.lab.target import LabTarget
 from studio.pages.data.request import AddForm, AddRequest, copy_of, form_of
 from studio.pages.settings.facts import GPT2_SETTING
 from studio.runs.model import JobModel
@@ -44,6 +46,7 @@ class Adding(QObject):
         self.flow = AddFlow(context)
         self.flow.submitted.connect(self._on_submitted)
         self.flow.cancelled.connect(self.leave)
+        self.flow.tokens.lab_requested.connect(lambda: context.navigate("lab", LabTarget()))
         self._open = False
 
     def begin(self, form: AddForm | None = None, replaces: int | None = None) -> None:
@@ -55,12 +58,19 @@ class Adding(QObject):
         """
         self._open = True
         self.flow.show_form(form or self._fresh_form(), replaces)
+        home = self._context.home
+        self._context.tasks.run_op(
+            lambda: kept_tokenizers(home), self.flow.tokens.set_kept, owner=self, lane="work"
+        )
         self.begun.emit()
 
     def begin_with_tokenizer(self, folder: str) -> None:
-        """Show the steps for a dataset with a tokenizer of the lab."""
+        """Take a tokenizer of the lab: for what is being added, or for a new dataset."""
         tokenizer = TokenizerForm(kind="saved", folder=folder)
-        self.begin(replace(self._fresh_form(), tokenizer=tokenizer))
+        if self._open:
+            self.flow.take_tokenizer(tokenizer)
+        else:
+            self.begin(replace(self._fresh_form(), tokenizer=tokenizer))
 
     def correct(self, row: DatasetRow, model: JobModel) -> None:
         """Show the settings of an attempt that failed, with the error beside its field."""

@@ -32,10 +32,12 @@ class PreviewStep(QWidget):
 
     Signals:
         edited: The cleaning is another than before.
+        correction_requested (object): A setting of a source is wrong; carries the `KnownError`.
         field_chosen (int, str): Another field of the source at this place holds the text.
     """
 
     edited = Signal()
+    correction_requested = Signal(object)
     field_chosen = Signal(int, str)
 
     name = "Preview"
@@ -164,8 +166,12 @@ class PreviewStep(QWidget):
             and self.show_error(error.field.removeprefix("preview."), error.what)
         ):
             return
-        self._error = ErrorCard(error, button="Look again")
-        self._error.clicked.connect(self._on_again_clicked)
+        of_source = isinstance(error, KnownError) and error.field.startswith("source")
+        self._error = ErrorCard(error, button="Correct it" if of_source else "Look again")
+        if of_source:
+            self._error.clicked.connect(lambda: self.correction_requested.emit(error))
+        else:
+            self._error.clicked.connect(self._on_again_clicked)
         self._error_place.addWidget(self._error)
         self.documents.setVisible(self._preview is not None)
         self._say()

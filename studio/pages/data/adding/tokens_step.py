@@ -12,6 +12,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.data.adding.field_grid import FieldGrid, line_of
+from studio.pages.data.adding.folder_choice import FolderChoice
+from studio.pages.data.adding.kept_tokenizers import KeptTokenizer
 from studio.pages.data.adding.path_edit import PathEdit
 from studio.pages.data.adding.tokenizer_form import (
     ENCODINGS,
@@ -22,7 +24,7 @@ from studio.pages.data.adding.tokenizer_form import (
 from studio.pages.data.request import AddForm
 from studio.widgets.card import Card
 from studio.widgets.choice_card import ChoiceCard
-from studio.widgets.controls import CheckBox, ComboBox, LineEdit, TextEdit
+from studio.widgets.controls import CheckBox, ComboBox, LineEdit, LinkButton, TextEdit
 from studio.widgets.field import Field
 from studio.widgets.headings import card_title
 from studio.widgets.label import Label
@@ -45,7 +47,7 @@ _KINDS: tuple[tuple[TokenizerKind, str, str, str], ...] = (
     ),
     (
         *("saved", "From the lab", "Kept by the tokenizer lab"),
-        "The folder that the lab names beside a tokenizer.",
+        "One that a comparison in the lab has learned or tried.",
     ),
 )
 _PER_ROW = 4
@@ -62,9 +64,11 @@ class TokensStep(QWidget):
 
     Signals:
         edited: A setting is another than before.
+        lab_requested: Tokenizers are to be compared first.
     """
 
     edited = Signal()
+    lab_requested = Signal()
 
     name = "Tokens and split"
 
@@ -116,10 +120,10 @@ class TokensStep(QWidget):
         for fetched in (self._vocabulary, self._ranks):
             fetched.edit.setPlaceholderText("found, or fetched once")
         self._file = PathEdit("A tokenizer.json", files="Tokenizers (*.json)")
-        self._folder = PathEdit("A folder that the tokenizer lab left", folder=True)
+        self._folder = FolderChoice("Tokenizer", "A folder that the tokenizer lab left")
         self._encoding = _combo("Encoding", [(e, f"{e}, {ENCODINGS[e]}") for e in ENCODINGS])
         self._pretokenizer = _combo("Cut before learning", list(_PRETOKENIZERS))
-        self._corpus = ComboBox("Dataset")
+        self._corpus = FolderChoice("Dataset")
         self._special = TextEdit(placeholder="none", role="mono")
         self._special.setFixedHeight(54)
         self._fields: dict[str, Field] = {
@@ -141,18 +145,25 @@ class TokensStep(QWidget):
                 "Separator", LineEdit(placeholder="found by itself"), hint="Opens each document"
             ),
             "corpus": Field("Dataset", self._corpus),
-            "folder": Field("Folder", self._folder),
+            "folder": Field("Tokenizer", self._folder),
         }
         self._grid = FieldGrid(self._fields, 4, dict.fromkeys(_WIDE, 2))
-        for edit in (self._vocabulary, self._ranks, self._file, self._folder):
+        for edit in (self._vocabulary, self._ranks, self._file):
             edit.edit.textChanged.connect(self.edited)
         for name in ("vocab_size", "sample_bytes", "separator"):
             line_of(self._fields[name]).textEdited.connect(self.edited)
         self._special.textChanged.connect(self.edited)
-        for combo in (self._encoding, self._pretokenizer, self._corpus):
+        for combo in (self._encoding, self._pretokenizer):
             combo.activated.connect(self.edited)
+        for choice in (self._corpus, self._folder):
+            choice.chosen.connect(self.edited)
         card = Card(spacing=12)
-        card.body.addWidget(self._why)
+        lab = LinkButton("Compare tokenizers in the lab")
+        lab.clicked.connect(self.lab_requested)
+        head = QHBoxLayout()
+        head.addWidget(self._why, 1)
+        head.addWidget(lab)
+        card.body.addLayout(head)
         card.body.addWidget(self._grid)
         return card
 
@@ -195,11 +206,11 @@ class TokensStep(QWidget):
 
     def set_datasets(self, datasets: Sequence[tuple[str, Path]]) -> None:
         """Offer the tokenizers of these datasets: name and corpus folder of each."""
-        chosen = self._corpus.currentData()
-        self._corpus.clear()
-        for name, folder in datasets:
-            self._corpus.addItem(name, str(folder))
-        self._choose_corpus(chosen or "")
+        self._corpus.set_known(datasets)
+
+    def set_kept(self, kept: Sequence[KeptTokenizer]) -> None:
+        """Offer these tokenizers of the lab."""
+        self._folder.set_known([(each.title, each.folder) for each in kept])
 
     def show_form(self, form: AddForm) -> None:
         """Show these settings."""
@@ -210,10 +221,10 @@ class TokensStep(QWidget):
         self._vocabulary.edit.setText(tokenizer.vocabulary_folder)
         self._ranks.edit.setText(tokenizer.ranks_file)
         self._file.edit.setText(tokenizer.path)
-        self._folder.edit.setText(tokenizer.folder)
+        self._folder.choose(tokenizer.folder)
         self._encoding.setCurrentIndex(self._encoding.findData(tokenizer.encoding))
         self._pretokenizer.setCurrentIndex(self._pretokenizer.findData(tokenizer.pretokenizer))
-        self._choose_corpus(tokenizer.corpus)
+        self._corpus.choose(tokenizer.corpus)
         line_of(self.validation).setText(form.validation)
         line_of(self.seed).setText(form.seed)
         line_of(self.dataset_name).setText(form.name)
@@ -245,8 +256,8 @@ class TokensStep(QWidget):
             "encoding": self._encoding.currentData(),
             "ranks_file": self._ranks.edit.text(),
             "path": self._file.edit.text(),
-            "corpus": self._corpus.currentData() or "",
-            "folder": self._folder.edit.text(),
+            "corpus": self._corpus.folder,
+            "folder": self._folder.folder,
         }
         kept = {name: typed[name] for name in FIELDS[self._kind]}
         return replace(TokenizerForm(kind=self._kind), **kept)
@@ -259,12 +270,6 @@ class TokensStep(QWidget):
     def choose(self, kind: TokenizerKind) -> None:
         """Take another kind of tokenizer."""
         self._show_kind(kind)
-
-    def _choose_corpus(self, folder: str) -> None:
-        """Choose a dataset by its corpus; one that is not on the list is put there."""
-        if folder and self._corpus.findData(folder) < 0:
-            self._corpus.addItem(folder, folder)
-        self._corpus.setCurrentIndex(max(self._corpus.findData(folder), 0))
 
     # --- reactions ---------------------------------------------------------------------------
 
