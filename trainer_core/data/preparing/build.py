@@ -7,11 +7,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from trainer_core.data.cleaning.report import CleaningCounts
+from trainer_core.data.cleaning.source import cleaned, steps_of
 from trainer_core.data.corpus import TOKENIZER_FOLDER, Corpus, open_corpus
 from trainer_core.data.preparing.finishing import dtype_of, write_manifest
-from trainer_core.data.preparing.first_reading import survey
+from trainer_core.data.preparing.first_reading import SURVEY_FOLDER, survey
 from trainer_core.data.preparing.growing import Lost
 from trainer_core.data.preparing.identity import files_hash, settings_hash
+from trainer_core.data.preparing.near_duplicates import NearDuplicates, find_near, near_report
 from trainer_core.data.preparing.notes import JOURNAL_NAME, NOTE_PERIOD_S, Notes
 from trainer_core.data.preparing.split import Side, Split, cut_parts, split_sources
 from trainer_core.data.preparing.survey import Changed, NamedSource, Report, Survey
@@ -141,15 +144,24 @@ def _write(
 ) -> None:
     """Write the corpus, from where the notes say."""
     folder = notes.folder / CORPUS_FOLDER
-    documents = survey(sources, report, notes)
-    numbers = [documents.documents_of(number) for number in range(len(sources))]
+    signed = spec.cleaning.near_duplicates != "off"
+    documents = survey(sources, report, notes, signed=signed)
+    near = NearDuplicates()
+    if signed:
+        near = find_near(notes.folder / SURVEY_FOLDER, spec.cleaning.similarity, report)
+    removed = set(near.later.tolist()) if spec.cleaning.near_duplicates == "remove" else set()
+    numbers = [
+        [number for number in documents.documents_of(source) if number not in removed]
+        for source in range(len(sources))
+    ]
     split = split_sources(documents, numbers, spec.validation_fraction, spec.seed)
     tokenizer = _tokenizer(spec, documents, split, folder / TOKENIZER_FOLDER, notes, report)
     with _writers(folder, tokenizer, sources, shard_tokens, notes) as writers:
         cuts = write_tokens(documents, split, tokenizer, writers, report, notes)
         _check_both_sides(writers)
         report("saving", 0, 1, "")
-        manifest = write_manifest(folder, spec, tokenizer, documents, writers, cuts)
+        found = near_report(documents, near, split, spec.cleaning) if signed else None
+        manifest = write_manifest(folder, spec, tokenizer, documents, writers, cuts, found)
     write_statistics(Corpus(folder, manifest), report)
     sync_tree(folder)
     report("saving", 1, 1, "")
@@ -176,9 +188,10 @@ def open_sources(
     scratch.mkdir(exist_ok=True)
     for number, (source, name) in enumerate(zip(spec.all_sources, spec.source_names, strict=True)):
         field = f"sources[{number}]" if spec.sources else "source"
-        skipped = Skipped()
+        skipped, counts = Skipped(), CleaningCounts(steps_of(spec.cleaning))
         opened = open_source(source, spec.seed, skipped, tick, scratch, field, report)
-        sources.append(NamedSource(name, describe(source), field, opened, skipped))
+        clean = cleaned(opened, spec.cleaning, counts)
+        sources.append(NamedSource(name, describe(source), field, clean, skipped, counts))
     return sources
 
 

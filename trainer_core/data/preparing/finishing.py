@@ -13,6 +13,7 @@ from trainer_core.data.manifest import (
     MANIFEST_NAME,
     Manifest,
     NamedSourceReport,
+    NearReport,
     SourceReport,
 )
 from trainer_core.data.preparing.split import Side
@@ -38,6 +39,7 @@ def write_manifest(
     documents: Survey,
     writers: dict[Side, SplitWriter],
     cuts: tuple[str, ...],
+    near: NearReport | None = None,
 ) -> Manifest:
     """Close the sides of a corpus and write its manifest.
 
@@ -48,6 +50,7 @@ def write_manifest(
         documents: What was read.
         writers: Of both sides.
         cuts: For each source the path of the document that was cut in two, or "".
+        near: What is nearly equal, where it was looked for.
 
     Raises:
         OSError: It cannot be written.
@@ -70,6 +73,7 @@ def write_manifest(
             _source_report(documents, number, writers, cuts[number])
             for number in range(len(documents.sources))
         ),
+        near_duplicates=near,
         rule_task=spec.rule_task,
         own_rules=spec.own_rules,
     )
@@ -91,6 +95,7 @@ def _source_report(
         bytes_read=n_bytes,
         skipped=source.skipped.groups(),
         cut_document=cut,
+        cleaning=source.cleaning.report(source.skipped),
         texts=_hash_of_texts(documents, number),
         train=writers["train"].amount(number),
         validation=writers["validation"].amount(number),

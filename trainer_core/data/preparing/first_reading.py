@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
+from trainer_core.data.cleaning.near import Signature
 from trainer_core.data.preparing.notes import Notes, Reading
 from trainer_core.data.preparing.split import DIGEST_BYTES, DocumentKey
 from trainer_core.data.preparing.survey import NamedSource, Report, Survey
@@ -17,7 +18,13 @@ from trainer_core.errors import DataError
 SURVEY_FOLDER = "survey"
 
 
-def survey(sources: Sequence[NamedSource], report: Report, notes: Notes | None = None) -> Survey:
+def survey(
+    sources: Sequence[NamedSource],
+    report: Report,
+    notes: Notes | None = None,
+    *,
+    signed: bool = False,
+) -> Survey:
     """Read every document of the sources once.
 
     Texts that are equal to an earlier one are left out, so that no validation document is also a
@@ -27,6 +34,7 @@ def survey(sources: Sequence[NamedSource], report: Report, notes: Notes | None =
         sources: In the order of the settings.
         report: Told of the progress; may raise to end the work.
         notes: Says where an earlier attempt ended, and is told how far this one is.
+        signed: Keep a signature of each document beside the notes, to find near duplicates.
 
     Raises:
         DataError: Nothing in one of the sources is usable text.
@@ -37,10 +45,11 @@ def survey(sources: Sequence[NamedSource], report: Report, notes: Notes | None =
     begun = notes.reading
     folder = notes.folder / SURVEY_FOLDER
     folder.mkdir(exist_ok=True)
-    found = Survey(sources, folder, documents=begun.documents, files=begun.files)
+    found = Survey(sources, folder, documents=begun.documents, files=begun.files, signed=signed)
     try:
-        for source, skipped in zip(sources, begun.skipped, strict=False):
+        for source, skipped, cleaning in zip(sources, begun.skipped, begun.cleaning, strict=False):
             source.skipped.restore(skipped)
+            source.cleaning.restore(cleaning)
         return found if begun.done else _read(found, begun, report, notes)
     finally:
         found.close()
@@ -52,6 +61,7 @@ def _read(found: Survey, begun: Reading, report: Report, notes: Notes | None) ->
     keep = _Keep(found, notes, progress)
     for number, source in enumerate(found.sources):
         progress.begin_source(number)
+        source.cleaning.counting = True
         for at, file in enumerate(source.opened.files):
             places = 0
             if (number, at) <= (begun.source, begun.file):
@@ -65,6 +75,7 @@ def _read(found: Survey, begun: Reading, report: Report, notes: Notes | None) ->
                 break
         if not found.documents_of(number) and not source.skipped.counts["duplicate"]:
             raise _nothing_usable(source)
+        source.cleaning.counting = False
     keep.note(len(found.sources), 0, 0, done=True)
     progress.finish()
     return found
@@ -95,6 +106,7 @@ class _Keep:
                 places=places,
                 n_bytes=self._progress.n_bytes,
                 skipped=tuple(one.skipped.state() for one in self._found.sources),
+                cleaning=tuple(one.cleaning.state() for one in self._found.sources),
                 done=done,
             )
         )
@@ -130,8 +142,10 @@ def _survey_file(
                 counting = place + 1 == places
                 progress.tick()
                 continue
-            key = _key_of(document, leave_out, progress.tick)
-            if key is not None and found.add(number, at, place, key):
+            signature = Signature() if found.signed else None
+            key = _key_of(document, leave_out, progress.tick, signature)
+            signed = signature.digest() if signature is not None else b""
+            if key is not None and found.add(number, at, place, key, signed):
                 progress.n_bytes += key.n_bytes
             elif key is not None:
                 leave_out("duplicate", document.path)
@@ -144,7 +158,10 @@ def _survey_file(
 
 
 def _key_of(
-    document: FoundDocument, leave_out: LeaveOut, tick: Callable[[], None]
+    document: FoundDocument,
+    leave_out: LeaveOut,
+    tick: Callable[[], None],
+    signature: Signature | None,
 ) -> DocumentKey | None:
     hashed = hashlib.blake2b(digest_size=DIGEST_BYTES)
     n_bytes = 0
@@ -154,6 +171,8 @@ def _key_of(
             data = part.encode()
             hashed.update(data)
             n_bytes += len(data)
+            if signature is not None:
+                signature.add(part)
     except NoText as error:
         leave_out(error.reason, document.path)
         return None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from trainer_core.data.cleaning.report import CleaningState
 from trainer_core.data.sources.skipped import SkippedState
 from trainer_core.files import write_whole_file
 
@@ -32,6 +33,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         places: Documents of this file that were read, those counted that were left out.
         n_bytes: Bytes of text that this source gave.
         skipped: What each source left out.
+        cleaning: What the cleaning steps did to each source.
         done: Everything was read.
     """
 
@@ -42,6 +44,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     places: int = 0
     n_bytes: int = 0
     skipped: tuple[SkippedState, ...] = ()
+    cleaning: tuple[CleaningState, ...] = ()
     done: bool = False
 
 

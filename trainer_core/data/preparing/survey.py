@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, overload
 
+from trainer_core.data.cleaning.near import RECORD_BYTES as SIGNATURE_BYTES
+from trainer_core.data.cleaning.report import CleaningCounts
 from trainer_core.data.preparing.digests import Digests
 from trainer_core.data.preparing.growing import GrowingFile, Lost
 from trainer_core.data.preparing.split import DIGEST_BYTES, DocumentKey
@@ -27,6 +29,7 @@ from trainer_core.data.sources.skipped import Reason, Skipped
 _DOCUMENT = struct.Struct(f"<{DIGEST_BYTES}sQQ")  # hash and bytes of the text, place in its file
 _FILE = struct.Struct("<QQQ")  # number of the source, of the file in it, of its first document
 _DOCUMENTS_NAME, _FILES_NAME = "documents.bin", "files.bin"
+SIGNATURES_NAME = "signatures.bin"
 
 Report = Callable[[str, float, float, str], None]
 """Told the phase, how much is done, of how much, and the unit; may raise to end the work."""
@@ -59,6 +62,7 @@ class NamedSource:
         field: Path of its settings, for messages.
         opened: Its files.
         skipped: What was left out of it.
+        cleaning: What the cleaning steps did to it.
     """
 
     name: str
@@ -66,6 +70,7 @@ class NamedSource:
     field: str
     opened: OpenSource
     skipped: Skipped = dataclasses.field(default_factory=Skipped)
+    cleaning: CleaningCounts = dataclasses.field(default_factory=CleaningCounts)
 
 
 class Changed(Exception):  # noqa: N818 - an outcome: the file is reported, the work goes on
@@ -110,6 +115,7 @@ class Survey(Sequence[DocumentKey]):
         folder: Where it is also written down, so that it can be gone on with; None writes nothing.
         documents: How many documents of an earlier attempt the folder holds.
         files: The same of its files.
+        signed: Keep a signature of each document in the folder too, to find near duplicates.
 
     Raises:
         Lost: The folder holds less than that.
@@ -123,8 +129,10 @@ class Survey(Sequence[DocumentKey]):
         *,
         documents: int = 0,
         files: int = 0,
+        signed: bool = False,
     ) -> None:
         self.sources = sources
+        self.signed = signed
         self._digests = Digests()
         self._sizes = array("Q")
         self._places = array("Q")
@@ -132,13 +140,14 @@ class Survey(Sequence[DocumentKey]):
         self._file_sources, self._file_numbers = array("Q"), array("Q")
         self._file_begins = array("Q")
         """Number of the first document of each file with any."""
-        self._kept: tuple[GrowingFile, GrowingFile] | None = None
+        self._kept: tuple[GrowingFile, ...] = ()
+        """Documents, files, and signatures where these are wanted."""
         if folder is not None:
             self._read(folder, documents, files)
-            self._kept = (
-                GrowingFile(folder / _DOCUMENTS_NAME, documents * _DOCUMENT.size),
-                GrowingFile(folder / _FILES_NAME, files * _FILE.size),
-            )
+            sizes = {_DOCUMENTS_NAME: documents * _DOCUMENT.size, _FILES_NAME: files * _FILE.size}
+            if signed:
+                sizes[SIGNATURES_NAME] = documents * SIGNATURE_BYTES
+            self._kept = tuple(GrowingFile(folder / name, size) for name, size in sizes.items())
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -179,7 +188,9 @@ class Survey(Sequence[DocumentKey]):
         numbers = self.documents_of(source)
         return len(numbers), sum(self._sizes[numbers.start : numbers.stop])
 
-    def add(self, source: int, file: int, place: int, key: DocumentKey) -> bool:
+    def add(
+        self, source: int, file: int, place: int, key: DocumentKey, signature: bytes = b""
+    ) -> bool:
         """Remember one document more.
 
         Args:
@@ -187,6 +198,7 @@ class Survey(Sequence[DocumentKey]):
             file: Number of its file in the source.
             place: Which of the file's documents it is.
             key: Its text.
+            signature: Of its text, where documents are signed.
 
         Returns:
             Whether its text is new; if not, it is not remembered.
@@ -200,6 +212,8 @@ class Survey(Sequence[DocumentKey]):
         self._places.append(place)
         if self._kept:
             self._kept[0].append(_DOCUMENT.pack(key.digest, key.n_bytes, place))
+            if self.signed:
+                self._kept[2].append(signature)
         return True
 
     def _add_file(self, source: int, file: int, begin: int) -> None:
@@ -211,14 +225,14 @@ class Survey(Sequence[DocumentKey]):
 
     def sync(self) -> None:
         """Wait until everything is on the disk."""
-        for file in self._kept or ():
+        for file in self._kept:
             file.sync()
 
     def close(self) -> None:
         """Write nothing more down."""
-        for file in self._kept or ():
+        for file in self._kept:
             file.close()
-        self._kept = None
+        self._kept = ()
 
     def _read(self, folder: Path, documents: int, files: int) -> None:
         """Take back what an earlier attempt wrote down."""

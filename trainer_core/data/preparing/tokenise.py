@@ -14,6 +14,7 @@ from trainer_core.data.preparing.survey import Changed, ReadAgain, Report, Surve
 from trainer_core.data.preparing.writer import SplitWriter
 from trainer_core.data.sources.skipped import Reason, printable
 from trainer_core.data.tokenizers.kinds import Ids, TextTokenizer, worker_count
+from trainer_core.data.tokenizers.pretokens import recut
 from trainer_core.errors import DataError
 
 BATCH_BYTES = 1 << 20
@@ -92,7 +93,7 @@ def write_tokens(
     def encode(batch: list[Part]) -> list[tuple[Part, Ids]]:
         return [(part, tokenizer.encode(part.text)) for part in batch]
 
-    batches = _batches(_parts(documents, split, first))
+    batches = _batches(_parts(documents, split, tokenizer, first))
     for encoded in ordered_map(encode, batches, worker_count()):
         for part, ids in encoded:
             assembly.take(part, ids)
@@ -189,7 +190,7 @@ def _batches(parts: Iterator[Part]) -> Iterator[list[Part]]:
         yield batch
 
 
-def _parts(documents: Survey, split: Split, first: int) -> Iterator[Part]:
+def _parts(documents: Survey, split: Split, tokenizer: TextTokenizer, first: int) -> Iterator[Part]:
     for document in documents.again(lambda number: number >= first and split.keeps(number)):
         side = split.side(document.number)
         last = Part(
@@ -200,18 +201,23 @@ def _parts(documents: Survey, split: Split, first: int) -> Iterator[Part]:
             path=printable(document.path),
         )
         if document.number in split.cuts:
-            yield from _cut_document(last, document, split.cuts[document.number])
+            cut_byte = split.cuts[document.number]
+            yield from _cut_document(last, document, cut_byte, tokenizer)
         else:
-            yield from _document_parts(last, document.texts)
+            yield from _document_parts(last, recut(document.texts, tokenizer.last_cut))
 
 
-def _cut_document(last: Part, document: ReadAgain, cut_byte: int) -> Iterator[Part]:
+def _cut_document(
+    last: Part, document: ReadAgain, cut_byte: int, tokenizer: TextTokenizer
+) -> Iterator[Part]:
     """The parts of a document whose end validates; `last` is as for `_document_parts`."""
     beginning, end = cut_parts(_unchanged(document.texts, last.path), cut_byte)
     title = last.ends
     last = replace(last, cut=True)
-    yield from _document_parts(replace(last, ends=f"{title} (beginning)", last=False), beginning)
-    yield from _document_parts(replace(last, ends=f"{title} (end)", side="validation"), end)
+    first_half = replace(last, ends=f"{title} (beginning)", last=False)
+    yield from _document_parts(first_half, recut(beginning, tokenizer.last_cut))
+    last = replace(last, ends=f"{title} (end)", side="validation")
+    yield from _document_parts(last, recut(end, tokenizer.last_cut))
 
 
 def _document_parts(last: Part, texts: Iterator[str]) -> Iterator[Part]:
