@@ -127,20 +127,23 @@ def gather_rows(
         DataError: A token is not, which only happens in damaged files.
     """
     places = places_of(stretches, shape)
-    is_full = int(stretches.length.sum()) == places.size
-    padded = None if is_full else places < 0
+    n_targets = int(stretches.length.sum())
+    padded = None if n_targets == places.size else places < 0
     if padded is not None:
         places = np.maximum(places, 0)
+    column = _columns(stretches, shape[0])
     inputs = tokens.take(places).astype(np.int64)
-    targets = tokens.take(_following(places, stretches, tokens.size)).astype(np.int64)
-    for found in (inputs, targets):
+    targets = np.empty_like(inputs)
+    targets[:, :-1] = inputs[:, 1:]
+    last = tokens.take((stretches.start + stretches.length) % tokens.size)
+    targets[stretches.row, column + stretches.length - 1] = last
+    for found in (inputs, last):
         _check_tokens(found, vocab_size, "corpus")
     if padded is not None:
         targets[padded] = IGNORED
-    n_targets = int(stretches.length.sum())
     batch = Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_targets=n_targets)
     if document_start is not None:
-        numbers = _document_numbers(stretches, shape, document_start)
+        numbers = _document_numbers(stretches, column, shape, document_start)
         batch = replace(batch, documents=torch.from_numpy(numbers))
     return batch if matches is None else _matched(batch, matches.at(places), padded, vocab_size)
 
@@ -148,10 +151,10 @@ def gather_rows(
 def places_of(stretches: Stretches, shape: tuple[int, int]) -> NDArray[np.int64]:
     """The position in the stream of each place of some rows, (B, T); -1 where there is none."""
     _, start, length = stretches
+    if len(start) == shape[0] and length.min() == shape[1]:  # whole rows, as nearly all streams'
+        return start[:, None] + np.arange(shape[1])
     ends = np.cumsum(length)
     flat = np.repeat(start - (ends - length), length) + np.arange(ends[-1])
-    if flat.size == shape[0] * shape[1]:
-        return flat.reshape(shape)
     places = np.full(shape, -1, np.int64)
     places[np.arange(shape[1]) < _used(stretches, shape[0])[:, None]] = flat
     return places
@@ -163,23 +166,25 @@ def _used(stretches: Stretches, n_rows: int) -> NDArray[np.int64]:
     return used.astype(np.int64)
 
 
-def _following(places: NDArray[np.int64], stretches: Stretches, n_tokens: int) -> NDArray[np.int64]:
-    """The position after each; after the last comes the first."""
-    following = places + 1
-    if int((stretches.start + stretches.length).max()) == n_tokens:
-        following[following == n_tokens] = 0
-    return following
+def _columns(stretches: Stretches, n_rows: int) -> NDArray[np.int64]:
+    """Where each stretch begins in its row, (P,): behind what is before it in the same row."""
+    row, _, length = stretches
+    if len(row) == n_rows:
+        return np.zeros_like(length)
+    before = np.cumsum(length) - length
+    first = np.searchsorted(row, row)  # the first stretch of the same row
+    columns: NDArray[np.int64] = before - before[first]
+    return columns
 
 
 def _document_numbers(
-    stretches: Stretches, shape: tuple[int, int], document_start: NDArray[np.int64]
+    stretches: Stretches,
+    column: NDArray[np.int64],
+    shape: tuple[int, int],
+    document_start: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Which document of its row each place belongs to, (B, T), from 0; padding comes last."""
     row, start, length = stretches
-    ends = np.cumsum(length)
-    used = _used(stretches, shape[0])
-    # Where a stretch begins in its row: what is before it in all, less what is in earlier rows.
-    column = ends - length - (np.cumsum(used) - used)[row]
     begins = np.zeros(shape, np.int64)
     begins[row, column] = 1
     first = np.searchsorted(document_start, start)
@@ -188,6 +193,7 @@ def _document_numbers(
     inside = np.repeat(first - before, counts) + np.arange(counts.sum())
     at = document_start[inside] + np.repeat(column - start, counts)
     begins[np.repeat(row, counts), at] = 1
+    used = _used(stretches, shape[0])
     padded = np.flatnonzero(used < shape[1])
     begins[padded, used[padded]] = 1
     numbers: NDArray[np.int64] = np.cumsum(begins, axis=1) - 1
@@ -202,13 +208,14 @@ def _matched(
     matches = MatchTensors.of(found)
     if padded is not None:
         matches = matches.without(torch.from_numpy(padded))
-    hits = (matches.next == batch.targets) & (matches.length > 0)
+    length = matches.length.numpy()
+    hits = (matches.next.numpy() == batch.targets.numpy()) & (length > 0)
     n_targets = max(batch.n_targets, 1)
     return replace(
         batch,
         matches=matches,
-        hit_rate=int(hits.sum()) / n_targets,
-        mean_match=int(matches.length.sum()) / n_targets,
+        hit_rate=np.count_nonzero(hits) / n_targets,
+        mean_match=int(length.sum()) / n_targets,
     )
 
 

@@ -122,14 +122,14 @@ class Order:
     def stretches(self, samples: range) -> Stretches:
         """What is in the rows of consecutive samples."""
         pools, counts = self._drawing.at(samples)
+        if len(self.pools) == 1:
+            return self.pools[0].stretches(counts + self.begun[self.pools[0].name])
         found = []
         for number, pool in enumerate(self.pools):
             rows = np.flatnonzero(pools == number)
             if rows.size:
                 some = pool.stretches(counts[rows] + self.begun[pool.name])
                 found.append(some._replace(row=rows[some.row]))
-        if len(found) == 1:
-            return found[0]
         joined = Stretches(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
         by_row = np.argsort(joined.row, kind="stable")
         return Stretches(*(values[by_row] for values in joined))
