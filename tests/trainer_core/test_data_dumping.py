@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from data_for_tests import read_files
+from tokenizer_files import wordpiece
 from train_for_tests import ended, result
 
 from trainer_core.data.corpus import open_corpus
@@ -23,7 +24,9 @@ from trainer_core.spec import (
     PrepareSpec,
     TextFiles,
     TokenFiles,
+    TokenizerFile,
 )
+from trainer_core.status import read_status
 
 TEXTS = {
     **{f"{number}.txt": f"Text number {number}. " * 5 for number in range(20)},
@@ -207,3 +210,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, output):
     spec = DumpSpec(corpus=str(tmp_path / "corpus"), output=str(tmp_path / output))
     assert run_job(tmp_path / "job", spec) == ExitCode.KNOWN_ERROR
     assert ended(tmp_path / "job").field == "output"
+
+
+def test_text_that_the_tokens_do_not_hold_is_told_of(tmp_path):
+    (tmp_path / "tokenizer.json").write_text(wordpiece(), encoding="utf-8")
+    corpus_of(tmp_path, TokenizerFile(path=str(tmp_path / "tokenizer.json")))
+    dumped(tmp_path, "jsonl")
+    notes = read_status(tmp_path / "job").notes
+    assert [note.title for note in notes] == ["Not all of the text is in the tokens"]
+    assert "characters are lost" in notes[0].text

@@ -25,6 +25,7 @@ from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.dumping import parquet, texts, tokens
 from trainer_core.data.sources.files import path_of_user
 from trainer_core.data.sources.skipped import printable
+from trainer_core.data.tokenizers.json_kind import JsonTokenizer
 from trainer_core.errors import DataError, from_os_error
 from trainer_core.files import whole_folder
 from trainer_core.spec import DumpSpec
@@ -76,6 +77,8 @@ def run(job: Job, spec: DumpSpec) -> dict[str, Any]:
             size_bytes = sum(path.stat().st_size for path in draft.iterdir())
     except OSError as error:
         raise from_os_error(error, "writing the documents") from None
+    if spec.format != "bin":
+        _note_losses(job, corpus)
     return {
         "output": str(output),
         "format": spec.format,
@@ -86,6 +89,14 @@ def run(job: Job, spec: DumpSpec) -> dict[str, Any]:
         "size_bytes": size_bytes,
         "seconds": time.monotonic() - begun_s,
     }
+
+
+def _note_losses(job: Job, corpus: Corpus) -> None:
+    """Say so where the tokens do not hold all of the text: what was written is what they hold."""
+    tokenizer = corpus.tokenizer
+    trip = tokenizer.round_trip if isinstance(tokenizer, JsonTokenizer) else None
+    if trip is not None and trip.words:
+        job.note("warning", "Not all of the text is in the tokens", trip.words)
 
 
 def _check_free(output: Path) -> None:
