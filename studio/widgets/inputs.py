@@ -159,8 +159,11 @@ class ComboBox(HoverLight, KeyboardFocus, QComboBox):
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, self._prefix)
             left += width + 8
         room = self.width() - left - 28
-        word = metrics.elidedText(self.currentText(), Qt.TextElideMode.ElideRight, room)
-        painter.setPen(QColor(p.text if self.isEnabled() else p.faint))
+        chosen = self.currentIndex() >= 0
+        text = self.currentText() if chosen else self.placeholderText()
+        word = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+        colour = p.text if chosen else p.muted
+        painter.setPen(QColor(colour if self.isEnabled() else p.faint))
         box = QRectF(left, 0, room + 2, self.height())
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, word)
         arrow = p.text if self.isEnabled() else p.faint

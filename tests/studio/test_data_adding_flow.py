@@ -14,18 +14,20 @@ from pytestqt.qtbot import QtBot
 
 from studio.context import Context
 from studio.pages.data.adding.flow import PREVIEW, SOURCE, TOKENS, AddFlow
-from studio.pages.data.adding.preview import (
-    Example,
-    Preview,
-    ShownDocument,
-    SourcePreview,
-    StepReport,
-)
+from studio.pages.data.adding.preview import Preview, ShownDocument, SourcePreview
 from studio.pages.data.adding.rules_editor import try_rules
 from studio.pages.data.adding.source_form import SourceForm
-from studio.pages.data.adding.step_row import report_words
 from studio.pages.data.adding.tokenizer_form import TokenizerForm
-from studio.pages.data.corpus import SkippedGroup
+from studio.pages.data.cleaned_card import cleaning_rows
+from studio.pages.data.cleaning_facts import (
+    Example,
+    NearPair,
+    NearReport,
+    StepReport,
+    near_words,
+    report_words,
+)
+from studio.pages.data.corpus import ManifestFacts, NamedSourceFacts, SkippedGroup
 from studio.pages.data.page import DataPage
 from studio.pages.data.request import AddForm
 from studio.widgets.figures import NARROW
@@ -268,3 +270,25 @@ def test_a_cleaning_step_says_what_it_did_while_it_is_on(flow: AddFlow) -> None:
 )
 def test_reports_are_told_in_words(report: StepReport, words: str) -> None:
     assert report_words(report, 8) == words
+
+
+def test_near_duplicates_across_the_split_are_told() -> None:
+    assert near_words(NearReport()) == "No document is nearly equal to an earlier one."
+    removed = NearReport(kinds=2, documents=3, removed=True)
+    assert near_words(removed) == "3 documents are nearly equal to an earlier one and left out."
+    crossing = NearReport(kinds=1, documents=1, held_out=1)
+    assert near_words(crossing).endswith(
+        "1 held-out document has a near duplicate that is trained on."
+    )
+
+
+def test_a_dataset_tells_what_its_cleaning_did() -> None:
+    step = StepReport("whitespace", changed=2, bytes_before=90, bytes_after=80)
+    sources = tuple(NamedSourceFacts(documents_read=10, cleaning=(step,)) for _ in range(2))
+    near = NearReport(documents=1, pairs=(NearPair("/a", "/b", 0.9),))
+    manifest = ManifestFacts(sources=sources, near_duplicates=near)
+    first, second = cleaning_rows(manifest)
+    words = f"Changed 4 of 20 documents, 20{NARROW}B less."
+    assert first == ("White space tidied", words, "")
+    assert second[2] == f"/b is as /a, 90{NARROW}%"
+    assert cleaning_rows(ManifestFacts()) == []

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from studio.pages.data.cleaning_facts import NearReport, StepReport
 from studio.storage.rows import DatasetRow
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError
@@ -63,6 +64,7 @@ class NamedSourceFacts(SourceFacts, frozen=True):
     """One of the sources, and where its text went."""
 
     name: str = ""
+    cleaning: tuple[StepReport, ...] = ()
     train: AmountFacts = AmountFacts()
     validation: AmountFacts = AmountFacts()
 
@@ -81,6 +83,8 @@ class ManifestFacts(msgspec.Struct, frozen=True):
     """All sources together."""
     sources: tuple[NamedSourceFacts, ...] = ()
     """Each of them; none in a corpus of an old version."""
+    near_duplicates: NearReport | None = None
+    """What is nearly equal, where it was looked for."""
     fingerprint: str = ""
     tokenizer_fingerprint: str = ""
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.data.cards import SampleCard, SplitCard
+from studio.pages.data.cleaned_card import CleanedCard
 from studio.pages.data.corpus import SkippedGroup
 from studio.pages.data.facts import DatasetFacts
 from studio.pages.data.length_card import LengthCard
@@ -154,6 +155,8 @@ class DatasetDetail(QWidget):
         cards.setContentsMargins(0, 0, 0, 0)
         column.addWidget(holder, 1)
         column.addWidget(self._sources)
+        self._cleaned = CleanedCard()
+        column.addWidget(self._cleaned)
         column.addLayout(text)
         return view
 
@@ -189,6 +192,7 @@ class DatasetDetail(QWidget):
             self._split.set_text(f"Train and validation split fixed by seed {manifest.seed}, saved")
             self.figures.show_facts(facts)
             self._skipped.show_groups(manifest.source.skipped)
+            self._cleaned.show_manifest(manifest)
             self._lengths.show_facts(facts, context)
             self.matches.show_facts(facts)
             self._sample.show_facts(facts)

@@ -186,7 +186,8 @@ class DataPage(Page):
         self._selected = wanted
         self._table.select(wanted)
         self._header.show_shelf(self._shelf)
-        self.adding.flow.set_datasets([(row.name, row.corpus_folder) for row in shelf.datasets])
+        read = [(row.name, row.corpus_folder) for row in shelf.datasets if row.tokens is not None]
+        self.adding.flow.set_datasets(read)
         if self._stack.currentIndex() != 3:
             self._stack.setCurrentIndex(2 if shelf.datasets else 1)
         self._show_detail()

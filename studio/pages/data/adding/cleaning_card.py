@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.data.adding.cleaning_form import CleaningForm, NearDuplicates, NormalForm
 from studio.pages.data.adding.path_edit import PathEdit
-from studio.pages.data.adding.preview import StepReport
 from studio.pages.data.adding.step_row import StepRow
+from studio.pages.data.cleaning_facts import NearReport, StepReport, added_up, near_words
 from studio.widgets.card import Card
 from studio.widgets.controls import (
     LineEdit,
@@ -165,18 +165,22 @@ class CleaningCard(Card):
             similarity=self._similarity.text(),
         )
 
-    def show_reports(self, reports: Sequence[StepReport], documents: int) -> None:
+    def show_reports(
+        self, reports: Sequence[StepReport], documents: int, near: NearReport | None = None
+    ) -> None:
         """Show what each step did.
 
         Args:
             reports: One for each step and source.
             documents: How many documents were read.
+            near: What is nearly equal, where that was looked for.
         """
         form = self.form()
         for step, row in self.rows.items():
-            names = _REPORTED_AS.get(step, (step,))
-            mine = [report for report in reports if report.step in names]
-            row.show_report(_added_up(mine) if _is_on(form, step) else None, documents)
+            mine = [report for report in reports if report.step == step]
+            row.show_report(added_up(mine) if _is_on(form, step) else None, documents)
+        if near is not None and _is_on(form, "near_duplicates"):
+            self.rows["near_duplicates"].show_words(near_words(near))
 
     def show_waiting(self) -> None:
         """The figures are about to be others."""
@@ -222,32 +226,12 @@ class CleaningCard(Card):
         self.edited.emit()
 
 
-_REPORTED_AS = {
-    "length": ("length", "min_characters", "max_characters"),
-}
-"""Steps that have a row together, by the names that reports have for them."""
-
-
 def _is_on(form: CleaningForm, step: str) -> bool:
     if step == "length":
         return bool(form.min_characters.strip() or form.max_characters.strip())
     if step == "near_duplicates":
         return form.near_duplicates != "off"
     return bool(getattr(form, step))
-
-
-def _added_up(reports: Sequence[StepReport]) -> StepReport | None:
-    """What a step did to all sources."""
-    if not reports:
-        return None
-    return StepReport(
-        reports[0].step,
-        left_out=sum(report.left_out for report in reports),
-        changed=sum(report.changed for report in reports),
-        bytes_before=sum(report.bytes_before for report in reports),
-        bytes_after=sum(report.bytes_after for report in reports),
-        examples=tuple(example for report in reports for example in report.examples)[:3],
-    )
 
 
 class ExcludedList(QWidget):

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from studio.pages.data.cleaning_facts import NearReport, StepReport
 from studio.pages.data.corpus import SkippedGroup, load_json
 from trainer_core.errors import KnownError
 
@@ -25,25 +26,6 @@ class ShownDocument(msgspec.Struct, frozen=True):
     text: str = ""
     size_bytes: int = msgspec.field(default=0, name="bytes")
     cut: bool = False
-
-
-class Example(msgspec.Struct, frozen=True):
-    """What a step did to one document; `after` is empty where it was left out."""
-
-    title: str
-    before: str = ""
-    after: str = ""
-
-
-class StepReport(msgspec.Struct, frozen=True):
-    """What a cleaning step did to the documents that were read."""
-
-    step: str
-    left_out: int = 0
-    changed: int = 0
-    bytes_before: int = 0
-    bytes_after: int = 0
-    examples: tuple[Example, ...] = ()
 
 
 class SourcePreview(msgspec.Struct, frozen=True):
@@ -65,6 +47,8 @@ class Preview(msgspec.Struct, frozen=True):
     """What was found in all of them."""
 
     sources: tuple[SourcePreview, ...] = ()
+    near_duplicates: NearReport | None = None
+    """Among the documents that were read, where they were looked for."""
 
 
 def read_preview(folder: Path, _result: dict[str, Any]) -> Preview:

@@ -154,7 +154,7 @@ class PreviewStep(QWidget):
         self.left_out.show_preview(preview)
         read = sum(source.documents_read for source in preview.sources)
         steps = [step for source in preview.sources for step in source.steps]
-        self.cleaning_card.show_reports(steps, read)
+        self.cleaning_card.show_reports(steps, read, preview.near_duplicates)
         self._say()
 
     def _on_failed(self, error: Exception) -> None:

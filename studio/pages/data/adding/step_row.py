@@ -6,31 +6,14 @@ import re
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.pages.data.adding.preview import Example, StepReport
+from studio.pages.data.cleaning_facts import Example, StepReport, report_words
 from studio.pages.data.quote import Quote, clipped
 from studio.widgets.card import Hairline
 from studio.widgets.controls import LinkButton
-from studio.widgets.figures import plural, size, whole
 from studio.widgets.label import Label, Part
 
 _EXAMPLE_CHARACTERS = 300
 _EXAMPLE_LINES = 7
-
-
-def report_words(report: StepReport, documents: int) -> str:
-    """What a step did, in few words."""
-    parts: list[str] = []
-    if report.changed:
-        parts.append(f"changes {whole(report.changed)} of {plural(documents, 'document')}")
-    if report.left_out:
-        verb = "leaves out" if not parts else "and leaves out"
-        parts.append(f"{verb} {whole(report.left_out)} of {plural(documents, 'document')}")
-    if not parts:
-        return f"Changes nothing in the {plural(documents, 'document')} read."
-    words = " ".join(parts)
-    less = report.bytes_before - report.bytes_after
-    tail = f", {size(less)} less" if less > 0 else f", {size(-less)} more" if less < 0 else ""
-    return f"{words[:1].upper()}{words[1:]}{tail}."
 
 
 class StepRow(QWidget):
@@ -86,7 +69,14 @@ class StepRow(QWidget):
     def show_report(self, report: StepReport | None, documents: int) -> None:
         """Show what the step did; None while it is off."""
         self._report = report
-        words = report_words(report, documents) if report is not None else ""
+        self._say(report_words(report, documents) if report is not None else "")
+
+    def show_words(self, words: str) -> None:
+        """Show what the step did where that is no report of a step."""
+        self._report = None
+        self._say(words)
+
+    def _say(self, words: str) -> None:
         self._found.set_text(words)
         self._found.set_tone("info")
         self._clear_examples()
