@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from studio.context import Context
 from studio.pages.data.batches.target import BatchesTarget
+from studio.pages.wizard.continuing import Continued
 from studio.pages.wizard.draft import (
-    Continued,
     DataChoice,
     Draft,
     build_spec,
@@ -121,7 +121,20 @@ def test_weights_of_another_shape_are_refused_before_the_start() -> None:
     with pytest.raises(SpecError) as caught:
         build_spec(replace(goes_on, n_layer=5))
     assert caught.value.field == "model.n_layer"
-    assert "shape: 4 layers" in caught.value.what
+    assert "another shape: layers 4" in caught.value.what
+
+
+def test_unseen_text_must_be_told_apart_unless_weights_say_what_to_read() -> None:
+    base = build_spec(draft(SequenceForm()))
+    goes_on = draft(SequenceForm(), base=base, continues=Continued("first", Path("/runs/first")))
+    packed = replace(goes_on, sequences=SequenceForm("best_fit"))
+    other = replace(goes_on, data=replace(DATA, corpus=Path("/data/other/corpus")))
+    for changed, why in ((packed, "packed in another way"), (other, "other data")):
+        with pytest.raises(SpecError) as caught:
+            build_spec(changed)
+        assert caught.value.field == "data.packing" and why in caught.value.what
+        weighted = changed.sequences.with_mixing("weights", SOURCES)
+        assert build_spec(replace(changed, sequences=weighted)).data.mixing
 
 
 def test_the_inspector_is_asked_for_the_batches_of_this_draft() -> None:

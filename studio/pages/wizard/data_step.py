@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from studio.pages.data.advanced import AdvancedBuild
 from studio.pages.data.build_form import BUILD_FIELDS
 from studio.pages.rule_cards import RuleTaskCards
-from studio.pages.wizard.draft import Continued, DataChoice, Draft
+from studio.pages.wizard.continuing import Continued
+from studio.pages.wizard.draft import DataChoice, Draft
 from studio.pages.wizard.mixing_card import MixingCard
 from studio.pages.wizard.packing_card import PackingCard
 from studio.pages.wizard.plan import Plan

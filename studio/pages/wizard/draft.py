@@ -13,6 +13,8 @@ import msgspec
 from studio.pages.data.build_form import BuildForm
 from studio.pages.data.corpus import StatisticsFacts
 from studio.pages.typed import Typed, parse
+from studio.pages.wizard.continuing import Continued, check_continued
+from studio.pages.wizard.names import NAMES
 from studio.pages.wizard.sequences import SequenceForm, SourceChoice, data_settings
 from studio.widgets.figures import size
 from trainer_core import spec as specs
@@ -38,24 +40,6 @@ FIELDS: dict[str, str] = {
 }
 """Settings that are typed, by the path that errors name them with."""
 
-NAMES: dict[str, str] = {
-    "n_layer": "layers",
-    "n_embd": "width",
-    "n_head": "heads",
-    "n_kv_head": "key heads",
-    "vocab_size": "tokens in the vocabulary",
-    "match_input": "for the memory index",
-    "context_length": "context",
-    "batch_size": "batch",
-    "lr": "peak learning rate",
-    "steps": "steps",
-    "seed": "seed",
-    "max_length": "longest match",
-    "memory_limit_bytes": "memory for the build",
-    "threads": "threads of the build",
-    "continue_from": "continue from",
-}
-"""What people call the settings."""
 MIXING = "data.mixing"
 """Where the paths of weights begin."""
 
@@ -70,9 +54,6 @@ _KIND = (
     "residual_scaling",
 )
 """What tells presets of one shape apart; it has no field."""
-
-_SHAPE = ("vocab_size", "n_layer", "n_embd", "n_head", "match_input")
-"""What weights depend on besides."""
 
 FIELD_OF = {path: name for name, path in FIELDS.items()}
 _VALIDATIONS = 20
@@ -112,21 +93,6 @@ class DataChoice:
     index_max_length: int = 32
     sources: tuple[SourceChoice, ...] = ()
     statistics: StatisticsFacts | None = None
-
-
-@dataclass(frozen=True)
-class Continued:
-    """The run that another goes on from.
-
-    Attributes:
-        name: Of the run.
-        folder: Its job folder.
-        seen: Share of the training text that it has seen, at most 1; None where it is not known.
-    """
-
-    name: str
-    folder: Path
-    seen: float | None = None
 
 
 @dataclass(frozen=True)
@@ -240,29 +206,9 @@ def build_spec(draft: Draft) -> TrainSpec:
                 do="Choose a shorter context or more data.",
                 field="model.context_length",
             )
-    _check_continued(draft, wanted)
+    if draft.continues is not None and draft.base is not None:
+        check_continued(draft.continues, draft.base, wanted)
     return wanted
-
-
-def _check_continued(draft: Draft, wanted: TrainSpec) -> None:
-    """Make sure that the weights of the run that is continued fit.
-
-    Raises:
-        SpecError: They belong to another shape.
-    """
-    if draft.continues is None or draft.base is None:
-        return
-    for name in (*_SHAPE, *_KIND):
-        mine, theirs = getattr(wanted.model, name), getattr(draft.base.model, name)
-        if mine != theirs and name != "dropout":
-            was = f"{theirs:,}" if type(theirs) is int else theirs
-            raise SpecError(
-                f"The weights of {draft.continues.name} are of another shape: {was}"
-                f" {NAMES.get(name, name)}.",
-                safe="Nothing was started.",
-                do="Take that shape, or begin anew in the first step.",
-                field=f"model.{name}",
-            )
 
 
 def inspect_spec(draft: Draft) -> InspectSpec:

@@ -21,7 +21,8 @@ from studio.pages.data.corpus import (
 )
 from studio.pages.data.index_state import read_outdated
 from studio.pages.data.jobs import build_index
-from studio.pages.wizard.draft import Continued, DataChoice, Draft, build_spec
+from studio.pages.wizard.continuing import Continued
+from studio.pages.wizard.draft import DataChoice, Draft, build_spec
 from studio.pages.wizard.plan import MeasuredRate, Surroundings
 from studio.pages.wizard.sequences import SourceChoice, form_of
 from studio.runs.supervisor import Supervisor, freeze_spec
@@ -229,7 +230,8 @@ def _continued(draft: Draft, run: RunRow) -> Draft:
     left = tokens - sum(source.seen for source in status.seen.sources)
     seen = 1.0 - left / tokens if tokens else 0.0
     draft = replace(draft, continues=Continued(run.name, run.folder, seen))
-    return draft.with_tokens(left) if left else draft
+    readable = draft.sequences.packing != "documents"  # else what is cropped stays unread
+    return draft.with_tokens(left) if left and readable else draft
 
 
 def start_run(library: Library, supervisor: Supervisor, draft: Draft) -> Started:
