@@ -2,12 +2,26 @@
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
+import codecs
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from trainer_core.rule_language import RuleError, parse
 from trainer_core.spec.section import Section
+
+NO_ENCODINGS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"))
+"""Codecs of Python that no text is written in; some take time that grows with the square."""
+
+
+def is_text_encoding(name: str) -> bool:
+    """Whether Python can read text of this encoding, piece by piece."""
+    try:
+        found = codecs.lookup(name)
+        is_text = isinstance("".encode(name), bytes)
+    except (LookupError, ValueError, TypeError):
+        return False
+    return is_text and found.incrementaldecoder is not None and found.name not in NO_ENCODINGS
 
 
 class PythonLibrary(Section, frozen=True, kw_only=True, tag="python_library", tag_field="kind"):
@@ -30,8 +44,21 @@ class TextFiles(Section, frozen=True, kw_only=True, tag="text_files", tag_field=
     """Only files with these endings, such as `.txt`; empty takes every file with text."""
     field: str = ""
     """The field of a record or the column of a table that holds the text; empty finds it."""
+    encoding: str = ""
+    """Of the text, such as `cp1252`; empty is UTF-8, and `auto` finds it file by file."""
     name: str = ""
     """What the source is called in reports; empty gives it a number."""
+
+    def __post_init__(self) -> None:
+        """Make sure that the encoding is one of text.
+
+        Raises:
+            ValueError: It is none; the message names the field.
+        """
+        if self.encoding not in ("", "auto") and not is_text_encoding(self.encoding):
+            raise ValueError(
+                f"encoding {self.encoding[:40]!r} is none that is known, such as `cp1252`"
+            )
 
 
 class HubDataset(Section, frozen=True, kw_only=True, tag="hub_dataset", tag_field="kind"):

@@ -86,7 +86,7 @@ def open_files(
     if isinstance(source, PythonLibrary):
         return FileSource(files, Wanted(), source.max_bytes)
     within = tuple(ending for ending in _endings(source) if not _is_archive(ending))
-    return FileSource(files, Wanted(source.field, within))
+    return FileSource(files, Wanted(source.field, within, source.encoding))
 
 
 def list_files(

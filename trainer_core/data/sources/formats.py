@@ -9,6 +9,7 @@ from typing import IO, BinaryIO
 
 from trainer_core.data.sources.archives import tar_members, zip_members
 from trainer_core.data.sources.documents import FoundDocument, LeaveOut
+from trainer_core.data.sources.encodings import AUTO, Recoded
 from trainer_core.data.sources.markup import epub_parts, html_parts
 from trainer_core.data.sources.packed import (
     HEAD_BYTES,
@@ -67,10 +68,12 @@ class Wanted:
     Attributes:
         field: Name of the field or column with the text; empty finds it.
         suffixes: Endings of the members of archives that are wanted; empty takes all.
+        encoding: Of the text; empty is UTF-8, `auto` finds it.
     """
 
     field: str = ""
     suffixes: tuple[str, ...] = ()
+    encoding: str = ""
 
 
 def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
@@ -104,7 +107,14 @@ def _documents(item: Item, wanted: Wanted, leave_out: LeaveOut) -> Iterator[Foun
     if item.ending in ARCHIVES:
         return _members(item, wanted, leave_out)
     reader = _READERS.get(item.ending, _plain)
+    if wanted.encoding and reader not in _OF_BYTES and not _says_itself(reader, wanted):
+        item = replace(item, stream=Recoded(item.stream, wanted.encoding), file=None)
     return reader(item, wanted, leave_out)
+
+
+def _says_itself(reader: Reader, wanted: Wanted) -> bool:
+    """Whether a format names its encoding, and nobody knows better."""
+    return reader is _html and wanted.encoding == AUTO
 
 
 def _unpacked(item: Item) -> Item:
@@ -175,6 +185,7 @@ def _parquet(item: Item, wanted: Wanted, leave_out: LeaveOut) -> Iterator[FoundD
     return parquet_documents(file, item.title, item.path, wanted.field, item.budget, leave_out)
 
 
+_OF_BYTES = (_epub, _parquet)
 _READERS: dict[str, Reader] = {
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,

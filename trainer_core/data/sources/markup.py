@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from trainer_core.data.sources.documents import RECORD_BYTES
 from trainer_core.data.sources.packed import Budget, Unpacked, all_bytes
 from trainer_core.data.sources.reading import NoText, Readable
+from trainer_core.spec.sources import is_text_encoding
 
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{1,40})""")
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
@@ -31,8 +32,6 @@ _UNSEEN = frozenset(("template", "noscript", "svg", "iframe", "object"))
 _LISTS = frozenset(("ul", "ol"))
 _LISTS_MAX = 8
 _CHARSET_WITHIN = 2048
-_NO_CHARSETS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"))
-"""Codecs of Python that no page is written in; some take time that grows with the square."""
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _PAGE_TYPES = ("application/xhtml+xml", "text/html")
@@ -110,10 +109,9 @@ def _as_utf8(data: bytes) -> bytes:
         encodings = ["utf-16"]
     for encoding in encodings:
         try:
-            if codecs.lookup(encoding).name in _NO_CHARSETS:
-                continue
-            return data.decode(encoding).encode()
-        except (UnicodeError, LookupError):
+            if is_text_encoding(encoding):
+                return data.decode(encoding).encode()
+        except UnicodeError:
             continue
     raise NoText("not_utf8")
 

@@ -11,6 +11,7 @@ from trainer_core.records import Level
 
 Reason = Literal[
     "not_utf8",
+    "other_encoding",
     "binary",
     "unreadable",
     "vanished",
@@ -30,12 +31,18 @@ Reason = Literal[
     "archive_link",
     "empty",
     "duplicate",
+    "too_short",
+    "too_large",
+    "hook",
+    "excluded",
+    "near_duplicate",
     "hidden",
     "other_suffix",
 ]
 
 _MEANINGS: dict[Reason, tuple[Level, str]] = {
     "not_utf8": ("warning", "not UTF-8 text"),
+    "other_encoding": ("warning", "not text in the encoding chosen, or in any that is likely"),
     "binary": ("warning", "not text: NUL bytes inside"),
     "unreadable": ("warning", "cannot be read: no permission, or the drive failed"),
     "vanished": ("warning", "gone before it could be read"),
@@ -55,6 +62,11 @@ _MEANINGS: dict[Reason, tuple[Level, str]] = {
     "archive_link": ("info", "a link inside an archive"),
     "empty": ("info", "empty, or white space only"),
     "duplicate": ("info", "the same text as an earlier document"),
+    "too_short": ("info", "shorter than chosen"),
+    "too_large": ("info", "longer than chosen"),
+    "hook": ("info", "left out by your own step"),
+    "excluded": ("info", "left out by hand"),
+    "near_duplicate": ("info", "nearly the same text as an earlier document"),
     "hidden": ("info", "hidden: the name starts with a dot"),
     "other_suffix": ("info", "another kind of file than chosen"),
 }
