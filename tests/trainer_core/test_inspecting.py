@@ -7,8 +7,11 @@ import json
 import msgspec
 import numpy as np
 import pytest
-from train_for_tests import ended, make_corpus, result
+import torch
+from train_for_tests import ended, make_corpus, result, tiny_spec, trained
 
+from trainer_core.data.batches.gather import IGNORED
+from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.data.corpus import open_corpus
 from trainer_core.errors import ExitCode
 from trainer_core.index import open_index
@@ -148,6 +151,33 @@ def test_the_result_counts_padding_and_ignored_targets(corpus, tmp_path):
     rows = [row for batch in found.batches for row in batch.rows]
     assert values["ignored"] == sum(target == NOTHING for row in rows for target in row.targets)
     assert [batch.step for batch in found.batches] == [5, 6, 7]
+
+
+@pytest.mark.parametrize("packing", ["stream", "best_fit", "documents"])
+def test_a_training_with_these_settings_sees_them(
+    corpus, index_folder, tmp_path, monkeypatch, packing
+):
+    seen, batch_of = {}, TrainBatches.batch
+
+    def noted(self, step):
+        seen[step] = batch_of(self, step)
+        return seen[step]
+
+    monkeypatch.setattr(TrainBatches, "batch", noted)
+    data = DataConfig(packing=packing)
+    shape = {"match_input": True, "match_dropout": 0.5, "context_length": T}
+    training = tiny_spec(corpus.folder, steps=8, index=index_folder, model=shape, data=data)
+    trained(tmp_path / "run", training)
+    dropout = training.model.match_dropout
+    spec = spec_of(corpus, index=str(index_folder), data=data, match_dropout=dropout, steps=8)
+    monkeypatch.undo()
+    for batch in inspected(tmp_path, spec).batches:
+        real = seen[batch.step]
+        assert [list(row.ids) for row in batch.rows] == real.inputs.tolist()
+        ignored = torch.where(real.targets == IGNORED, NOTHING, real.targets)
+        assert [list(row.targets) for row in batch.rows] == ignored.tolist()
+        for row, lengths in zip(batch.rows, real.matches.length.tolist(), strict=True):
+            assert (list(row.matches.length) if row.matches else [0] * T) == lengths
 
 
 def test_more_than_can_be_shown_is_refused(corpus, tmp_path, monkeypatch):
