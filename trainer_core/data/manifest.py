@@ -70,6 +70,54 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     sources all such documents."""
 
 
+class CleaningExample(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in a document before and after a step; nothing after it in one that is left out."""
+
+    title: str
+    before: str = ""
+    after: str = ""
+
+
+class StepReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What one cleaning step did to a source. Bytes are those of all documents that it saw."""
+
+    step: str
+    left_out: int = 0
+    changed: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    examples: tuple[CleaningExample, ...] = ()
+
+
+class NearPair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two documents that are nearly equal."""
+
+    first: str
+    """Path of the earlier one."""
+    later: str
+    similarity: float
+    """Share of their five-word runs that they have in common, estimated."""
+
+
+class NearReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Which documents are nearly equal to an earlier one."""
+
+    similarity: float
+    """From which on documents are nearly equal."""
+    removed: bool
+    """Whether they were left out."""
+    kinds: int
+    """Documents that have near duplicates."""
+    documents: int
+    """Their near duplicates."""
+    held_out: int
+    """Held-out documents with a near duplicate that is trained on."""
+    pairs: tuple[NearPair, ...] = ()
+    """One of each of the first kinds."""
+    held_out_pairs: tuple[NearPair, ...] = ()
+    """Trained and held out, of the first of `held_out`."""
+
+
 class Amount(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a source is on one side; each document's separator is one of its tokens."""
 
@@ -82,6 +130,8 @@ class NamedSourceReport(SourceReport, frozen=True, kw_only=True):
     """What was read from one of the sources, and where it went."""
 
     name: str
+    cleaning: tuple[StepReport, ...] = ()
+    """What each cleaning step did that was switched on."""
     texts: str = ""
     """SHA-256 over the hashes of all its texts, in order; empty in older corpora."""
     train: Amount
@@ -107,6 +157,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sources: tuple[NamedSourceReport, ...] = ()
     """Each of them, in the order of the settings, which is that of their documents; none in a
     corpus that was prepared before there could be several."""
+    near_duplicates: NearReport | None = None
+    """What is nearly equal, where it was looked for."""
     rule_task: TaskName | Literal[""] = ""
     """The rule task that made all of this text, if one did."""
     own_rules: str = ""

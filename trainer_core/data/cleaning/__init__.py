@@ -1,0 +1,1 @@
+"""What is done to documents before they count, each step counted; nearly equal documents."""

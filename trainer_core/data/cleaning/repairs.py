@@ -1,0 +1,160 @@
+"""Steps that change text as it streams by: Unicode repair, normal form, white space."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from trainer_core.data.cleaning.report import StepName
+from trainer_core.data.sources.reading import PART_BYTES
+
+if TYPE_CHECKING:
+    from ftfy import TextFixerConfig
+
+SHOWN_CHARACTERS = 60
+"""So much is shown on each side of a change."""
+
+_LINE_END_SPACE = re.compile(r"[^\S\n]+\n")
+_MANY_LINES = re.compile(r"\n{4,}")
+_TAIL = re.compile(r"\s*\Z")
+
+
+class Repair(Protocol):
+    """A step that changes the text of one document.
+
+    Attributes:
+        name: Which step.
+        change: The first place that it changed, before and after; None until there is one.
+    """
+
+    name: StepName
+    change: tuple[str, str] | None
+
+    def __call__(self, texts: Iterable[str]) -> Iterator[str]:
+        """The text in parts, changed; parts may be cut anywhere in what is given on."""
+
+
+def first_difference(before: str, after: str) -> tuple[str, str]:
+    """The first place where two texts differ, with what stands around it."""
+    same = min(len(before), len(after))
+    low, high = 0, same
+    while low < high:  # the longest common beginning
+        middle = (low + high + 1) // 2
+        if before[:middle] == after[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    begin, end = max(low - SHOWN_CHARACTERS, 0), low + SHOWN_CHARACTERS
+    return before[begin:end], after[begin:end]
+
+
+class _ByPart:
+    """A step that looks at one part at a time."""
+
+    name: StepName
+    change: tuple[str, str] | None = None
+
+    def __call__(self, texts: Iterable[str]) -> Iterator[str]:
+        """The text in parts, changed."""
+        for text in texts:
+            after = text if text.isascii() else self._changed(text)
+            if self.change is None and after != text:
+                self.change = first_difference(text, after)
+            yield after
+
+    def _changed(self, text: str) -> str:
+        raise NotImplementedError
+
+
+@cache
+def _fixes() -> TextFixerConfig:
+    """Wrong decodings are undone; quotes, widths, entities and line ends stay as they are."""
+    from ftfy import TextFixerConfig
+
+    return TextFixerConfig(
+        unescape_html=False,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        uncurl_quotes=False,
+        fix_line_breaks=False,
+        normalization=None,
+        explain=False,
+    )
+
+
+class RepairUnicode(_ByPart):
+    """Undoes wrong decodings line by line, since a text may be wrong in places only."""
+
+    name: StepName = "repair_unicode"
+
+    def _changed(self, text: str) -> str:
+        from ftfy import fix_text_segment
+
+        return "".join(
+            line if line.isascii() else fix_text_segment(line, _fixes())
+            for line in text.splitlines(keepends=True)
+        )
+
+
+class Normalise(_ByPart):
+    """Brings text into a Unicode normal form.
+
+    Args:
+        form: Which one.
+    """
+
+    name: StepName = "normalise"
+
+    def __init__(self, form: Literal["NFC", "NFKC"]) -> None:
+        self._form = form
+
+    def _changed(self, text: str) -> str:
+        if unicodedata.is_normalized(self._form, text):
+            return text
+        return unicodedata.normalize(self._form, text)
+
+
+class Whitespace:
+    """Line ends as newlines, no white space before them, at most two empty lines in a row.
+
+    White space at the end of the text goes, but for one newline.
+    """
+
+    name: StepName = "whitespace"
+
+    def __init__(self) -> None:
+        self.change: tuple[str, str] | None = None
+        self._held = ""
+
+    def __call__(self, texts: Iterable[str]) -> Iterator[str]:
+        """The text in parts, changed; what may belong to a longer run is held back."""
+        for text in texts:
+            tidied = self._tidied(self._held + text)
+            body = _TAIL.sub("", tidied) if tidied[-1:].isspace() else tidied
+            self._held = tidied[len(body) :]
+            if len(self._held) > PART_BYTES:  # an endless indent
+                body, self._held = tidied, ""
+            if body:
+                yield body
+        end = "\n" if "\n" in self._held or "\r" in self._held else ""
+        self._note(self._held, end)
+        if end:
+            yield end
+
+    def _tidied(self, text: str) -> str:
+        after = text
+        if "\r" in after:
+            # The last one may be the first half of a line end.
+            last = after[-1:] if after.endswith("\r") else ""
+            body = after.removesuffix("\r") if last else after
+            after = body.replace("\r\n", "\n").replace("\r", "\n") + last
+        after = _MANY_LINES.sub("\n\n\n", _LINE_END_SPACE.sub("\n", after))
+        self._note(text, after)
+        return after
+
+    def _note(self, before: str, after: str) -> None:
+        if self.change is None and before != after:
+            self.change = first_difference(before, after)
