@@ -10,6 +10,7 @@ from tokenizer_files import FILES
 from train_for_tests import ended, notes, result, write_texts
 
 from trainer_core import spec as specs
+from trainer_core.__main__ import main
 from trainer_core.data.corpus import open_corpus
 from trainer_core.data.lab.report import REPORT_NAME, Comparison
 from trainer_core.data.lab.scripts import ScriptCounts, script_of
@@ -271,3 +272,46 @@ def test_scripts_of_a_text_that_is_lost_in_part_are_those_of_its_tokens():
     counts.add("WORD Ж 12 and more", np.array([0, 1, 2], dtype=np.uint32))
     found = {script.name: script.tokens for script in counts.scripts()}
     assert found == {"Latin": 1, "Cyrillic": 1, "other": 1}
+
+
+# --- the terminal ------------------------------------------------------------------------------
+
+
+def test_the_terminal_compares_what_its_words_name(texts, tmp_path, capsys):
+    (tmp_path / "tokenizer.json").write_text(FILES["wordpiece"](), encoding="utf-8")
+    words = [
+        "300",
+        "300:gpt4",
+        "bytes",
+        str(tmp_path),
+        "--texts",
+        str(texts),
+        "--show",
+        "two words",
+    ]
+    assert main(["tokenizers", *words, "--folder", str(tmp_path / "lab")]) == ExitCode.OK
+    printed = capsys.readouterr().out
+    for expected in ("own, 300, split as GPT-4", "unused", "Cyrillic", "two words", "257"):
+        assert expected in printed
+    saved = str(tmp_path / "lab" / "tokenizer-2")
+    again = ["tokenizers", saved, "--texts", str(texts), "--json", "--folder"]
+    assert main([*again, str(tmp_path / "again")]) == ExitCode.OK
+    found = json.loads(capsys.readouterr().out)
+    assert found["candidates"][0]["name"] == "tokenizer-2"
+    assert found["candidates"][0]["learn_s"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["12"], "vocab_size"),
+        (["4096:gpt9"], "pretokenizer"),
+        (["bytes"] * 9, "candidates"),
+        (["bytes", "--megabytes", "0"], "sample_bytes"),
+        (["/nowhere/tokenizer.json"], "/nowhere/tokenizer.json cannot be used"),
+    ],
+)
+def test_the_terminal_refuses_what_cannot_be(texts, tmp_path, capsys, words, says):
+    words = [*words, "--texts", str(texts), "--folder", str(tmp_path / "lab")]
+    assert main(["tokenizers", *words]) != ExitCode.OK
+    assert says in capsys.readouterr().err

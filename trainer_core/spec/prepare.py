@@ -129,7 +129,7 @@ class TokenizersSpec(Section, frozen=True, kw_only=True, tag="tokenizers", tag_f
     candidates: Annotated[tuple[Tokenizer, ...], Meta(min_length=1, max_length=8)]
     sample_bytes: Annotated[int, Meta(ge=1)] = 20_000_000
     """How much text they are compared on, in bytes; held out from what own ones learn from."""
-    text: str = ""
+    text: Annotated[str, Meta(max_length=100_000)] = ""
     """A text to see in tokens; empty takes the beginning of some documents."""
     seed: Seed = 1337
 
