@@ -29,8 +29,9 @@ from trainer_core.spec import InspectSpec
 if TYPE_CHECKING:
     from trainer_core.job import Job
 
-MOST_TOKENS = 2_000_000
-"""Inputs that are shown at most: the file takes some 30 bytes for each."""
+MOST_TOKENS = 1 << 20
+"""Inputs that are shown at most, one row of the longest context: the file takes some 25 bytes for
+each, and the work some 300."""
 MOST_STEP_TOKENS = 1 << 23
 """Inputs of one step at most: a batch is made as a whole before its first rows are shown."""
 MOST_SEQUENCES = 1_000_000_000
