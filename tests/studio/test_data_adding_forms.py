@@ -51,7 +51,13 @@ from trainer_core.spec import (
 SOURCES: tuple[Source, ...] = (
     PythonLibrary(),
     PythonLibrary(max_bytes=24_000_000, name="code"),
-    TextFiles(paths=("/a/b.txt", "/c"), suffixes=(".txt", ".md"), field="story", name="own"),
+    TextFiles(
+        paths=("/a/b.txt", "/c"),
+        suffixes=(".txt", ".md"),
+        field="story",
+        encoding="auto",
+        name="own",
+    ),
     HubDataset(repo="owner/name"),
     HubDataset(
         repo="owner/name",
@@ -150,6 +156,10 @@ def test_the_untouched_form_asks_for_the_python_library() -> None:
         (AddForm(sources=(SourceForm(kind="hub_dataset", repo=" "),)), "source.repo"),
         (AddForm(sources=(SourceForm(kind="saved_dataset"),)), "source.path"),
         (AddForm(sources=(SourceForm(kind="own_rules"),)), "source.rules"),
+        (
+            AddForm(sources=(SourceForm(kind="text_files", paths=("/a",), encoding="none"),)),
+            "source.encoding",
+        ),
         (AddForm(sources=(SourceForm(kind="own_rules", rules="line ="),)), "source.rules"),
         (AddForm(sources=(SourceForm(max_bytes="some"),)), "source.max_bytes"),
         (AddForm(sources=(SourceForm(), SourceForm(max_bytes="x"))), "sources[1].max_bytes"),

@@ -8,14 +8,22 @@ import pytest
 from PySide6.QtCore import QRectF
 
 from studio.pages.data.charts import label_top
-from studio.pages.data.corpus import CorpusFiles, Crop, StatisticsFacts
+from studio.pages.data.corpus import (
+    CorpusFiles,
+    Crop,
+    ManifestFacts,
+    SkippedGroup,
+    SourceFacts,
+    StatisticsFacts,
+)
+from studio.pages.data.detail import warning_words
 from studio.pages.data.facts import MatchBar, make_facts, match_bars
 from studio.pages.data.index_state import NO_INDEX, index_now
 from studio.pages.data.rows import RowFacts, table_row
 from studio.storage.rows import DatasetRow
 from studio.widgets.figures import NARROW, size
 from trainer_core.errors import ExitCode
-from trainer_core.records import Ended, Progress
+from trainer_core.records import Ended, Noted, Progress
 from trainer_core.status import JobStatus
 
 DATASET = DatasetRow(
@@ -122,3 +130,16 @@ def test_a_bars_figure_keeps_off_the_line() -> None:
         for point_y in range(40, 300):
             top = label_top(bar, point_y)
             assert not top < point_y < top + 14
+
+
+def test_what_the_reading_warned_of_is_told_once() -> None:
+    skipped = SkippedGroup("not_utf8", "not UTF-8 text", "warning", 3)
+    manifest = ManifestFacts(source=SourceFacts(skipped=(skipped,)))
+    notes = (
+        Noted(level="warning", title="Left out 3: not UTF-8 text"),
+        Noted(level="info", title="Going on where the work was interrupted"),
+        Noted(level="warning", title="The tokenizer loses text", text="2 % of it."),
+    )
+    prepare = JobStatus(verb="prepare", state="finished", notes=(*notes, notes[-1]))
+    facts = make_facts(DATASET, CorpusFiles(manifest=manifest), prepare, NO_INDEX)
+    assert warning_words(facts) == "The tokenizer loses text. 2 % of it."

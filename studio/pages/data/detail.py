@@ -72,6 +72,9 @@ class DatasetDetail(QWidget):
         self._skipped = SkippedNotice()
         column.addLayout(self._head())
         column.addWidget(self._skipped.list)
+        self._warning = Label("", "secondary", "warn", wrap=True)
+        self._warning.hide()
+        column.addWidget(self._warning)
         self._reading = ReadingCard()
         self._reading.stop_requested.connect(self.stop_reading_requested)
         self._error_place = QVBoxLayout()
@@ -171,27 +174,14 @@ class DatasetDetail(QWidget):
         manifest = facts.manifest
         ready = manifest is not None and facts.problem is None
         working = facts.prepare.alive or facts.prepare.state == "unborn"
-        self._title.set_text(facts.dataset.name)
-        self._title.setMinimumWidth(min(self._title.sizeHint().width(), _TITLE_PX))
-        self._lock.setVisible(ready)
-        self._split.setVisible(ready)
-        for button in (self._run, self.search, self.export, self.more):
-            button.setVisible(ready)
-        outdated = facts.index.kind == "outdated"
-        why = "Bring the index up to date first." if outdated else "Needs the index."
-        self.search.setEnabled(facts.index.kind == "ready")
-        self.search.setToolTip("" if self.search.isEnabled() else why)
-        if not ready:
-            self._skipped.show_groups(())
+        self._show_head(facts, ready=ready)
         self._whole.setVisible(ready)
         self._reading.setVisible(not ready and working and facts.problem is None)
         self._show_error(None if ready or working else facts)
         if not ready and working:
             self._reading.show_status(facts.prepare, seconds_left)
         if manifest is not None and ready:
-            self._split.set_text(f"Train and validation split fixed by seed {manifest.seed}, saved")
             self.figures.show_facts(facts)
-            self._skipped.show_groups(manifest.source.skipped)
             self._cleaned.show_manifest(manifest)
             self._lengths.show_facts(facts, context)
             self.matches.show_facts(facts)
@@ -200,6 +190,24 @@ class DatasetDetail(QWidget):
             self._sources.show_facts(facts)
             self._runs.show_facts(facts)
             self._entropy.show_facts(facts)
+
+    def _show_head(self, facts: DatasetFacts, *, ready: bool) -> None:
+        """Name, split, what was left out or warned of, and the buttons."""
+        self._title.set_text(facts.dataset.name)
+        self._title.setMinimumWidth(min(self._title.sizeHint().width(), _TITLE_PX))
+        for widget in (self._lock, self._split, self._run, self.search, self.export, self.more):
+            widget.setVisible(ready)
+        outdated = facts.index.kind == "outdated"
+        why = "Bring the index up to date first." if outdated else "Needs the index."
+        self.search.setEnabled(facts.index.kind == "ready")
+        self.search.setToolTip("" if self.search.isEnabled() else why)
+        manifest = facts.manifest if ready else None
+        seed = manifest.seed if manifest is not None else ""
+        self._split.set_text(f"Train and validation split fixed by seed {seed}, saved")
+        self._skipped.show_groups(manifest.source.skipped if manifest is not None else ())
+        warning = warning_words(facts) if ready else ""
+        self._warning.set_text(warning)
+        self._warning.setVisible(bool(warning))
 
     def _show_error(self, facts: DatasetFacts | None) -> None:
         error = None if facts is None else why_there_is_no_text(facts)
@@ -227,6 +235,18 @@ class DatasetDetail(QWidget):
             self._error = ErrorCard(error, ended.details if ended else "", button=button)
         self._error.clicked.connect(signal)
         self._error_place.addWidget(self._error)
+
+
+def warning_words(facts: DatasetFacts) -> str:
+    """What the reading of the text warned of, besides what it left out."""
+    skipped = facts.manifest.source.skipped if facts.manifest is not None else ()
+    known = {f"Left out {group.count:,}: {group.meaning}" for group in skipped}
+    warnings = {
+        note.title: note.text
+        for note in facts.prepare.notes
+        if note.level == "warning" and note.title not in known
+    }
+    return "\u2028".join(f"{title}. {text}".strip() for title, text in warnings.items())
 
 
 def why_there_is_no_text(facts: DatasetFacts) -> KnownError:
@@ -277,12 +297,19 @@ class ReadingCard(Card):
         foot = QHBoxLayout()
         foot.addWidget(Label("You may close the window; reading goes on.", "secondary", "muted"), 1)
         foot.addWidget(stop)
+        self._note = Label("", "secondary", "muted", wrap=True)
+        self._note.hide()
         self.body.addLayout(row)
         self.body.addWidget(self._line)
+        self.body.addWidget(self._note)
         self.body.addLayout(foot)
 
     def show_status(self, status: JobStatus, seconds_left: float | None) -> None:
-        """Show where the job stands."""
+        """Show where the job stands, and what it said since it was started."""
+        said = [note for note in status.notes if note.time_s >= status.started_s]
+        self._note.setVisible(bool(said))
+        if said:
+            self._note.set_text(f"{said[-1].title}. {said[-1].text}".strip())
         progress = status.progress
         if progress is None or not progress.phase:
             self._phase.set_text("Starting")

@@ -33,6 +33,7 @@ _LABELS: dict[str, tuple[str, str, str]] = {
     # Name in the spec: what people call it, what stands in the empty field, a hint.
     "name": ("Called", "", "What reports call this source"),
     "suffixes": ("Only files ending in", "any file with text", "Such as .txt .md"),
+    "encoding": ("Encoding", "UTF-8", "Such as cp1252; auto finds it file by file"),
     "field": ("Field or column with the text", _FOUND, "Of records and tables"),
     "max_bytes": ("Read at most", _ALL, "Such as 24 MB"),
     "repo": ("Dataset", "owner/name", "As its page on huggingface.co is called, or a folder"),
@@ -43,7 +44,7 @@ _LABELS: dict[str, tuple[str, str, str]] = {
 }
 _RARE: dict[SourceKind, tuple[str, ...]] = {
     "python_library": ("name",),
-    "text_files": ("field", "name"),
+    "text_files": ("encoding", "field", "name"),
     "hub_dataset": ("split", "field", "revision", "streaming", "name"),
     "saved_dataset": ("split", "field", "name"),
     "token_files": ("name",),

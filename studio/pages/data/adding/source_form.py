@@ -28,7 +28,7 @@ SourceKind = Literal[
 
 FIELDS: dict[SourceKind, tuple[str, ...]] = {
     "python_library": ("name", "max_bytes"),
-    "text_files": ("name", "paths", "suffixes", "field"),
+    "text_files": ("name", "paths", "suffixes", "field", "encoding"),
     "hub_dataset": (
         *("name", "repo", "subset", "split", "field", "revision", "streaming", "max_bytes"),
     ),
@@ -49,6 +49,7 @@ class SourceForm:
         name: What reports call it.
         paths: Files and folders.
         suffixes: Endings, such as `.txt .md`.
+        encoding: Of the text, such as `cp1252` or `auto`; empty is UTF-8.
         field: The field or column with the text; empty finds it.
         max_bytes: At most this much text, such as `24 MB`; empty for all.
         repo: A dataset's name on the Hub, or a folder.
@@ -68,6 +69,7 @@ class SourceForm:
     paths: tuple[str, ...] = ()
     suffixes: str = ""
     field: str = ""
+    encoding: str = ""
     max_bytes: str = ""
     repo: str = ""
     subset: str = ""
