@@ -94,6 +94,16 @@ def test_no_text_is_learned_from_and_measured(texts, tmp_path):
     found.close()
 
 
+def test_a_text_that_is_shorter_than_what_is_wanted_is_shared(tmp_path):
+    documents = (Document(str(n), str(n), iter([f"{n} words " * 200])) for n in range(200))
+    found = gather(documents, Wanted(500_000, 10_000_000, 360_000, 1), tmp_path, silent)
+    whole = found.measured.n_bytes + found.learned.n_bytes
+    assert 0.15 < found.measured.n_bytes / whole < 0.35
+    assert found.documents == found.measured.n_pieces == 200 - found.learned.n_pieces
+    assert len(found.samples) == 3
+    found.close()
+
+
 def test_a_long_document_is_in_both_parts(tmp_path):
     document = Document("book", "book", iter(["word after word " * 5000]))
     found = gather([document], Wanted(40_000, 40_000, 80_000, 1), tmp_path, silent)

@@ -19,7 +19,7 @@ from trainer_core.terminal import run_with_bars
 
 SCRIPTS_SHOWN = 8
 CHARACTERS_SHOWN = 280
-NAME_CHARACTERS = 20
+NAME_CHARACTERS = 16
 _COLOURS = ("on grey23", "on dark_blue", "on dark_green", "on purple4", "on dark_goldenrod")
 
 
@@ -83,7 +83,7 @@ def _row(one: Candidate, n_bytes: int) -> list[str]:
         f"{one.tokens_per_word:.2f}",
         f"{one.unused:,}",
         "" if one.learn_s is None else f"{one.learn_s:.1f} s",
-        f"{n_bytes / 1e6 / max(one.encode_s, 1e-6):,.3g}",
+        f"{n_bytes / 1e6 / max(one.encode_s, 1e-6):,.0f}",
         f"{one.lossy_share:.1%}" if one.lossy_share else "",
     ]
 

@@ -24,6 +24,8 @@ PIECE_CHARACTERS = 1 << 14
 READ_MOST = 8
 """No more text is read than this many times what is wanted, so that no large dataset is fetched
 whole; of larger ones this is the beginning."""
+LEARN_MOST = 0.75
+"""Share of a text that is shorter than what is wanted, for learning."""
 SAMPLES = 3
 SAMPLE_CHARACTERS = 1200
 
@@ -123,12 +125,13 @@ class Wanted:
     @property
     def share(self) -> float:
         """Share of the pieces that are taken."""
-        return max(self.bytes / max(self.total_bytes, 1), 1 / READ_MOST)
+        return min(max(self.bytes / max(self.total_bytes, 1), 1 / READ_MOST), 1.0)
 
     @property
     def learn_share(self) -> float:
-        """Share of these that are learned from."""
-        return self.learn_bytes / self.bytes
+        """Share of these that are learned from; where there is too little, some is left over."""
+        share = self.learn_bytes / self.bytes
+        return share if self.total_bytes >= self.bytes else min(share, LEARN_MOST)
 
 
 def gather(documents: Iterable[Document], wanted: Wanted, folder: Path, report: Report) -> LabText:
