@@ -64,9 +64,7 @@ def test_wrong_decodings_are_undone_and_right_text_stays():
     ]
 
 
-@pytest.mark.parametrize(
-    ("form", "after"), [("NFC", "é ﬁ ²"), ("NFKC", "é fi 2")]
-)
+@pytest.mark.parametrize(("form", "after"), [("NFC", "é ﬁ ²"), ("NFKC", "é fi 2")])
 def test_text_is_brought_into_a_normal_form(form, after):
     assert clean("e\u0301 ﬁ ²", normalise=form) == [after]
 

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 60
 """So much is shown on each side of a change."""
 
-_LINE_END_SPACE = re.compile(r"[^\S\n]+\n")
+# The look behind lets a run be tried from its beginning alone, or an endless one takes for ever.
+LINE_CHARACTERS = 1 << 16
+"""A longer line is repaired piece by piece."""
+
+_LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
 _MANY_LINES = re.compile(r"\n{4,}")
-_TAIL = re.compile(r"\s*\Z")
 
 
 class Repair(Protocol):
@@ -51,15 +54,30 @@ def first_difference(before: str, after: str) -> tuple[str, str]:
     return before[begin:end], after[begin:end]
 
 
-class _ByPart:
-    """A step that looks at one part at a time."""
+def _in_lines(texts: Iterable[str]) -> Iterator[str]:
+    """The same text in parts that end with a line, so that no sign stands apart from its accent."""
+    held = ""
+    for text in texts:
+        held += text
+        end = held.rfind("\n") + 1
+        if not end and len(held) > LINE_CHARACTERS:
+            end = len(held)
+        if end:
+            yield held[:end]
+            held = held[end:]
+    if held:
+        yield held
+
+
+class _ByLines:
+    """A step that looks at some lines at a time."""
 
     name: StepName
     change: tuple[str, str] | None = None
 
     def __call__(self, texts: Iterable[str]) -> Iterator[str]:
         """The text in parts, changed."""
-        for text in texts:
+        for text in _in_lines(texts):
             after = text if text.isascii() else self._changed(text)
             if self.change is None and after != text:
                 self.change = first_difference(text, after)
@@ -85,7 +103,7 @@ def _fixes() -> TextFixerConfig:
     )
 
 
-class RepairUnicode(_ByPart):
+class RepairUnicode(_ByLines):
     """Undoes wrong decodings line by line, since a text may be wrong in places only."""
 
     name: StepName = "repair_unicode"
@@ -99,7 +117,7 @@ class RepairUnicode(_ByPart):
         )
 
 
-class Normalise(_ByPart):
+class Normalise(_ByLines):
     """Brings text into a Unicode normal form.
 
     Args:
@@ -133,7 +151,7 @@ class Whitespace:
         """The text in parts, changed; what may belong to a longer run is held back."""
         for text in texts:
             tidied = self._tidied(self._held + text)
-            body = _TAIL.sub("", tidied) if tidied[-1:].isspace() else tidied
+            body = tidied.rstrip()
             self._held = tidied[len(body) :]
             if len(self._held) > PART_BYTES:  # an endless indent
                 body, self._held = tidied, ""
@@ -145,13 +163,11 @@ class Whitespace:
             yield end
 
     def _tidied(self, text: str) -> str:
-        after = text
-        if "\r" in after:
-            # The last one may be the first half of a line end.
-            last = after[-1:] if after.endswith("\r") else ""
-            body = after.removesuffix("\r") if last else after
-            after = body.replace("\r\n", "\n").replace("\r", "\n") + last
-        after = _MANY_LINES.sub("\n\n\n", _LINE_END_SPACE.sub("\n", after))
+        # A last \r may be the first half of a line end.
+        half = "\r" if text.endswith("\r") else ""
+        lines = _LINE_ENDS.sub("\n", text.removesuffix("\r")).split("\n")
+        after = "\n".join([*(line.rstrip() for line in lines[:-1]), lines[-1] + half])
+        after = _MANY_LINES.sub("\n\n\n", after)
         self._note(text, after)
         return after
 
