@@ -5,6 +5,7 @@ Letters: K sources, M points of a schedule.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -18,6 +19,9 @@ _BLOCK = 1 << 16
 """Samples that are drawn at once."""
 _GOLDEN = 0x9E3779B97F4A7C15
 """The golden ratio's fraction, times 2^64."""
+
+
+_Block = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class Drawing(Protocol):
@@ -70,41 +74,48 @@ class Weighted:
         random = np.random.Generator(np.random.Philox(key=[seed, 0], counter=[0, 0, 0, 3]))
         self._first = random.integers(1 << 63, dtype=np.uint64)
         self._before = [np.zeros(len(names), np.int64)]  # samples of each source before each block
-        self._blocks: dict[int, NDArray[np.int64]] = {}
+        self._blocks: dict[int, _Block] = {}
+        self._lock = threading.RLock()
 
     def at(self, samples: range) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """See `Drawing`."""
-        blocks = range(samples.start // _BLOCK, -(-samples.stop // _BLOCK))
-        drawn = np.concatenate([self._block(block) for block in blocks])
-        earlier = np.empty_like(drawn)
-        for source, before in enumerate(self._until(blocks.start).tolist()):
-            own = np.flatnonzero(drawn == source)
-            earlier[own] = before + np.arange(own.size)
-        wanted = slice(samples.start - blocks.start * _BLOCK, samples.stop - blocks.start * _BLOCK)
-        return drawn[wanted], earlier[wanted]
+        drawn, earlier = [], []
+        for block in range(samples.start // _BLOCK, -(-samples.stop // _BLOCK)):
+            begin = block * _BLOCK
+            wanted = slice(max(samples.start - begin, 0), samples.stop - begin)
+            drawn.append(self._block(block)[0][wanted])
+            earlier.append(self._block(block)[1][wanted])
+        return np.concatenate(drawn), np.concatenate(earlier)
 
     def counts(self, samples: int) -> list[int]:
         """See `Drawing`."""
         block, rest = divmod(samples, _BLOCK)
         before = self._until(block)
-        counted = before + np.bincount(self._block(block)[:rest], minlength=len(before))
+        counted = before + np.bincount(self._block(block)[0][:rest], minlength=len(before))
         return [int(count) for count in counted]
 
     def _until(self, block: int) -> NDArray[np.int64]:
         """Samples of each source before a block, (K,)."""
-        while len(self._before) <= block:
-            last = self._before[-1]
-            drawn = self._drawn(len(self._before) - 1)
-            self._before.append(last + np.bincount(drawn, minlength=len(last)))
-        return self._before[block]
+        with self._lock:
+            while len(self._before) <= block:
+                last = self._before[-1]
+                drawn = self._drawn(len(self._before) - 1)
+                self._before.append(last + np.bincount(drawn, minlength=len(last)))
+            return self._before[block]
 
-    def _block(self, block: int) -> NDArray[np.int64]:
-        """The source of each sample of a block."""
-        if block not in self._blocks:
-            if len(self._blocks) > 1:
-                self._blocks.pop(next(iter(self._blocks)))
-            self._blocks[block] = self._drawn(block)
-        return self._blocks[block]
+    def _block(self, block: int) -> _Block:
+        """The source of each sample of a block, and the samples of that source before it."""
+        with self._lock:  # batches are made in a thread of their own
+            if block not in self._blocks:
+                if len(self._blocks) > 1:
+                    self._blocks.pop(min(self._blocks))
+                drawn = self._drawn(block)
+                earlier = np.empty_like(drawn)
+                for source, before in enumerate(self._until(block).tolist()):
+                    own = np.flatnonzero(drawn == source)
+                    earlier[own] = before + np.arange(own.size)
+                self._blocks[block] = drawn, earlier
+            return self._blocks[block]
 
     def _drawn(self, block: int) -> NDArray[np.int64]:
         samples = np.arange(block * _BLOCK, (block + 1) * _BLOCK)
