@@ -327,8 +327,8 @@ def test_real_books_come_back_from_their_tokens(tmp_path, shared_data):
 
 
 def change_after_survey(monkeypatch, change):
-    def then_change(*args):
-        documents = first_reading.survey(*args)
+    def then_change(*args, **settings):
+        documents = first_reading.survey(*args, **settings)
         change()
         return documents
 

@@ -25,7 +25,9 @@ class Digests:
         return len(self._held) // DIGEST_BYTES
 
     def __getitem__(self, number: int) -> bytes:
-        at = range(len(self))[number] * DIGEST_BYTES
+        at = number * DIGEST_BYTES
+        if not 0 <= at < len(self._held):
+            raise IndexError(f"digest {number} of {len(self)}")
         return bytes(self._held[at : at + DIGEST_BYTES])
 
     def __contains__(self, digest: bytes) -> bool:

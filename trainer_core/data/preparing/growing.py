@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from pathlib import Path
+
+_HELD_BYTES = 1 << 16
+"""Appended bytes are written in pieces of about this size."""
 
 
 class Lost(Exception):  # noqa: N818 - an outcome: the work is begun anew
@@ -25,12 +29,13 @@ class GrowingFile:
 
     def __init__(self, path: Path, size_bytes: int = 0) -> None:
         self.path = path
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        self._file = os.fdopen(descriptor, "r+b", buffering=1 << 16)
+        self._held = bytearray()
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._file = io.FileIO(os.open(path, flags, 0o666), "r+b")
         try:
-            held = self._file.seek(0, os.SEEK_END)
-            if held < size_bytes:
-                raise Lost(f"{path} has {held:,} of {size_bytes:,} bytes.")
+            there = self._file.seek(0, os.SEEK_END)
+            if there < size_bytes:
+                raise Lost(f"{path} has {there:,} of {size_bytes:,} bytes.")
             self.cut(size_bytes)
         except BaseException:
             self._file.close()
@@ -38,21 +43,31 @@ class GrowingFile:
 
     def append(self, data: bytes) -> None:
         """Write behind what is there."""
-        self._file.write(data)
+        self._held += data
         self.size_bytes += len(data)
+        if len(self._held) >= _HELD_BYTES:
+            self._write()
 
     def cut(self, size_bytes: int) -> None:
         """Keep the first bytes alone."""
+        self._write()
         self._file.seek(size_bytes)
         self._file.truncate()
         self.size_bytes = size_bytes
 
     def sync(self) -> None:
         """Wait until everything is on the disk."""
-        self._file.flush()
+        self._write()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Close the file. What could not be written is lost, as behind a crash."""
+        """Close the file. What was not synced may be lost, as behind a crash."""
         with contextlib.suppress(OSError):
-            self._file.close()
+            self._write()
+        self._file.close()
+
+    def _write(self) -> None:
+        while self._held:
+            # A full disk takes a part first, and raises at the next try.
+            written = self._file.write(self._held)
+            del self._held[:written]

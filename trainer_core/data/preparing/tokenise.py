@@ -224,7 +224,7 @@ def _document_parts(last: Part, texts: Iterator[str]) -> Iterator[Part]:
     """The parts of one document; one that is given up if it cannot be used.
 
     Args:
-        last: The document's last part, but for the text.
+        last: The document's last part, but for the text, which it gets here.
         texts: Its text in parts.
     """
     held = ""
@@ -248,7 +248,8 @@ def _document_parts(last: Part, texts: Iterator[str]) -> Iterator[Part]:
         yield replace(last, ends="", begins=begins, given_up=error.reason, path=path)
         return
     if held:
-        yield replace(last, text=held, n_bytes=len(held.encode()), begins=begins)
+        last.text, last.n_bytes, last.begins = held, len(held.encode()), begins
+        yield last
 
 
 def _unchanged(texts: Iterator[str], path: str) -> Iterator[str]:

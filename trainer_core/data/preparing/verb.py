@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.preparing.build import CORPUS_FOLDER, build_corpus, partial_of
+from trainer_core.data.preparing.progress import WholeProgress
 from trainer_core.data.tokenizers.json_kind import JsonTokenizer
 from trainer_core.ending import JobStopped
 from trainer_core.errors import from_os_error
@@ -56,7 +57,8 @@ def run(job: Job, spec: PrepareSpec) -> dict[str, Any]:
     job.state("running")
     begun_s = time.monotonic()
     try:
-        corpus = build_corpus(spec, folder, report=job.progress, say=partial(job.note, "info"))
+        progress = WholeProgress(spec, job.progress)
+        corpus = build_corpus(spec, folder, report=progress.report, say=partial(job.note, "info"))
     except JobStopped:
         if partial_of(folder).exists():
             job.note(
