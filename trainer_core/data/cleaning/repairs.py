@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 60
 """So much is shown on each side of a change."""
 
-# The look behind lets a run be tried from its beginning alone, or an endless one takes for ever.
 LINE_CHARACTERS = 1 << 16
 """A longer line is repaired piece by piece."""
 
