@@ -33,6 +33,7 @@ def key(model: JobModel) -> tuple[object, ...]:
         sum(each.resumable for each in saved),
         len(model.status.notes),
         model.status.entropy,
+        model.ruled is None,
         model.spec is None,
     )
 
@@ -48,7 +49,7 @@ def average_speed(model: JobModel) -> float:
 def plateaus(model: JobModel) -> list[Limit]:
     """The losses at which learning a rule task comes to rest; none for other text, or tokens."""
     groups = [score.group for last in model.validations[-1:] for score in last.groups]
-    task = task_of(groups)
+    task = task_of(groups) or model.ruled
     per_character = isinstance(model.spec, TrainSpec) and model.spec.model.vocab_size == BYTE_VOCAB
     if task is None or not per_character:
         return []
@@ -66,8 +67,8 @@ def entropies(model: JobModel) -> list[Limit]:
         return []
     about = "about " if found.tokens < found.of_tokens else ""
     return [
-        Limit(found.unigram, f"unigram entropy {about}{found.unigram:.2f}", "muted", "right"),
-        Limit(found.bigram, f"bigram entropy {about}{found.bigram:.2f}", "muted", "right"),
+        Limit(found.unigram, f"unigram entropy {about}{found.unigram:.2f}", "muted"),
+        Limit(found.bigram, f"bigram entropy {about}{found.bigram:.2f}", "muted"),
     ]
 
 

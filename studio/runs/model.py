@@ -23,6 +23,7 @@ from trainer_core.records import (
     Sampled,
     Validated,
 )
+from trainer_core.rule_tasks import Ruled
 from trainer_core.spec import JobSpec, TrainSpec, verb_of
 from trainer_core.status import JobStatus, fold
 
@@ -53,6 +54,8 @@ class JobModel:
         reattached_s: When this studio found the job at work without having started it, or None.
         caught_up: Whether everything that was on disk has been read once.
         behind: Whether more waits on disk than could be taken in at once.
+        ruled: One's own rules that made its text; None for other text. Set from outside: the job's
+            folder does not tell.
     """
 
     def __init__(self, folder: Path, opened_s: float | None = None) -> None:
@@ -64,6 +67,7 @@ class JobModel:
                 by then counts as reattached. None never does.
         """
         self.folder = folder
+        self.ruled: Ruled | None = None
         self._opened_s = opened_s
         self._observers: list[Observer] = []
         self._forget()

@@ -16,10 +16,13 @@ from studio.runs.parts import (
 )
 from studio.storage.library import DatasetRow, Library, RunRow
 from studio.storage.slugs import make_folder
+from trainer_core import spec as specs
+from trainer_core.errors import KnownError
 from trainer_core.records import ChildStarted
-from trainer_core.rule_tasks import ruled
+from trainer_core.rule_language import RuleError
+from trainer_core.rule_tasks import Ruled, own_task, ruled
 from trainer_core.spec import PrepareSpec, RulesSpec, TaskName, TrainSpec
-from trainer_core.status import read_status
+from trainer_core.status import SPEC_FILE, read_status
 
 PROJECT = "Rule tasks"
 FOLDER = "rules"
@@ -32,6 +35,22 @@ class RuleRows:
 
     dataset: DatasetRow | None
     run: RunRow | None
+
+
+def own_rules(prepare_folder: Path) -> Ruled | None:
+    """The rules of one's own that made a dataset's text; None for other text.
+
+    Blocks on the disk, and works the rules' losses out.
+    """
+    try:
+        spec = specs.load(prepare_folder / SPEC_FILE)
+        if not isinstance(spec, PrepareSpec) or not spec.own_rules:
+            return None
+        found = own_task(spec.own_rules)
+        found.plateaus()  # kept, so that no chart waits for them
+    except (KnownError, RuleError):
+        return None
+    return found
 
 
 def new_rules(home: Path, task: TaskName) -> Path:

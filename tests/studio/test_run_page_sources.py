@@ -23,6 +23,7 @@ from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import RunRow
 from trainer_core.records import (
     Ended,
+    GroupScore,
     Measured,
     MeasuredSet,
     Resumed,
@@ -31,8 +32,10 @@ from trainer_core.records import (
     TextEntropy,
     Validated,
 )
-from trainer_core.spec import ModelConfig
-from trainer_core.status import JobStatus, fold
+from trainer_core.rule_language import EXAMPLES, parse
+from trainer_core.rule_tasks import own_task
+from trainer_core.spec import ModelConfig, OwnRules, PrepareSpec, to_toml
+from trainer_core.status import SPEC_FILE, JobStatus, fold
 
 STEPS = 400
 SEEN = SourcesSeen(
@@ -142,3 +145,40 @@ def test_a_draft_that_continues_reads_what_is_new(
     assert draft.continues.seen == pytest.approx(0.4)
     assert draft.training_tokens == pytest.approx(3000, rel=0.1)
     assert draft.name == "first-on"
+
+
+def test_a_model_on_ones_own_rules_is_scored_by_them(
+    qtbot: QtBot, studio: tuple[Context, Seen]
+) -> None:
+    library = studio[0].library
+    text = next(each.text for each in EXAMPLES if parse(each.text).groups)
+    dataset = library.add_dataset("Own rules", what="Rules", tokenizer="bytes")
+    wanted = PrepareSpec(source=OwnRules(rules=text, lines=100))
+    (dataset.folder / SPEC_FILE).write_text(to_toml(wanted), encoding="utf-8")
+    row = library.add_run(library.add_project("Rules").id, "own", dataset_id=dataset.id)
+    groups = own_task(text).groups
+    model = ModelConfig(vocab_size=257, context_length=16, n_layer=1, n_head=2, n_embd=16)
+    job = FakeJob(row.folder, train_spec(STEPS, index=False, model=model))
+    job.begin(time.time() - 50, dead_pid())
+    scores = tuple(GroupScore(group=group, right=40, total=50) for group in groups)
+    last = Validated(
+        step=STEPS,
+        tokens_seen=9,
+        loss=1.5,
+        bits_per_byte=2.2,
+        tokens=9,
+        best=True,
+        groups=scores,
+    )
+    job.write(last, Ended(time_s=time.time(), state="finished", exit_code=0, step=STEPS))
+    job.steps.append(step_rows(1, STEPS, index=False))
+    job.close()
+    page = RunPage(studio[0])
+    qtbot.addWidget(page)
+    page.show()
+    page.open(row.id)
+    page.shown()
+    qtbot.waitUntil(lambda: page.view is not None and page.view.model.caught_up, timeout=10_000)
+    assert page.view is not None and groups
+    assert page.view.side.tabs.current == "rules"
+    assert page.view.charts.loss.content.limits[-1].label == "floor"

@@ -13,7 +13,7 @@ from studio.runs.model import JobModel
 from studio.widgets import figures
 from studio.widgets.figures import MISSING
 from trainer_core.records import Validated
-from trainer_core.rule_tasks import RuleTask, task_of
+from trainer_core.rule_tasks import Ruled, task_of
 from trainer_core.spec import OptimizerConfig, TrainSpec
 
 DEFAULT_SMOOTHING = 200
@@ -48,10 +48,10 @@ class TileFacts:
     tooltip: str = ""
 
 
-def rule_score(model: JobModel) -> tuple[Validated, RuleTask] | None:
+def rule_score(model: JobModel) -> tuple[Validated, Ruled] | None:
     """The last validation that scored a rule task, and which; None for other text."""
     last = next((each for each in reversed(model.validations) if each.groups), None)
-    task = None if last is None else task_of(score.group for score in last.groups)
+    task = None if last is None else task_of(score.group for score in last.groups) or model.ruled
     return None if last is None or task is None else (last, task)
 
 

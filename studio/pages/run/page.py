@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import Qt
@@ -12,8 +13,19 @@ from studio.context import Context
 from studio.pages.page import Page
 from studio.pages.run.view import RunView
 from studio.pages.wizard.target import WizardTarget
+from studio.runs.rules import own_rules
 from studio.storage.rows import RunRow
 from studio.widgets.empty import ErrorCard, LoadingBlocks
+from trainer_core.rule_tasks import Ruled
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A run as the library and its dataset tell of it; `rules` are one's own that made its text."""
+
+    run: RunRow
+    project: str
+    rules: Ruled | None
 
 
 class RunPage(Page):
@@ -46,9 +58,11 @@ class RunPage(Page):
         self._show(_padded(LoadingBlocks(rows=4, height=84)))
         library = self._context.library
 
-        def load() -> tuple[RunRow, str]:
+        def load() -> Loaded:
             run = library.run(target)
-            return run, library.project(run.project_id).name
+            dataset = None if run.dataset_id is None else library.dataset(run.dataset_id)
+            rules = None if dataset is None else own_rules(dataset.folder)
+            return Loaded(run, library.project(run.project_id).name, rules)
 
         self._context.tasks.run_op(
             load, self._on_loaded, partial(self._on_failed, target), owner=self
@@ -70,12 +84,13 @@ class RunPage(Page):
 
     # --- loading -------------------------------------------------------------------------------
 
-    def _on_loaded(self, found: tuple[RunRow, str]) -> None:
-        run, project = found
+    def _on_loaded(self, found: Loaded) -> None:
+        run = found.run
         if run.id != self._run_id:
             return
         model = self._context.watcher.watch(run.folder, self)
-        self.view = RunView(self._context, run, project, model)
+        model.ruled = found.rules
+        self.view = RunView(self._context, run, found.project, model)
         self.view.list_wanted.connect(partial(self._go, "runs", run.project_id))
         self.view.playground_wanted.connect(partial(self._go, "playground", run.id))
         target = WizardTarget(run_id=run.id, continues=True)

@@ -17,7 +17,7 @@ from studio.widgets.headings import card_title
 from studio.widgets.label import Label, Part
 from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from trainer_core.records import GroupScore, Validated
-from trainer_core.rule_tasks import LEARNED, SOLVED, RuleTask
+from trainer_core.rule_tasks import LEARNED, SOLVED, Ruled
 
 ROW_PX: Final = 34
 _BAR_PX: Final = 4
@@ -115,14 +115,14 @@ class RulesPanel(QWidget):
         around.addWidget(area)
         self._shown: tuple[object, ...] = ()
 
-    def show_score(self, last: Validated, task: RuleTask) -> None:
+    def show_score(self, last: Validated, task: Ruled) -> None:
         """Show a validation.
 
         Args:
             last: With groups.
             task: Whose groups they are.
         """
-        shown = (last, task.name)
+        shown = (last, task.title)
         if shown == self._shown:
             return
         self._shown = shown
@@ -132,7 +132,7 @@ class RulesPanel(QWidget):
         self.finding.set_text(finding(last.groups))
         self._show_levels(nats_per_character(last), task)
 
-    def _show_levels(self, loss: float, task: RuleTask) -> None:
+    def _show_levels(self, loss: float, task: Ruled) -> None:
         while (item := self.levels.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:

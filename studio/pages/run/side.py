@@ -21,7 +21,7 @@ from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
 from studio.widgets.paint import painter_for, repaint_on_theme
 from trainer_core.records import SourcesSeen, Validated
-from trainer_core.rule_tasks import RuleTask
+from trainer_core.rule_tasks import Ruled
 
 WIDTH_PX: Final = 320
 TABS: Final = ("rules", "data", "samples", "events", "notes")
@@ -190,7 +190,7 @@ class SidePanel(Panel):
         self._samples_foot = text
         self._show_foot()
 
-    def show_score(self, last: Validated, task: RuleTask) -> None:
+    def show_score(self, last: Validated, task: Ruled) -> None:
         """Show how far the rules of a task are kept; its tab is taken the first time."""
         self.rules.show_score(last, task)
         if self.tabs.offer("rules"):

@@ -104,18 +104,14 @@ class PackingCard(Card):
 
 def loss_words(
     statistics: StatisticsFacts | None, packing: Packing, context: int
-) -> tuple[str, ...]:
-    """What a way of packing costs at a context length, where the corpus tells."""
+) -> tuple[str, str]:
+    """What a way of packing costs at a context length, where the corpus tells: loss, padding."""
     if packing == "stream":
-        return ("no token lost",)
+        return "no token lost", "no padding"
     found = statistics.cost(context) if statistics is not None else None
     if found is None:
-        return ("",)
-    if packing == "documents":
-        padding = _padding_words(found.documents.padding)
-        return (f"{percent(found.documents.lost)} lost{padding}",)
-    return (f"{percent(found.best_fit.lost)} lost{_padding_words(found.best_fit.padding)}",)
-
-
-def _padding_words(padding: float) -> str:
-    return "" if math.isnan(padding) else f", {percent(padding)} padding"
+        return "", ""
+    cost = found.documents if packing == "documents" else found.best_fit
+    padding = "" if math.isnan(cost.padding) else f"{percent(cost.padding)} padding"
+    lost = f"{percent(cost.lost)} of tokens lost" if cost.lost else "no token lost"
+    return lost, padding

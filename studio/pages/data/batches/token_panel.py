@@ -78,11 +78,7 @@ class TokenPanel(Panel):
         """Show another sequence."""
         self._batches, self._row = batches, row
         self.picture.show_row(row)
-        self._masked.set_text(
-            "Tokens see their own document alone; positions begin again with each."
-            if row.masks
-            else "Every token sees all that stand before it, other documents among them."
-        )
+        self._masked.set_text(mask_words(row))
         self.show_place(-1)
 
     def show_place(self, place: int) -> None:
@@ -159,6 +155,14 @@ class TokenPanel(Panel):
                 right = Part("  right", "label", "ok") if guess == target else Part("")
                 found[name] = (Part(self._label(guess), "mono", "text"), right)
         return found
+
+
+def mask_words(row: BatchRow) -> str:
+    """What the tokens of a sequence see."""
+    if row.masks:
+        return "Tokens see their own document alone; positions begin again with each."
+    others = ", other documents among them" if row.n_documents > 1 else ""
+    return f"Every token sees all that stand before it{others}."
 
 
 def _figure(value: int) -> Part:
