@@ -315,3 +315,28 @@ def test_a_long_record_comes_in_parts(tmp_path, monkeypatch):
     assert texts_of(documents) == {f"{tmp_path.name}/a.jsonl line 1": text}
     (document,) = documents.again()
     assert max(map(len, document.texts)) < 2 * 256
+
+
+def test_tables_and_archives_of_nothing_are_counted_as_empty(tmp_path):
+    (tmp_path / "a.csv").write_text("text,n\n")
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "b.parquet")
+    (tmp_path / "c.jsonl").write_text("\n\n")
+    (tmp_path / "d.json").write_text("[]")
+    (tmp_path / "e.zip").write_bytes(zip_of({}))
+    (tmp_path / "f.txt").write_text("some text")
+    texts, counts = read_files(tmp_path)
+    assert list(texts.values()) == ["[]", "some text"]
+    assert counts == {"empty": 4}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_a_column_of_nothing_is_told_row_by_row(tmp_path, ending):
+    if ending == "parquet":
+        column = pa.array([None, "", None], pa.string())
+        pq.write_table(pa.table({"text": column, "n": [1, 2, 3]}), tmp_path / "a.parquet")
+    else:
+        rows = {"csv": "text,n\n,1\n,2\n,3\n", "jsonl": '{"text": null}\n{"text": ""}\n' * 2}
+        (tmp_path / f"a.{ending}").write_text(rows[ending])
+    with pytest.raises(DataError, match=r"[34] empty, or white space only") as failed:
+        read_files(tmp_path)
+    assert failed.value.field == "source"

@@ -15,7 +15,7 @@ from pathlib import Path
 from trainer_core.data.sources.documents import FoundDocument, LeaveOut
 from trainer_core.data.sources.formats import ARCHIVES, Wanted, documents_in, has_suffix
 from trainer_core.data.sources.packed import name_inside
-from trainer_core.data.sources.reading import opened
+from trainer_core.data.sources.reading import NoText, opened
 from trainer_core.data.sources.skipped import Reason, Skipped, printable
 from trainer_core.errors import DataError
 from trainer_core.spec import PythonLibrary, TextFiles
@@ -69,9 +69,21 @@ class FileSource:
         Raises:
             NoText: The file as a whole, or the rest of it, cannot be used.
         """
+        told = False
+
+        def left_out(reason: Reason, path: str) -> None:
+            nonlocal told
+            told = True
+            leave_out(reason, path)
+
         with opened(file.path) as opened_file:
             watch(opened_file.tell)
-            yield from documents_in(opened_file, file.title, file.path, self._wanted, leave_out)
+            found = documents_in(opened_file, file.title, file.path, self._wanted, left_out)
+            for document in found:
+                told = True
+                yield document
+        if not told:  # a table of no rows, an archive of no files
+            raise NoText("empty")
 
 
 def open_files(
