@@ -1,6 +1,7 @@
 """Which rows come when: each packing against a plain reference, weights, and what is seen."""
 
 import itertools
+import math
 from collections import Counter
 
 import numpy as np
@@ -216,6 +217,20 @@ def test_a_weight_for_no_source_is_refused_by_its_path():
     with pytest.raises(SpecError, match="“web”") as refused:
         batches_of(text, DataConfig(mixing=mixing))
     assert refused.value.field == "data.mixing[1].weights" and "“s1”" in refused.value.do
+
+
+@pytest.mark.parametrize(
+    ("mixing", "why"),
+    [
+        ((Mix(weights={"a": math.inf}),), "not finite"),
+        ((Mix(weights={"a": 0.0}),), "no source with a weight"),
+        ((Mix(at=0.5, weights={"a": 1.0}),), "the first of them 0"),
+        ((Mix(weights={"a": 1.0}), Mix(weights={"a": 2.0})), "rising"),
+    ],
+)
+def test_weights_that_mean_nothing_are_refused(mixing, why):
+    with pytest.raises(ValueError, match=why):
+        DataConfig(mixing=mixing)
 
 
 def test_a_source_that_is_never_drawn_may_be_of_any_size():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from train_for_tests import ended, make_corpus, result, rows, tiny_spec, trained
+from train_for_tests import ended, make_corpus, notes, result, rows, tiny_spec, trained
 
 from trainer_core.data.batches.gather import IGNORED
 from trainer_core.data.batches.loader import TrainBatches
@@ -129,6 +129,19 @@ def test_every_packing_trains(corpus, tmp_path, family, data):
     loss = rows(folder)["loss"]
     assert loss[:5].mean() - loss[-5:].mean() > 1.0
     assert abs(result(folder)["val_loss"] - loss[-10:].mean()) < 0.5
+
+
+def test_a_run_says_how_much_text_its_packing_cuts_off(corpus, tmp_path):
+    packings = {"documents": 1, "best_fit": 0, "stream": 0}
+    for packing, told in packings.items():
+        spec = tiny_spec(corpus, steps=5, data=DataConfig(packing=packing))
+        found = notes(trained(tmp_path / packing, spec), "Long documents are cut off")
+        assert len(found) == told
+    (note,) = notes(tmp_path / "documents", "Long documents are cut off")
+    train = open_corpus(corpus).train
+    lengths = np.diff(train.document_start, append=train.n_tokens)
+    share = np.maximum(lengths - 32, 0).sum() / train.n_tokens
+    assert note.level == "warning" and note.text.startswith(f"{share:.1%} of the training text")
 
 
 def test_a_mixing_that_names_no_source_ends_in_a_clear_error(corpus, tmp_path):

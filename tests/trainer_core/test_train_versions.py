@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from train_for_tests import ended, rows
+from train_for_tests import ended, make_corpus, rows, tiny_spec, trained
 
 from trainer_core.data.batches.text import text_of
 from trainer_core.data.corpus import open_corpus
@@ -13,6 +13,7 @@ from trainer_core.errors import ExitCode
 from trainer_core.job import run_job
 from trainer_core.spec import DataConfig, Mix, load
 from trainer_core.train.checkpoints.checkpoint import read_checkpoint
+from trainer_core.train.checkpoints.saving import move_loader
 
 VERSION_1 = Path(__file__).parent / "version_1_run"
 """A run of 30 steps at its step 20 and its corpus, as the first version of checkpoints left it."""
@@ -40,6 +41,15 @@ def test_a_run_of_version_1_is_refused_for_its_order_and_left_alone(old_run):
     end = ended(old_run)
     assert "another order" in end.what and "continue_from" in end.do
     assert read_checkpoint(old_run, 20).manifest.version == 1
+
+
+def test_a_checkpoint_of_the_first_order_is_refused_too(tmp_path):
+    corpus = make_corpus(tmp_path)
+    run = trained(tmp_path / "run", tiny_spec(corpus, steps=10))
+    checkpoint = read_checkpoint(run, 10)
+    move_loader(checkpoint, msgspec.structs.replace(checkpoint.manifest.loader, order=1))
+    assert run_job(run) == ExitCode.KNOWN_ERROR
+    assert "another order" in ended(run).what
 
 
 def test_the_weights_of_version_1_can_be_trained_further_on_weighted_sources(old_run, tmp_path):

@@ -9,6 +9,7 @@ import torch
 from trainer_core import records
 from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.data.batches.order import make_order
+from trainer_core.data.batches.packing import Plan
 from trainer_core.data.batches.seen import SeenCounter
 from trainer_core.data.batches.text import text_of
 from trainer_core.job import Job
@@ -38,6 +39,9 @@ from trainer_core.train.step import TrainStep
 from trainer_core.train.validation.held_out_sets import Windows, open_validation
 from trainer_core.train.validation.rhythm import Rhythm
 from trainer_core.train.validation.validate import Validation
+
+CROPPED_SHARE = 0.05
+"""So much text may be cut off before it is worth a warning."""
 
 
 def open_session(
@@ -101,6 +105,22 @@ def open_session(
     if state.step < session.steps:
         _introduce(session)
     return session
+
+
+def _tell_cropped(session: Session) -> None:
+    """Say how much text no sequence holds, because its documents are longer than the context."""
+    plans = [pool.packed for pool in session.batches.order.pools]
+    lost = sum(plan.lost for plan in plans if isinstance(plan, Plan))
+    if lost:
+        share = lost / (lost + sum(plan.tokens for plan in plans))
+        session.job.note(
+            "warning" if share > CROPPED_SHARE else "info",
+            "Long documents are cut off",
+            f"{share:.1%} of the training text is never seen: it stands behind the first"
+            f" {session.spec.model.context_length:,} tokens of its document. data.packing best_fit"
+            " and stream lose none.",
+            session.state.step,
+        )
 
 
 def _tell_origin(job: Job, resumed: Resumed) -> None:
@@ -200,6 +220,7 @@ def _introduce(session: Session) -> None:
         " memory while the training goes on.",
         session.state.step,
     )
+    _tell_cropped(session)
     wanted = size.most_on_disk(spec)
     free = shutil.disk_usage(job.folder).free
     if free < wanted:

@@ -32,6 +32,12 @@ class Pool:
 
     A stream is cut at other places in each epoch, too; packed rows are always the same.
 
+    Attributes:
+        name: Of the pool.
+        low: Position of its first token in the training text.
+        rows: How many it has.
+        packed: How its tokens are in rows.
+
     Args:
         part: Which part of the training text, and its name.
         packed: How its tokens are in rows.
@@ -41,8 +47,8 @@ class Pool:
 
     def __init__(self, part: SourcePart, packed: Plan | Ring, seed: int, number: int) -> None:
         self.name, self.low = part.name, part.low
-        self.rows = packed.rows
-        self._packed, self._key = packed, (seed, number)
+        self.rows, self.packed = packed.rows, packed
+        self._key = seed, number
         self._epochs: dict[int, _Epoch] = {}
         self._lock = threading.Lock()
 
@@ -68,10 +74,10 @@ class Pool:
         with self._lock:  # batches are made in a thread of their own
             epoch = self._epoch(number)
         rows = epoch.order[places].astype(np.int64)
-        if isinstance(self._packed, Ring):
-            found = self._packed.stretches(rows, epoch.offset)
+        if isinstance(self.packed, Ring):
+            found = self.packed.stretches(rows, epoch.offset)
         else:
-            found = self._packed.stretches(rows)
+            found = self.packed.stretches(rows)
         return found._replace(start=found.start + self.low)
 
     def _epoch(self, number: int) -> _Epoch:
@@ -83,8 +89,8 @@ class Pool:
                 np.random.Philox(key=[seed, number], counter=[0, 0, pool, 2])
             )
             offset = 0
-            if isinstance(self._packed, Ring):
-                offset = int(random.integers(self._packed.tokens))
+            if isinstance(self.packed, Ring):
+                offset = int(random.integers(self.packed.tokens))
             kind = np.uint32 if self.rows <= 1 << 32 else np.uint64
             order = random.permutation(np.arange(self.rows, dtype=kind))
             self._epochs[number] = _Epoch(order, offset)
