@@ -28,7 +28,9 @@ def silent(*_):
 @pytest.fixture
 def texts(tmp_path):
     folder = write_texts(tmp_path / "texts", documents=30, words=600)
-    (folder / "russian.txt").write_text("Съешь же ещё этих мягких булок.\n" * 30, encoding="utf-8")
+    for number in range(8):
+        text = f"{number}: " + "Съешь же ещё этих мягких булок.\n" * 10
+        (folder / f"russian {number}.txt").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -81,7 +83,7 @@ def test_figures_are_those_of_the_text_that_was_measured(texts, tmp_path):
 
 def test_no_text_is_learned_from_and_measured(texts, tmp_path):
     documents = [
-        Document(path.name, str(path), iter([path.read_text(encoding="utf-8")]))
+        Document(path.name, iter([path.read_text(encoding="utf-8")]))
         for path in sorted(texts.iterdir())
     ]
     (tmp_path / "scratch").mkdir()
@@ -95,7 +97,7 @@ def test_no_text_is_learned_from_and_measured(texts, tmp_path):
 
 
 def test_a_text_that_is_shorter_than_what_is_wanted_is_shared(tmp_path):
-    documents = (Document(str(n), str(n), iter([f"{n} words " * 200])) for n in range(200))
+    documents = (Document(str(n), iter([f"{n} words " * 200])) for n in range(200))
     found = gather(documents, Wanted(500_000, 10_000_000, 360_000, 1), tmp_path, silent)
     whole = found.measured.n_bytes + found.learned.n_bytes
     assert 0.15 < found.measured.n_bytes / whole < 0.35
@@ -105,7 +107,8 @@ def test_a_text_that_is_shorter_than_what_is_wanted_is_shared(tmp_path):
 
 
 def test_a_long_document_is_in_both_parts(tmp_path):
-    document = Document("book", "book", iter(["word after word " * 5000]))
+    book = "".join(f"{number} words " for number in range(8000))
+    document = Document("book", iter([book]))
     found = gather([document], Wanted(40_000, 40_000, 80_000, 1), tmp_path, silent)
     assert found.measured.n_bytes > 10_000
     assert found.learned.n_bytes > 10_000
@@ -113,7 +116,7 @@ def test_a_long_document_is_in_both_parts(tmp_path):
 
 
 def test_a_short_text_is_halved(tmp_path):
-    document = Document("note", "note", iter(["a few words only, and no more than that"]))
+    document = Document("note", iter(["a few words only, and no more than that"]))
     found = gather([document], Wanted(1000, 1000, 40, 1), tmp_path, silent)
     assert list(found.learned) + list(found.measured) == [
         "a few words only,",
@@ -124,7 +127,7 @@ def test_a_short_text_is_halved(tmp_path):
 
 def test_no_text_is_an_error(tmp_path):
     with pytest.raises(DataError, match="too little text"):
-        gather([Document("empty", "empty", iter(()))], Wanted(10, 10, 10, 1), tmp_path, silent)
+        gather([Document("empty", iter(()))], Wanted(10, 10, 10, 1), tmp_path, silent)
 
 
 def test_no_more_of_a_large_source_is_read_than_is_needed(tmp_path):
@@ -133,7 +136,7 @@ def test_no_more_of_a_large_source_is_read_than_is_needed(tmp_path):
     def documents():
         for number in range(100_000):
             read.append(number)
-            yield Document(str(number), str(number), iter(["some words " * 100]))
+            yield Document(str(number), iter([f"{number} words " * 100]))
 
     wanted = Wanted(50_000, 0, 100_000 * 1100, 1)
     gather(documents(), wanted, tmp_path, silent).close()
@@ -301,7 +304,7 @@ def test_the_terminal_compares_what_its_words_name(texts, tmp_path, capsys):
     ]
     assert main(["tokenizers", *words, "--folder", str(tmp_path / "lab")]) == ExitCode.OK
     printed = capsys.readouterr().out
-    for expected in ("own, 300, split as GPT-4", "unused", "Cyrillic", "two words", "257"):
+    for expected in ("2 own, 300, split as GPT-4\n", "unused", "Cyrillic", "two words", "257"):
         assert expected in printed
     saved = str(tmp_path / "lab" / "tokenizer-2")
     again = ["tokenizers", saved, "--texts", str(texts), "--json", "--folder"]

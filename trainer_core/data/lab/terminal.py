@@ -5,9 +5,9 @@ from __future__ import annotations
 import codecs
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +20,7 @@ from trainer_core.terminal import run_with_bars
 SCRIPTS_SHOWN = 8
 CHARACTERS_SHOWN = 280
 NAME_CHARACTERS = 16
+_PLAIN: dict[str, Any] = {"title_justify": "left", "box": None, "padding": (0, 2, 0, 0)}
 _COLOURS = ("on grey23", "on dark_blue", "on dark_green", "on purple4", "on dark_goldenrod")
 
 
@@ -64,7 +65,7 @@ def _show(console: Console, folder: Path, found: Comparison) -> None:
 
 
 def _figures(found: Comparison) -> Table:
-    table = Table(title="Tokenizers", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title="Tokenizers", **_PLAIN)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("", min_width=NAME_CHARACTERS)
     names = ("tokens", "bytes/\ntoken", "tokens/\nword", "unused", "learned", "MB/s", "lost")
@@ -90,7 +91,7 @@ def _row(one: Candidate, n_bytes: int) -> list[str]:
 
 def _scripts(found: Comparison, names: list[str]) -> Table:
     """Bytes per token of some scripts."""
-    table = Table(title="Bytes per token, by script", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title="Bytes per token, by script", **_PLAIN)
     table.add_column("", no_wrap=True)
     for number in range(1, len(found.candidates) + 1):
         table.add_column(str(number), justify="right")

@@ -1,7 +1,7 @@
 """The text of the lab: a part to measure, and another to learn from, drawn from all over.
 
-Both lie in files, so that memory stays flat. Text is drawn in pieces by a hash of their place, so
-that a long book is in both parts, and no piece in more than one.
+Both lie in files, so that memory stays flat. Text is drawn in pieces by their hash, so that a long
+book is in both parts, and no piece in more than one, not even where the text has it twice.
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ Report = Callable[[str, float, float, str], None]
 READING = "reading text"
 
 
+def _digest(piece: str) -> bytes:
+    return hashlib.blake2b(piece.encode(), digest_size=16).digest()
+
+
 @dataclass(frozen=True)
 class Document:
-    """A document of the text: its name, its place and its text in parts."""
+    """A document of the text: its name and its text in parts."""
 
     title: str
-    path: str
     parts: Iterator[str]
 
 
@@ -72,7 +75,7 @@ class TextFile:
     def documents(self) -> Iterator[tuple[bytes, Iterator[str]]]:
         """Each piece with a hash, as learning draws from them."""
         for piece in self:
-            yield hashlib.blake2b(piece.encode(), digest_size=16).digest(), iter([piece])
+            yield _digest(piece), iter([piece])
 
     def close(self) -> None:
         """Close the file; it is the folder's owner who removes it."""
@@ -167,13 +170,10 @@ def gather(documents: Iterable[Document], wanted: Wanted, folder: Path, report: 
 
 
 def _draw(document: Document, text: LabText, wanted: Wanted) -> None:
-    number = 0
     counted = False
     for part in document.parts:
         for piece in pieces(part, PIECE_CHARACTERS):
-            place = f"{document.path} {number}".encode()
-            number += 1
-            drawn = position(wanted.seed, place)
+            drawn = position(wanted.seed, _digest(piece))
             if drawn >= wanted.share:
                 continue
             if drawn < wanted.share * wanted.learn_share:
@@ -209,7 +209,7 @@ def documents_of_corpus(corpus: Corpus) -> Iterator[Document]:
     decoder = Decoder(corpus)
     for info in corpus.train.documents():
         parts = decoder.pieces(corpus.train, info, lambda _: None)
-        yield Document(info.title, f"{info.path} {info.start}", parts)
+        yield Document(info.title, parts)
 
 
 def documents_of_sources(
@@ -226,7 +226,7 @@ def documents_of_sources(
             tick()
             try:
                 for found in source.opened.documents(file, source.skipped.add, lambda _: None):
-                    yield Document(found.title, found.path, _readable(found.parts, tick))
+                    yield Document(found.title, _readable(found.parts, tick))
             except NoText as error:
                 source.skipped.add(error.reason, file.path)
 
