@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.context import Context
 from studio.pages.data.adding.flow import PREVIEW, SOURCE, TOKENS, AddFlow
-from studio.pages.data.adding.preview import Preview, ShownDocument, SourcePreview
+from studio.pages.data.adding.preview import Failed, Preview, ShownDocument, SourcePreview
 from studio.pages.data.adding.rules_editor import try_rules
 from studio.pages.data.adding.source_form import SourceForm
 from studio.pages.data.adding.tokenizer_form import TokenizerForm
@@ -30,6 +30,7 @@ from studio.pages.data.cleaning_facts import (
 from studio.pages.data.corpus import ManifestFacts, NamedSourceFacts, SkippedGroup
 from studio.pages.data.page import DataPage
 from studio.pages.data.request import AddForm
+from studio.widgets.empty import ErrorCard
 from studio.widgets.figures import NARROW
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError
@@ -238,6 +239,23 @@ def test_a_source_that_cannot_be_read_is_corrected_in_its_step(flow: AddFlow) ->
     flow.preview._on_failed(error)
     assert not flow.preview.documents.isVisible()
     flow.preview._error.clicked.emit()  # type: ignore[union-attr]
+    assert flow.current == SOURCE
+    assert "no such dataset" in flow.source.fields.by_name["repo"].error
+
+
+def test_one_source_that_cannot_be_read_does_not_hide_the_others(flow: AddFlow) -> None:
+    flow.show_form(AddForm(sources=(SourceForm(), SourceForm(kind="hub_dataset", repo="o/n"))))
+    flow._turn_to(PREVIEW)
+    flow.preview._job.drop()
+    failed = Failed("There is no such dataset.", "Check its name.", "sources[1].repo")
+    broken = SourcePreview(name="n", failed=failed)
+    flow.preview._on_finished(Preview(sources=(*FOUND.sources, broken)))
+    documents = flow.preview.documents
+    assert documents.shown == 0  # the broken one comes first
+    documents._sources.chosen.emit("0")
+    assert documents.shown == 3
+    documents._sources.chosen.emit("1")
+    documents.findChildren(ErrorCard)[-1].clicked.emit()
     assert flow.current == SOURCE
     assert "no such dataset" in flow.source.fields.by_name["repo"].error
 

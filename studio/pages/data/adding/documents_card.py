@@ -5,16 +5,17 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.pages.data.adding.preview import Preview, ShownDocument, SourcePreview
+from studio.pages.data.adding.preview import Failed, Preview, ShownDocument, SourcePreview
 from studio.pages.data.corpus import SkippedGroup
 from studio.pages.data.quote import Quote, clipped
 from studio.widgets.card import Card, Hairline
 from studio.widgets.controls import ComboBox, LinkButton, Segmented
-from studio.widgets.empty import LoadingBlocks
-from studio.widgets.figures import plural, size, whole
+from studio.widgets.empty import ErrorCard, LoadingBlocks
+from studio.widgets.figures import count, plural, size, whole
 from studio.widgets.headings import card_title
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label
+from trainer_core.errors import KnownError
 
 _SHOWN = 3
 _TEXT_CHARACTERS = 600
@@ -27,9 +28,11 @@ class DocumentsCard(Card):
 
     Signals:
         field_chosen (int, str): Another field of the source at this place holds the text.
+        correction_requested (object): A source cannot be read; carries the `KnownError`.
     """
 
     field_chosen = Signal(int, str)
+    correction_requested = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(spacing=10, parent=parent)
@@ -67,6 +70,8 @@ class DocumentsCard(Card):
         self._preview = preview
         sources = preview.sources if preview is not None else ()
         self._current = min(self._current, max(len(sources) - 1, 0))
+        broken = next((n for n, source in enumerate(sources) if source.failed), None)
+        self._current = self._current if broken is None else broken
         self._all_shown = False
         names = [(str(n), source.name) for n, source in enumerate(sources)]
         self._sources.set_choices(names or [("0", "")], str(self._current))
@@ -89,6 +94,9 @@ class DocumentsCard(Card):
                 self._column.addWidget(LoadingBlocks(rows=3, height=64))
             return
         source = preview.sources[self._current]
+        if source.failed is not None:
+            self._show_failed(source.failed)
+            return
         self._facts.set_text(source_words(source))
         self._facts.show()
         self._show_field(source)
@@ -99,6 +107,14 @@ class DocumentsCard(Card):
         more = len(source.documents) - len(shown)
         self._more.setVisible(more > 0)
         self._more.set_text(f"Show {plural(more, 'more document', 'more documents')}")
+
+    def _show_failed(self, failed: Failed) -> None:
+        for widget in (self._facts, self._field, self._more):
+            widget.hide()
+        error = KnownError(failed.what, do=failed.do, field=failed.field)
+        card = ErrorCard(error, button="Correct it")
+        card.clicked.connect(lambda: self.correction_requested.emit(error))
+        self._column.addWidget(card)
 
     def _show_field(self, source: SourcePreview) -> None:
         self._field.setVisible(len(source.fields) > 1)
@@ -131,7 +147,9 @@ def source_words(source: SourcePreview) -> str:
     read = f"{plural(source.documents_read, 'document')} with {size(source.bytes_read)} of text"
     of_all = ""
     if source.bytes_total is not None and source.bytes_total > source.bytes_read:
-        of_all = f", of about {size(source.bytes_total)} in all"
+        documents = source.documents_total
+        many = f"{count(documents)} documents with " if documents is not None else ""
+        of_all = f", of about {many}{size(source.bytes_total)} in all"
     where = f"{source.description}: " if source.description else ""
     return f"{where}{read}{of_all}."
 

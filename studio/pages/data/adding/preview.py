@@ -28,6 +28,14 @@ class ShownDocument(msgspec.Struct, frozen=True):
     cut: bool = False
 
 
+class Failed(msgspec.Struct, frozen=True):
+    """Why a source cannot be read."""
+
+    what: str = ""
+    do: str = ""
+    field: str = ""
+
+
 class SourcePreview(msgspec.Struct, frozen=True):
     """What was found in one source."""
 
@@ -36,11 +44,13 @@ class SourcePreview(msgspec.Struct, frozen=True):
     documents: tuple[ShownDocument, ...] = ()
     documents_read: int = 0
     bytes_read: int = 0
+    documents_total: int | None = None
     bytes_total: int | None = None
     fields: tuple[str, ...] = ()
     field: str = ""
     skipped: tuple[SkippedGroup, ...] = ()
     steps: tuple[StepReport, ...] = ()
+    failed: Failed | None = None
 
 
 class Preview(msgspec.Struct, frozen=True):

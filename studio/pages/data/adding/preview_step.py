@@ -52,6 +52,7 @@ class PreviewStep(QWidget):
         self._job.failed.connect(self._on_failed)
         self.documents = DocumentsCard()
         self.documents.field_chosen.connect(self.field_chosen)
+        self.documents.correction_requested.connect(self.correction_requested)
         self.left_out = LeftOutCard()
         self.cleaning_card = CleaningCard()
         self.cleaning_card.edited.connect(self.edited)
