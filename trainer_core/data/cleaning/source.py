@@ -77,11 +77,16 @@ def cleaned(
     return _Cleaned(opened, config, counts or CleaningCounts(steps))
 
 
+def as_found(opened: OpenSource) -> OpenSource:
+    """The source below its cleaning."""
+    return opened.found if isinstance(opened, _Cleaned) else opened
+
+
 class _Cleaned:
     """See `cleaned`."""
 
     def __init__(self, opened: OpenSource, config: CleaningConfig, counts: CleaningCounts) -> None:
-        self._opened, self._config, self._counts = opened, config, counts
+        self.found, self._config, self._counts = opened, config, counts
         self._hook: Hook | None = load_hook(config.hook) if config.hook else None
         self._paths = frozenset(e for e in config.exclude if not e.startswith(TEXT_PREFIX))
         self._texts = frozenset(
@@ -91,12 +96,12 @@ class _Cleaned:
     @property
     def files(self) -> Sequence[SourceFile]:
         """What is read, in order."""
-        return self._opened.files
+        return self.found.files
 
     @property
     def max_bytes(self) -> int:
         """Read no further after this much text; 0 reads all."""
-        return self._opened.max_bytes
+        return self.found.max_bytes
 
     def documents(
         self, file: SourceFile, leave_out: LeaveOut, watch: Callable[[Place], None]
@@ -105,7 +110,7 @@ class _Cleaned:
 
         What a step leaves out raises `NoText` when its text is read, possibly after its last part.
         """
-        for document in self._opened.documents(file, leave_out, watch):
+        for document in self.found.documents(file, leave_out, watch):
             parts = self._parts(document)
             yield FoundDocument(document.title, document.path, parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from trainer_core.data.cleaning.report import CleaningCounts
@@ -27,7 +27,7 @@ from trainer_core.data.tokenizers.kinds import TextTokenizer, load_tokenizer
 from trainer_core.data.tokenizers.making import make_tokenizer
 from trainer_core.errors import DataError
 from trainer_core.files import sync, sync_tree
-from trainer_core.spec import PrepareSpec, TokenizersSpec
+from trainer_core.spec import PrepareSpec, PreviewSpec, TokenizersSpec
 
 Say = Callable[[str, str], None]
 """Told a title and a text of what a user should know."""
@@ -149,11 +149,10 @@ def _write(
     near = NearDuplicates()
     if signed:
         near = find_near(notes.folder / SURVEY_FOLDER, spec.cleaning.similarity, report)
-    removed = set(near.later.tolist()) if spec.cleaning.near_duplicates == "remove" else set()
-    numbers = [
-        [number for number in documents.documents_of(source) if number not in removed]
-        for source in range(len(sources))
-    ]
+    numbers: list[Sequence[int]] = [documents.documents_of(n) for n in range(len(sources))]
+    if spec.cleaning.near_duplicates == "remove":
+        removed = set(near.later.tolist())
+        numbers = [[n for n in of_source if n not in removed] for of_source in numbers]
     split = split_sources(documents, numbers, spec.validation_fraction, spec.seed)
     tokenizer = _tokenizer(spec, documents, split, folder / TOKENIZER_FOLDER, notes, report)
     with _writers(folder, tokenizer, sources, shard_tokens, notes) as writers:
@@ -180,19 +179,28 @@ def open_sources(
     Raises:
         DataError: Something that the user named does not exist.
     """
-    sources = []
+    return [open_numbered(spec, at, scratch, report) for at in range(len(spec.all_sources))]
+
+
+def open_numbered(
+    spec: PrepareSpec | TokenizersSpec | PreviewSpec, number: int, scratch: Path, report: Report
+) -> NamedSource:
+    """One of the sources of a spec; the arguments are as for `open_sources`.
+
+    Raises:
+        DataError: Something that the user named does not exist.
+    """
 
     def tick() -> None:
         report("looking for files", 0, 1, "")
 
     scratch.mkdir(exist_ok=True)
-    for number, (source, name) in enumerate(zip(spec.all_sources, spec.source_names, strict=True)):
-        field = f"sources[{number}]" if spec.sources else "source"
-        skipped, counts = Skipped(), CleaningCounts(steps_of(spec.cleaning))
-        opened = open_source(source, spec.seed, skipped, tick, scratch, field, report)
-        clean = cleaned(opened, spec.cleaning, counts)
-        sources.append(NamedSource(name, describe(source), field, clean, skipped, counts))
-    return sources
+    source, name = spec.all_sources[number], spec.source_names[number]
+    field = f"sources[{number}]" if spec.sources else "source"
+    skipped, counts = Skipped(), CleaningCounts(steps_of(spec.cleaning))
+    opened = open_source(source, spec.seed, skipped, tick, scratch, field, report)
+    clean = cleaned(opened, spec.cleaning, counts)
+    return NamedSource(name, describe(source), field, clean, skipped, counts)
 
 
 def _tokenizer(

@@ -18,7 +18,7 @@ from trainer_core.data.sources.files import Place, SourceFile, Tick, path_of_use
 from trainer_core.data.sources.loading import in_background
 from trainer_core.data.sources.reading import NoText, record_parts
 from trainer_core.data.sources.remote_tables import RemoteTables
-from trainer_core.data.sources.rows import RowSource, named, row_source, text_column
+from trainer_core.data.sources.rows import RowSource, named, row_source, text_column, text_columns
 from trainer_core.data.sources.skipped import printable
 from trainer_core.data.sources.spool import Row, Spool
 from trainer_core.spec import HubDataset
@@ -111,6 +111,8 @@ class StreamedSource:
         self._spool = Spool(scratch, msgspec.json.encode(origin).decode())
         self._table: Any = None
         self._column = source.field
+        self.columns: tuple[str, ...] = ()
+        """All columns with text; none while nothing was asked of the network."""
         if not self._is_enough:
             self._open_table()
         mark = self._spool.mark
@@ -137,6 +139,7 @@ class StreamedSource:
         self._spool.begin(version, int(getattr(split, "num_bytes", None) or 0))
         if table.features is not None:
             self._column = text_column(table.features, self._source.field, self._failures)
+            self.columns = tuple(text_columns(table.features, self._source.field))
             table = table.select_columns([self._column])
             if files:
                 table = RemoteTables(files, self._column)

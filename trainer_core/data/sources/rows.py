@@ -28,6 +28,7 @@ class RowSource:
         wanted: The column with the text; empty finds it.
         max_bytes: Read no further after this much text; 0 reads all.
         failures: Makes the errors.
+        columns: All columns with text, as far as they are known.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class RowSource:
         wanted: str,
         max_bytes: int,
         failures: Failures,
+        columns: tuple[str, ...] = (),
     ) -> None:
+        self.columns = columns
         self.files = (SourceFile(where, label, size_bytes),)
         self.max_bytes = max_bytes
         self._table = table
@@ -143,13 +146,15 @@ def row_source(
 ) -> RowSource:
     """The documents of a table, of which only the column with the text is read."""
     column = wanted
+    columns: tuple[str, ...] = ()
     if table.features is not None:
+        columns = tuple(text_columns(table.features, wanted))
         column = text_column(table.features, wanted, failures)
         table = table.select_columns([column])
     split = (table.info.splits or {}).get(str(table.split)) if table.split else None
     size_bytes = int(getattr(split, "num_bytes", None) or 0)
     title = os.path.basename(where.rstrip("/\\"))  # noqa: PTH119 - may be no path
-    return RowSource(table, title, where, size_bytes, column, max_bytes, failures)
+    return RowSource(table, title, where, size_bytes, column, max_bytes, failures, columns)
 
 
 def text_column(features: Mapping[str, Any], wanted: str, failures: Failures) -> str:
@@ -164,7 +169,7 @@ def text_column(features: Mapping[str, Any], wanted: str, failures: Failures) ->
         DataError: There is no such column, or none that is surely the text.
     """
     try:
-        return column_with_text(_text_columns(features, wanted), wanted)
+        return column_with_text(text_columns(features, wanted), wanted)
     except NoText:
         columns = ", ".join(features)
         why = f"it has no column {wanted!r}" if wanted else "no column is surely its text"
@@ -173,6 +178,7 @@ def text_column(features: Mapping[str, Any], wanted: str, failures: Failures) ->
         ) from None
 
 
-def _text_columns(features: Mapping[str, Any], wanted: str) -> list[str]:
+def text_columns(features: Mapping[str, Any], wanted: str) -> list[str]:
+    """The columns of a table that may hold the text; a wanted one may be of any kind."""
     kinds = {name: getattr(feature, "dtype", "") for name, feature in features.items()}
     return [name for name, kind in kinds.items() if name == wanted or kind.endswith("string")]

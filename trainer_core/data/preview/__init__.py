@@ -1,0 +1,1 @@
+"""The beginning of sources, as `prepare` would read it; the verb `preview`."""
