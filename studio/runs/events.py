@@ -29,6 +29,10 @@ _SHOWN_SINGLY = {"validation": 1, "checkpoint": 2}
 
 _WORK = {
     "prepare": "Reading text",
+    "preview": "Preview",
+    "tokenizers": "Comparison of tokenizers",
+    "inspect": "Look at batches",
+    "dump": "Export of text",
     "index": "Index build",
     "train": "Training",
     "evaluate": "Evaluation",

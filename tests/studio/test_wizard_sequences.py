@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.context import Context
 from studio.pages.data.batches.target import BatchesTarget
-from studio.pages.wizard.continuing import Continued
+from studio.pages.wizard.continuing import Continued, reads_anew
 from studio.pages.wizard.draft import (
     DataChoice,
     Draft,
@@ -134,7 +134,9 @@ def test_unseen_text_must_be_told_apart_unless_weights_say_what_to_read() -> Non
             build_spec(changed)
         assert caught.value.field == "data.packing" and why in caught.value.what
         weighted = changed.sequences.with_mixing("weights", SOURCES)
-        assert build_spec(replace(changed, sequences=weighted)).data.mixing
+        spec = build_spec(replace(changed, sequences=weighted))
+        assert spec.data.mixing and reads_anew(base, spec)
+    assert not reads_anew(base, build_spec(goes_on))
 
 
 def test_the_inspector_is_asked_for_the_batches_of_this_draft() -> None:

@@ -49,16 +49,19 @@ def check_continued(continued: Continued, before: TrainSpec, wanted: TrainSpec) 
                 do="Take that shape, or begin anew in the first step.",
                 field=f"model.{name}",
             )
-    if wanted.data.mixing:
-        return  # with weights, any text is read from its beginning
     other = _other_text(before, wanted)
-    if other:
+    if other and not wanted.data.mixing:
         raise SpecError(
             f"What {continued.name} has not seen of this text cannot be told: it {other}.",
             safe=_SAFE,
             do="Take its data settings, mix by weights, or begin anew.",
             field="data.packing",
         )
+
+
+def reads_anew(before: TrainSpec, wanted: TrainSpec) -> bool:
+    """Whether sources are read from their beginnings, as weights say, not behind what was seen."""
+    return bool(_other_text(before, wanted))
 
 
 def _words(value: object) -> str:
@@ -73,4 +76,6 @@ def _other_text(before: TrainSpec, wanted: TrainSpec) -> str:
         return "was trained on other data"
     if before.data.packing != wanted.data.packing:
         return "had its documents packed in another way"
-    return "mixed its sources by weights" if before.data.mixing else ""
+    if bool(before.data.mixing) != bool(wanted.data.mixing):
+        return "drew from its sources by other rules"
+    return ""

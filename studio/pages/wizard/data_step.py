@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from studio.pages.data.advanced import AdvancedBuild
 from studio.pages.data.build_form import BUILD_FIELDS
 from studio.pages.rule_cards import RuleTaskCards
-from studio.pages.wizard.continuing import Continued
+from studio.pages.wizard.continuing import Continued, reads_anew
 from studio.pages.wizard.draft import DataChoice, Draft
 from studio.pages.wizard.mixing_card import MixingCard
 from studio.pages.wizard.packing_card import PackingCard
@@ -109,7 +109,9 @@ class DataStep(StepView):
         self.table.select(draft.data.id if draft.data else None)
         waiting = ", ".join(shelf.unready)
         self._unready.set_text(f"Not read yet: {waiting}." if waiting else "")
-        self.continued.show_run(draft.continues)
+        base = draft.base
+        anew = base is not None and plan.spec is not None and reads_anew(base, plan.spec)
+        self.continued.show_run(draft.continues, anew=anew)
         self.packing.setVisible(draft.data is not None)
         self.packing.show_draft(draft)
         self.mixing.show_draft(draft, plan)
@@ -166,8 +168,8 @@ class ContinuedNotice(QWidget):
         self.hide()
         repaint_on_theme(self)
 
-    def show_run(self, continued: Continued | None) -> None:
-        """Show the run, or nothing."""
+    def show_run(self, continued: Continued | None, *, anew: bool = False) -> None:
+        """Show the run, or nothing; `anew`: its text is read from the beginning again."""
         self.setVisible(continued is not None)
         if continued is None:
             return
@@ -176,7 +178,9 @@ class ContinuedNotice(QWidget):
             Part(continued.name, "strong"),
             Part(". Its weights are the beginning; "),
         ]
-        if continued.seen is None:
+        if anew:
+            parts.append(Part("the sources are read from their beginnings, by weights."))
+        elif continued.seen is None:
             parts.append(Part("text that it has not seen comes first."))
         elif continued.seen >= 1.0:
             parts.append(Part("it has seen all of its text, which is now read again."))

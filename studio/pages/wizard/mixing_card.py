@@ -181,7 +181,7 @@ class MixingCard(Card):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
         edit = LineEdit(mono=True, name=f"Point {number + 1} at")
-        edit.setFixedWidth(40)
+        edit.setFixedWidth(46)
         edit.setAlignment(_RIGHT)
         edit.textEdited.connect(partial(self._on_at_edited, number))
         self.ats[number] = edit

@@ -19,7 +19,7 @@ _COLUMNS = (
     Column("name", "Tokenizer", 118, 2, "strong"),
     Column("vocab", "Tokens", 76, style="mono", right=True, tooltip="In the vocabulary"),
     Column(
-        *("bytes", "Bytes per token", 138),
+        *("bytes", "Bytes per token", 142),
         style="mono",
         right=True,
         tooltip="Of the text that all are compared on; more is better",
@@ -27,7 +27,7 @@ _COLUMNS = (
     Column("words", "Per word", 72, style="mono", right=True, tooltip="Tokens for each word"),
     Column("unused", "Unused", 68, style="mono", right=True, tooltip="Tokens that the text lacks"),
     Column("learn", "Learned in", 80, style="mono_muted", right=True),
-    Column(*("encode", "Encodes", 82), style="mono_muted", right=True, tooltip="Text in a second"),
+    Column(*("encode", "Encodes", 96), style="mono_muted", right=True, tooltip="Text in a second"),
     Column("use", "", 104, sortable=False),
 )
 _VIEWS = (
@@ -124,12 +124,12 @@ def _row(number: int, found: CandidateFacts, report: LabReport, best: float, tri
             ),
             "vocab": Cell(whole(found.vocab_size), sort=found.vocab_size),
             "bytes": Cell(
-                f"{found.bytes_per_token:.3f}",
+                f"{found.bytes_per_token:.2f}",
                 sort=found.bytes_per_token,
                 role="ok" if is_best else None,
                 share=found.bytes_per_token / best if best else None,
                 bar_role="ok" if is_best else "neutral",
-                tooltip=plural(found.tokens, "token"),
+                tooltip=f"{found.bytes_per_token:.4f}, {plural(found.tokens, 'token')}",
             ),
             "words": Cell(f"{found.tokens_per_word:.2f}", sort=found.tokens_per_word),
             "unused": Cell(whole(found.unused), sort=found.unused),
