@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_run import make_corpus
+from tokenizer_files import FILES
 
 from trainer_core.answers.asked import Asked
 from trainer_core.answers.lookup import look_up
 from trainer_core.answers.spelled import find_phrase
 from trainer_core.index import build_index, open_index
-from trainer_core.spec import BpeTokenizer, ByteTokenizer
+from trainer_core.spec import BpeTokenizer, ByteTokenizer, TokenizerFile
 
 
 def asked_of(home, tokenizer):
@@ -24,10 +25,14 @@ def bpe(tmp_path_factory):
     return asked_of(tmp_path_factory.mktemp("bpe"), BpeTokenizer(vocab_size=420))
 
 
-@pytest.fixture(scope="module", params=["bytes", "bpe"])
+@pytest.fixture(scope="module", params=["bytes", "bpe", "unigram"])
 def asked(request, tmp_path_factory, bpe):
     if request.param == "bpe":
         return bpe
+    if request.param == "unigram":  # letters and bytes of its vocabulary may stand for the same
+        home = tmp_path_factory.mktemp("unigram")
+        (home / "tokenizer.json").write_text(FILES["unigram"](), encoding="utf-8")
+        return asked_of(home, TokenizerFile(path=str(home)))
     return asked_of(tmp_path_factory.mktemp("bytes"), ByteTokenizer())
 
 

@@ -64,9 +64,16 @@ class Asked:
         return _with_prefix(self._by_end, data[::-1])
 
     @cached_property
-    def numbers(self) -> dict[bytes, int]:
-        """Tokens by their bytes; the separator is left out."""
-        return {piece: token for token, piece in enumerate(self.vocabulary) if piece}
+    def numbers(self) -> dict[bytes, list[int]]:
+        """Tokens by their bytes, of which a letter and its byte may have equal ones.
+
+        Special tokens, which have none, are left out.
+        """
+        numbers: dict[bytes, list[int]] = {}
+        for token, piece in enumerate(self.vocabulary):
+            if piece:
+                numbers.setdefault(piece, []).append(token)
+        return numbers
 
     @cached_property
     def byte_lengths(self) -> NDArray[np.int32]:

@@ -159,8 +159,7 @@ def _from_token_start(asked: Asked, data: bytes) -> Iterator[Spelled]:
 def _proper_prefixes(asked: Asked, data: bytes) -> list[int]:
     """Tokens that are the beginning of the bytes, but not all of them."""
     sizes = range(1, min(len(data), asked.longest + 1))
-    found = (asked.numbers.get(data[:size]) for size in sizes)
-    return [token for token in found if token is not None]
+    return [token for size in sizes for token in asked.numbers.get(data[:size], ())]
 
 
 def _exactly(asked: Asked, path: list[int], last: list[int]) -> Positions:
