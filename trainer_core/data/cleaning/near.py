@@ -13,23 +13,19 @@ Letters: D documents, P permutations.
 
 from __future__ import annotations
 
-import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer_core.data.cleaning.words import WORDS, Hashes, run_hashes, word_hashes
+
 PERMUTATIONS = 128
 RECORD_BYTES = 4 * PERMUTATIONS
 """Of one signature on the disk."""
-WORDS = 5
-"""Words in a run."""
-
 _SEED = 1337
-_UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
-"""Words; in writing without spaces, each sign is one."""
 _COMPARED_PAIRS = 1 << 16
 """Signatures that are compared at once; it bounds the memory."""
 _ROUNDS = 8
@@ -43,27 +39,38 @@ class Signature:
     """The signature of one document, from its text in parts."""
 
     def __init__(self) -> None:
-        from rensa import RMinHash  # takes a moment, and few datasets ask for it
-
-        self._hash = RMinHash(num_perm=PERMUTATIONS, seed=_SEED)
-        self._words: list[str] = []
+        self._least = np.full(PERMUTATIONS, 0xFFFFFFFF, np.uint32)
+        self._words = np.empty(0, np.uint64)
+        """The last words, which runs can begin with that end in the next part."""
+        self._is_long = False
+        self._signs = 0
+        """Of a text without a word: a number of its signs."""
 
     def add(self, text: str) -> None:
         """Take the next part of the text."""
-        words = self._words + _WORD.findall(text.lower())
-        if len(words) >= WORDS:
-            self._hash.update([" ".join(words[at : at + WORDS]) for at in range(len(words) - 4)])
-            words = words[-(WORDS - 1) :]
-            self._long = True
-        self._words = words
+        for hashes in word_hashes(text):
+            words = np.concatenate([self._words, hashes])
+            if len(words) >= WORDS:
+                self._take(run_hashes(words))
+                words = words[-(WORDS - 1) :]
+                self._is_long = True
+            self._words = words
+        if not len(self._words):
+            self._signs = zlib.crc32(text.encode("utf-8", "surrogatepass"), self._signs)
 
-    _long = False
+    def _take(self, runs: Hashes) -> None:
+        from rensa import RMinHash  # takes a moment, and few datasets ask for it
+
+        ends = np.array([0, len(runs)], np.uint64)
+        rows = RMinHash.digest_matrix_from_flat_token_hashes(runs, ends, PERMUTATIONS, _SEED)
+        np.minimum(self._least, np.array(rows.to_rows()[0], np.uint32), out=self._least)
 
     def digest(self) -> bytes:
         """The signature, `RECORD_BYTES` long. A text of few words is one run."""
-        if not self._long:
-            self._hash.update([" ".join(self._words)])
-        return np.array(self._hash.digest(), "<u4").tobytes()
+        if not self._is_long:
+            words = self._words if len(self._words) else np.array([self._signs], np.uint64)
+            self._take(run_hashes(words, len(words)))
+        return self._least.astype("<u4").tobytes()
 
 
 def map_signatures(path: Path) -> Signatures:
@@ -101,10 +108,12 @@ def first_of_its_kind(
     """
     first = np.arange(len(signatures), dtype=np.int64)
     bands, rows = bands_for(similarity)
+    keys = _keys(signatures, (bands - 1) * rows, rows)
     for band in range(bands):
         tick(band / bands)
-        keys = _keys(signatures, band * rows, rows)
-        order = np.argsort(keys, kind="stable")
+        # Among equals of this band those that agree in another one too stand side by side.
+        others, keys = keys, _keys(signatures, band * rows, rows)
+        order = np.lexsort((others, keys))
         _join_equal(first, keys[order], order, signatures, similarity)
     tick(1.0)
     return _settled(first)
