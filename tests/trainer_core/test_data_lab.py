@@ -18,7 +18,7 @@ from trainer_core.data.lab.texts import Document, TextFile, Wanted, gather
 from trainer_core.data.preparing.build import build_corpus
 from trainer_core.data.tokenizers.kinds import ByteTokenizer, load_tokenizer
 from trainer_core.errors import DataError, ExitCode, SpecError
-from trainer_core.job import run_job
+from trainer_core.job import Job, JobStopped, run_job
 
 
 def silent(*_):
@@ -222,6 +222,22 @@ def test_nothing_is_left_of_the_text_that_was_drawn(texts, tmp_path):
     compare(tmp_path / "lab", specs.ByteTokenizer(), source=files(texts))
     assert not list((tmp_path / "lab").glob("text-*"))
     assert result(tmp_path / "lab")["tokenizers"] == REPORT_NAME
+
+
+def test_a_stopped_comparison_leaves_no_text_and_begins_again(texts, tmp_path, monkeypatch):
+    def stopped(self, phase, done, total, unit="", whole=None):
+        if "encoding" in phase:
+            raise JobStopped("stopped")
+
+    spec = specs.TokenizersSpec(candidates=(specs.ByteTokenizer(),), source=files(texts))
+    with monkeypatch.context() as patched:
+        patched.setattr(Job, "progress", stopped)
+        run_job(tmp_path / "lab", spec)
+    assert ended(tmp_path / "lab").state == "stopped"
+    assert not list((tmp_path / "lab").glob("text-*"))
+    assert not (tmp_path / "lab" / REPORT_NAME).exists()
+    assert run_job(tmp_path / "lab") == ExitCode.OK
+    assert (tmp_path / "lab" / REPORT_NAME).exists()
 
 
 @pytest.mark.parametrize(

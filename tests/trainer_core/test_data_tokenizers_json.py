@@ -63,6 +63,14 @@ def test_every_text_comes_back_from_its_tokens(made, text):
         assert made[name].byte_lengths()[ids].sum() == len(text.encode())
 
 
+@pytest.mark.parametrize("name", ["tinyshakespeare", "pride-and-prejudice-1342"])
+def test_real_books_come_back_and_the_library_agrees(exact, shared_data, name):
+    book = (shared_data / "text" / f"{name}.txt").read_text(encoding="utf-8")[:280_000]
+    ids = exact.encode(book)
+    assert exact.decode(ids) == book
+    assert ids.tolist() == json_file.opened(exact.to_hf_json()).encode(book).ids
+
+
 @pytest.mark.parametrize("text", NASTY)
 def test_no_text_becomes_a_special_token_and_none_is_lost(exact, text):
     ids = exact.encode(text).tolist()

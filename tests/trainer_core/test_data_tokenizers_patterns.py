@@ -82,6 +82,18 @@ def test_parts_of_any_kind_are_recut(made, text, size):
         assert ids == tokenizer.encode(text).tolist()
 
 
+def test_a_real_book_comes_back_and_the_library_agrees(tokenizer, shared_data):
+    path = shared_data / "text" / "sherlock-holmes-1661.txt"
+    book = path.read_bytes().decode()[:280_000]  # with its line ends as they are
+    ids = tokenizer.encode(book)
+    assert tokenizer.decode(ids) == book
+    assert library(tokenizer).encode(book).ids == ids.tolist()
+    parts = pretokens.recut(
+        (book[at : at + 65_536] for at in range(0, len(book), 65_536)), tokenizer.last_cut
+    )
+    assert np.array_equal(np.concatenate([tokenizer.encode(part) for part in parts]), ids)
+
+
 def test_parts_that_are_cut_well_pass_as_they_are():
     parts = list(pretokens.pieces(TEXT, 50))
     assert list(pretokens.recut(parts, pretokens.last_cut)) == parts
