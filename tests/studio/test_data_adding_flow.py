@@ -308,5 +308,62 @@ def test_a_dataset_tells_what_its_cleaning_did() -> None:
     first, second = cleaning_rows(manifest)
     words = f"Changed 4 of 20 documents, 20{NARROW}B less."
     assert first == ("White space tidied", words, "")
-    assert second[2] == f"/b is as /a, 90{NARROW}%"
+    assert second[2] == f"/b is like /a, 90{NARROW}%"
     assert cleaning_rows(ManifestFacts()) == []
+
+
+def test_the_preview_job_shows_files_and_what_cleaning_would_do(
+    qtbot: QtBot, studio: Studio, page: DataPage, tmp_path: Path
+) -> None:
+    texts = write_texts(tmp_path / "bees", 6)
+    (texts / "spaces.txt").write_text("Winter.   \nSpring.\n")
+    (texts / "broken.txt").write_bytes(b"\xff\xfe no text")
+    flow = page.adding.flow
+    page.adding.take_paths([str(texts)])
+    qtbot.waitUntil(lambda: flow.source.forms[0].kind == "text_files")
+    flow.footer.next.click()
+    step = flow.preview
+    qtbot.waitUntil(lambda: step.preview is not None, timeout=30_000)
+    assert step.preview is not None and step.preview.sources[0].documents_read == 7
+    assert step.documents.shown == 3
+    assert step.left_out.isVisible()
+    step.cleaning_card._toggles["whitespace"].click()
+    row = step.cleaning_card.rows["whitespace"]
+    qtbot.waitUntil(lambda: row.found != "", timeout=30_000)
+    assert row.found.startswith("Changes 1 of 7 documents")
+    page.adding.leave()
+    previews = studio[0].home / "previews"
+    qtbot.waitUntil(lambda: not list(previews.iterdir()), timeout=10_000)
+    assert not studio[1].errors
+
+
+def test_a_preview_that_is_left_while_it_reads_leaves_nothing_behind(
+    qtbot: QtBot, studio: Studio, page: DataPage
+) -> None:
+    flow = page.adding.flow
+    flow.footer.next.click()  # the Python library
+    previews = studio[0].home / "previews"
+    qtbot.waitUntil(lambda: previews.is_dir() and bool(list(previews.iterdir())), timeout=10_000)
+    page.adding.leave()
+    qtbot.waitUntil(lambda: not list(previews.iterdir()), timeout=30_000)
+    assert not studio[1].errors
+
+
+def test_of_two_sources_the_one_that_is_not_there_is_named(
+    qtbot: QtBot, flow: AddFlow, tmp_path: Path
+) -> None:
+    texts = write_texts(tmp_path / "bees", 4)
+    sources = (
+        SourceForm(kind="text_files", paths=(str(texts),), name="here"),
+        SourceForm(kind="text_files", paths=(str(tmp_path / "nowhere"),), name="gone"),
+    )
+    flow.show_form(AddForm(sources=sources))
+    flow._turn_to(PREVIEW)
+    documents = flow.preview.documents
+    qtbot.waitUntil(lambda: bool(documents.findChildren(ErrorCard)), timeout=30_000)
+    documents._sources.chosen.emit("0")
+    assert documents.shown == 3
+    documents._sources.chosen.emit("1")
+    documents.findChildren(ErrorCard)[-1].clicked.emit()
+    assert flow.current == SOURCE
+    assert "nowhere" in flow.source.fields.by_name["paths"].error

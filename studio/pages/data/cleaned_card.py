@@ -6,19 +6,17 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.data.cleaning_facts import (
     STEP_NAMES,
-    NearReport,
     added_up,
+    near_lines,
     near_words,
     report_words,
 )
 from studio.pages.data.corpus import ManifestFacts
 from studio.widgets.card import Card
-from studio.widgets.figures import percent
 from studio.widgets.headings import card_title
 from studio.widgets.label import Label
 
 _NAME_PX = 160
-_PAIRS_SHOWN = 5
 
 
 class CleanedCard(Card):
@@ -61,16 +59,8 @@ def cleaning_rows(manifest: ManifestFacts) -> list[tuple[str, str, str]]:
             rows.append((name, report_words(report, read, done=True), titles))
     near = manifest.near_duplicates
     if near is not None:
-        rows.append(("Near duplicates", near_words(near), _pairs(near)))
+        rows.append(("Near duplicates", near_words(near), "\n".join(near_lines(near))))
     return rows
-
-
-def _pairs(report: NearReport) -> str:
-    """The first pairs, those that cross the split before the others."""
-    pairs = [*report.held_out_pairs, *report.pairs][:_PAIRS_SHOWN]
-    return "\n".join(
-        f"{pair.later} is as {pair.first}, {percent(pair.similarity, 0)}" for pair in pairs
-    )
 
 
 class _StepLine(QWidget):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from studio.widgets.figures import plural, size, whole
+from studio.widgets.figures import percent, plural, size, whole
 
 STEP_NAMES: dict[str, str] = {
     "repair_unicode": "Unicode repaired",
@@ -20,6 +20,9 @@ STEP_NAMES: dict[str, str] = {
     "exclude": "Left out by hand",
 }
 """What people call the steps that reports name."""
+
+
+_PAIRS_SHOWN = 5
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -115,3 +118,9 @@ def near_words(report: NearReport) -> str:
         held_out = plural(report.held_out, "held-out document")
         words = f"{words} {held_out} {verb} a near duplicate that is trained on."
     return words
+
+
+def near_lines(report: NearReport) -> list[str]:
+    """The first pairs, those that cross the split before the others."""
+    pairs = [*report.held_out_pairs, *report.pairs][:_PAIRS_SHOWN]
+    return [f"{pair.later} is like {pair.first}, {percent(pair.similarity, 0)}" for pair in pairs]

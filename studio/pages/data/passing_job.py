@@ -18,7 +18,7 @@ from studio.runs.supervisor import Supervisor
 from trainer_core.errors import KnownError
 from trainer_core.records import END_STATES
 from trainer_core.spec import JobSpec
-from trainer_core.status import JobStatus, read_status
+from trainer_core.status import read_status
 
 
 @dataclass(eq=False)
@@ -38,6 +38,8 @@ class PassingJob(QObject):
         read: Gives what the view needs of a job that has finished, from its folder and its
             result; runs in a thread.
         owner: The view; nothing is told after it is gone.
+        salvage: Read what a job that failed has left, too; where that can be read, it is told as
+            if the job had finished.
 
     Signals:
         progressed (object): The job went on; carries its `JobStatus`.
@@ -55,11 +57,14 @@ class PassingJob(QObject):
         place: str,
         read: Callable[[Path, dict[str, Any]], object],
         owner: QObject,
+        *,
+        salvage: bool = False,
     ) -> None:
         super().__init__(owner)
         self._context = context
         self._place = context.home / place
         self._read = read
+        self._salvage = salvage
         self._job: _Started | None = None
         self._by_folder: dict[str, _Started] = {}
         self._swept = False
@@ -128,14 +133,14 @@ class PassingJob(QObject):
             return
         if model.alive:
             self.progressed.emit(model.status)
-        elif model.state == "finished":
-            self._take(job, model.status)
+        elif model.state == "finished" or (self._salvage and model.state == "failed"):
+            self._take(job, model)
         elif model.state in END_STATES or model.state == "killed":
             error = why_it_ended(model)
             self._forget(job)
             self._give_up(job, error)
 
-    def _take(self, job: _Started, status: JobStatus) -> None:
+    def _take(self, job: _Started, model: JobModel) -> None:
         """Read the result, then remove the folder."""
         folder = job.folder
         if folder is None or self._by_folder.pop(str(folder), None) is None:
@@ -149,9 +154,9 @@ class PassingJob(QObject):
 
         def refuse(error: Exception) -> None:
             self._forget(job)
-            self._give_up(job, error)
+            self._give_up(job, why_it_ended(model) if model.state == "failed" else error)
 
-        read = self._read
+        read, status = self._read, model.status
         self._context.tasks.run_op(
             lambda: read(folder, status.result), tell, refuse, owner=self, lane="work"
         )

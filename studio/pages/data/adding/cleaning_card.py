@@ -10,7 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.pages.data.adding.cleaning_form import CleaningForm, NearDuplicates, NormalForm
 from studio.pages.data.adding.path_edit import PathEdit
 from studio.pages.data.adding.step_row import StepRow
-from studio.pages.data.cleaning_facts import NearReport, StepReport, added_up, near_words
+from studio.pages.data.cleaning_facts import (
+    NearReport,
+    StepReport,
+    added_up,
+    near_lines,
+    near_words,
+)
 from studio.widgets.card import Card
 from studio.widgets.controls import (
     LineEdit,
@@ -180,7 +186,7 @@ class CleaningCard(Card):
             mine = [report for report in reports if report.step == step]
             row.show_report(added_up(mine) if _is_on(form, step) else None, documents)
         if near is not None and _is_on(form, "near_duplicates"):
-            self.rows["near_duplicates"].show_words(near_words(near))
+            self.rows["near_duplicates"].show_words(near_words(near), near_lines(near))
 
     def show_waiting(self) -> None:
         """The figures are about to be others."""

@@ -10,6 +10,7 @@ from studio.pages.data.adding.cleaning_card import CleaningCard
 from studio.pages.data.adding.cleaning_form import CleaningForm
 from studio.pages.data.adding.documents_card import DocumentsCard, LeftOutCard
 from studio.pages.data.adding.preview import FOLDER, Preview, read_preview
+from studio.pages.data.clock import share_done
 from studio.pages.data.passing_job import PassingJob
 from studio.widgets.card import Card
 from studio.widgets.controls import SecondaryButton
@@ -46,7 +47,7 @@ class PreviewStep(QWidget):
         super().__init__(parent)
         self._spec: PreviewSpec | None = None
         self._preview: Preview | None = None
-        self._job = PassingJob(context, FOLDER, read_preview, self)
+        self._job = PassingJob(context, FOLDER, read_preview, self, salvage=True)
         self._job.progressed.connect(self._on_progressed)
         self._job.finished.connect(self._on_finished)
         self._job.failed.connect(self._on_failed)
@@ -231,5 +232,5 @@ class _WorkingCard(Card):
         progress = status.progress if status is not None else None
         phase = progress.phase if progress is not None else ""
         self._phase.set_text(f"{phase[:1].upper()}{phase[1:]}" or "Looking at the text")
-        done = progress.done / progress.total if progress is not None and progress.total else 0.0
-        self._line.set_share(done)
+        share = share_done(status) if status is not None else None
+        self._line.set_share(share or 0.0)

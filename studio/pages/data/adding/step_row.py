@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -36,6 +37,7 @@ class StepRow(QWidget):
     ) -> None:
         super().__init__(parent)
         self._report: StepReport | None = None
+        self._lines: tuple[str, ...] = ()
         head = QHBoxLayout()
         head.setSpacing(12)
         head.addWidget(Label(name, "strong"), 1)
@@ -69,11 +71,18 @@ class StepRow(QWidget):
     def show_report(self, report: StepReport | None, documents: int) -> None:
         """Show what the step did; None while it is off."""
         self._report = report
+        self._lines = ()
         self._say(report_words(report, documents) if report is not None else "")
 
-    def show_words(self, words: str) -> None:
-        """Show what the step did where that is no report of a step."""
+    def show_words(self, words: str, examples: Sequence[str]) -> None:
+        """Show what the step did where that is no report of a step.
+
+        Args:
+            words: What it did.
+            examples: One line each.
+        """
         self._report = None
+        self._lines = tuple(examples)
         self._say(words)
 
     def _say(self, words: str) -> None:
@@ -88,7 +97,7 @@ class StepRow(QWidget):
 
     def _show(self) -> None:
         self._found.setVisible(bool(self._found.text()))
-        has = self._report is not None and bool(self._report.examples)
+        has = bool(self._lines or (self._report is not None and self._report.examples))
         self._more.setVisible(has)
         self._more.set_text("Hide examples" if self._examples.count() else "Show examples")
 
@@ -101,8 +110,10 @@ class StepRow(QWidget):
     def _on_more_clicked(self) -> None:
         shown = bool(self._examples.count())
         self._clear_examples()
-        if not shown and self._report is not None:
-            for example in self._report.examples:
+        if not shown:
+            for line in self._lines:
+                self._examples.addWidget(Label(line, "label", "muted", wrap=True))
+            for example in self._report.examples if self._report is not None else ():
                 self._examples.addWidget(ExampleView(example))
         self._show()
 
@@ -128,7 +139,7 @@ class ExampleView(QWidget):
 
 def _quoted(text: str) -> Quote:
     """A part of a document in which white space that a step may take away can be seen."""
-    ends = re.sub(r"[ \t\r]+(?=\n|$)", lambda found: found[0].translate(_MARKS), text)
+    ends = re.sub(r"[ \t\r]+(?=\n)", lambda found: found[0].translate(_MARKS), text)
     return Quote(clipped(ends, _EXAMPLE_CHARACTERS, _EXAMPLE_LINES))
 
 
