@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -18,9 +19,10 @@ from studio.charts.marks import entropies
 from studio.context import Context
 from studio.pages.run.page import RunPage
 from studio.pages.run.sources import SourcesPanel, seen_words, whole_words
-from studio.pages.wizard.start import draft_from_run, read_shelf
+from studio.pages.wizard.start import draft_from_run, read_shelf, start_run
 from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import RunRow
+from trainer_core.job import run_job
 from trainer_core.records import (
     Ended,
     GroupScore,
@@ -34,8 +36,17 @@ from trainer_core.records import (
 )
 from trainer_core.rule_language import EXAMPLES, parse
 from trainer_core.rule_tasks import own_task
-from trainer_core.spec import ModelConfig, OwnRules, PrepareSpec, to_toml
-from trainer_core.status import SPEC_FILE, JobStatus, fold
+from trainer_core.spec import (
+    BudgetConfig,
+    CheckpointConfig,
+    ModelConfig,
+    OptimizerConfig,
+    OwnRules,
+    PrepareSpec,
+    TrainSpec,
+    to_toml,
+)
+from trainer_core.status import SPEC_FILE, JobStatus, fold, read_status
 
 STEPS = 400
 SEEN = SourcesSeen(
@@ -182,3 +193,32 @@ def test_a_model_on_ones_own_rules_is_scored_by_them(
     assert page.view is not None and groups
     assert page.view.side.tabs.current == "rules"
     assert page.view.charts.loss.content.limits[-1].label == "floor"
+
+
+@pytest.mark.slow
+def test_a_continued_run_trains_on_what_the_first_one_has_not_seen(
+    studio: tuple[Context, Seen], tmp_path: Path
+) -> None:
+    library, supervisor = studio[0].library, studio[0].supervisor
+    dataset = add_read_dataset(library, write_texts(tmp_path / "bees", 40))
+    row = library.add_run(library.add_project("Insects").id, "first", dataset_id=dataset.id)
+    model = ModelConfig(vocab_size=300, context_length=16, n_layer=1, n_head=2, n_embd=16)
+    spec = TrainSpec(
+        corpus=str(dataset.corpus_folder),
+        model=model,
+        budget=BudgetConfig(steps=4, batch_size=2),
+        optimizer=OptimizerConfig(warmup_steps=0),
+        checkpoint=CheckpointConfig(every_steps=2),
+    )
+    assert run_job(row.folder, spec) == 0
+    before = read_status(row.folder).seen
+    draft = draft_from_run(library, row.id, read_shelf(library).choices, continues=True)
+    started = start_run(library, supervisor, replace(draft, steps=4))
+    deadline = time.time() + 60
+    while read_status(started.run.folder).state != "finished" and time.time() < deadline:
+        time.sleep(0.2)
+    status = read_status(started.run.folder)
+    assert status.state == "finished", status.ended
+    assert before is not None and status.seen is not None
+    assert status.seen.sources[0].seen == 2 * before.sources[0].seen
+    assert status.seen.sources[0].drawn == status.seen.sources[0].seen

@@ -235,6 +235,7 @@ class BatchesPage(Page):
 
     def _show_text(self) -> None:
         key = self.colours.current
+        self.text.clear()  # so that what goes away is not laid out once more
         self.text.set_colouring(Colouring.HEAT if key == "matches" else Colouring.GROUPS)
         self.text.set_tokens(shown_tokens(self._batches, self._row(), key))
         self.text.verticalScrollBar().setValue(0)
