@@ -3,6 +3,8 @@
 import hashlib
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import pyarrow as pa
@@ -11,7 +13,6 @@ import pytest
 from hub_for_tests import COMMIT, REPO, LocalHub
 
 ROWS, GROUP, FILES = 240, 20, 2
-TEXTS = {}
 
 
 def text_of(file, row):
@@ -62,7 +63,7 @@ def order(tmp_path, **settings):
 
 
 def test_a_stream_that_breaks_again_and_again_is_read_whole_and_once(hub, tmp_path, expected):
-    hub.breaks = [300_000, 500_000, 0, 2_000_000, 100_000, 1_500_000]
+    hub.breaks = [300_000, 500_000, 0, 1_200_000, 100_000, 700_000]
     (read,) = hub.read(tmp_path / "home", order(tmp_path, times=2))
     assert read["found"] == [expected, expected]
     assert read["path"] == f"hf://datasets/{REPO}@{COMMIT}"
@@ -74,6 +75,7 @@ def test_a_stream_that_breaks_again_and_again_is_read_whole_and_once(hub, tmp_pa
     assert hub.served == served
 
 
+@pytest.mark.slow
 def test_a_killed_stream_goes_on_where_it_ended(hub, tmp_path, expected):
     hub.delay_s = 0.01
     process = hub.start(tmp_path / "home", order(tmp_path))
@@ -92,6 +94,7 @@ def test_a_killed_stream_goes_on_where_it_ended(hub, tmp_path, expected):
     assert hub.served < 0.7 * size, "the first file is not read once more"
 
 
+@pytest.mark.slow
 def test_a_network_that_stays_away_is_an_error_and_what_was_read_is_kept(hub, tmp_path, expected):
     hub.delay_s = 0.02
     process = hub.start(tmp_path / "home", order(tmp_path), patience_s=1.0)
@@ -156,3 +159,43 @@ def test_a_download_tells_its_bytes_and_goes_on_after_a_break(hub, tmp_path, exp
     assert set(units) == {"bytes"}
     assert list(done) == sorted(done)
     assert 1_000_000 < done[0] <= size
+
+
+@pytest.mark.slow
+def test_a_job_that_is_killed_again_and_again_gives_the_corpus_of_one_that_was_not(hub, tmp_path):
+    spec = tmp_path / "spec.toml"
+    spec.write_text(
+        'verb = "prepare"\n[tokenizer]\nkind = "bytes"\n[source]\nkind = "hub_dataset"\n'
+        f'repo = "{REPO}"\nsubset = "large"\n'
+    )
+
+    def job(*command):
+        return subprocess.Popen(
+            [sys.executable, "-m", "trainer_core", *map(str, command)],
+            env=hub.environment(tmp_path / "home"),
+            stdout=subprocess.DEVNULL,
+        )
+
+    assert job("start", spec, tmp_path / "whole").wait(120) == 0
+    spool = tmp_path / "killed" / "corpus.partial" / "sources"
+    process, kills = job("start", spec, tmp_path / "killed"), 0
+    hub.delay_s = 0.02
+    for wanted in (1_000_000, 3_000_000):
+        deadline = time.monotonic() + 60
+        while sum(file.stat().st_size for file in spool.glob("*.texts")) < wanted:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+        process = job("resume", tmp_path / "killed")
+    hub.delay_s = 0.0
+    assert process.wait(120) == 0
+    assert kills == 2
+    whole, killed = (tmp_path / name / "corpus" for name in ("whole", "killed"))
+    files = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(killed) for path in killed.rglob("*") if path.is_file())
+    for file in files:
+        assert (whole / file).read_bytes() == (killed / file).read_bytes(), file
+    assert not spool.exists()

@@ -118,7 +118,7 @@ def test_without_a_network_the_job_says_so_and_leaves_nothing(tmp_path, monkeypa
     assert "nobody/no-such-dataset" in ended.what
     assert "Connect to the internet" in ended.do
     assert ended.field == "source.repo"
-    assert not (tmp_path / "job" / "corpus").exists()
+    assert not list((tmp_path / "job").glob("corpus*"))
 
 
 class Table:
@@ -237,6 +237,12 @@ def test_a_spool_gives_what_was_kept_and_goes_on_behind_it(tmp_path):
     ]
     assert Spool(tmp_path, "here").mark.is_whole
     assert list(Spool(tmp_path, "elsewhere").rows()) == []
+
+
+def test_a_spool_that_nothing_was_put_into_leaves_nothing(tmp_path):
+    kept = Spool(tmp_path / "new", "here")
+    assert list(kept.rows()) == []
+    assert not (tmp_path / "new").exists()
 
 
 def test_rows_of_another_version_are_forgotten(tmp_path):

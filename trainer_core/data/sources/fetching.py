@@ -18,6 +18,8 @@ LONGEST_WAIT_S = 30.0
 """Between two tries; each wait is twice as long as the one before."""
 
 _POLL_S = 0.1
+_END_S = 5.0
+"""How long the end of what is being fetched is waited for when nobody wants it any more."""
 _BATCHES_AHEAD = 2
 _BATCH_ROWS = 256
 _BATCH_CHARACTERS = 1 << 20
@@ -95,6 +97,8 @@ def batches(table: Any, state: Any, tick: Tick) -> Iterator[Batch]:  # noqa: ANN
             yield batch
     finally:
         fetching.stop.set()
+        # A thread that Arrow works in when the process ends takes it down.
+        fetching.join(_END_S)
 
 
 class _Fetching(threading.Thread):

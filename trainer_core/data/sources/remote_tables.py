@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-WHOLE_BYTES = 64 << 20
-"""A group whose column is larger is fetched in pieces, so that memory stays flat."""
-PIECE_BYTES = 8 << 20
+PIECE_BYTES = 16 << 20
+"""Fetched at once at most; the column of a group of rows is seldom as large."""
 _ROWS_AT_ONCE = 64
 
 
@@ -46,18 +45,16 @@ class RemoteTables:
         import pyarrow.parquet
         from huggingface_hub import HfFileSystem
 
-        with HfFileSystem().open(address, "rb", cache_type="none") as file:
-            metadata = pyarrow.parquet.read_metadata(file)
+        with HfFileSystem().open(address, "rb", cache_type="none") as remote:
+            file = _Ahead(remote)
+            # Arrow's own reading ahead is done by threads that outlive the one who reads.
+            table = pyarrow.parquet.ParquetFile(file, pre_buffer=False)
+            metadata = table.metadata
             column = metadata.schema.names.index(self._column)
             while self._group < metadata.num_row_groups:
-                size_bytes = metadata.row_group(self._group).column(column).total_compressed_size
-                is_small = size_bytes <= WHOLE_BYTES
-                table = pyarrow.parquet.ParquetFile(
-                    file,
-                    metadata=metadata,
-                    pre_buffer=is_small,
-                    buffer_size=0 if is_small else PIECE_BYTES,
-                )
+                chunk = metadata.row_group(self._group).column(column)
+                first = chunk.dictionary_page_offset or chunk.data_page_offset
+                file.expected_end = first + chunk.total_compressed_size
                 yield from self._rows_of_group(table)
                 self._group, self._row = self._group + 1, 0
 
@@ -72,3 +69,47 @@ class RemoteTables:
             for value in values[first:] if first else values:
                 self._row += 1
                 yield {self._column: value.as_py()}
+
+
+class _Ahead:
+    """A remote file that fetches what will be read next in one go.
+
+    Args:
+        remote: Can be read in any order; each read asks the network.
+
+    Attributes:
+        expected_end: Up to here is read in a moment.
+    """
+
+    closed = False
+
+    def __init__(self, remote: Any) -> None:  # noqa: ANN401 - a file of fsspec
+        self.expected_end = 0
+        self._remote = remote
+        self._at = 0
+        self._held, self._held_from = b"", 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
+        if size < 0:
+            size = self._remote.size - self._at
+        begin = self._at - self._held_from
+        if not 0 <= begin <= begin + size <= len(self._held):
+            ahead = min(self.expected_end - self._at, PIECE_BYTES)
+            self._remote.seek(self._at)
+            self._held, self._held_from, begin = self._remote.read(max(size, ahead)), self._at, 0
+        data = self._held[begin : begin + size]
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place, as files do."""
+        self._at = offset + (0, self._at, self._remote.size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """Where the next byte is read."""
+        return self._at
+
+    def close(self) -> None:
+        """The one who opened the file closes it."""

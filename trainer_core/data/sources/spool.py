@@ -77,13 +77,13 @@ class Spool:
     """
 
     def __init__(self, folder: Path, origin: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         stem = "hub-" + hashlib.blake2b(origin.encode(), digest_size=8).hexdigest()
         self._texts, self._marks = folder / f"{stem}.texts", folder / f"{stem}.json"
         self.mark = self._found(origin)
         self._sure_bytes, self._sure_s = self.mark.size_bytes, time.monotonic()
-        with self._texts.open("ab") as file:
-            file.truncate(self.mark.size_bytes)
+        if self._texts.exists():
+            self._write(b"", self.mark, at=self.mark.size_bytes)
 
     def _found(self, origin: str) -> Mark:
         """The last mark that the texts reach up to, or one of the beginning."""
@@ -96,7 +96,12 @@ class Spool:
         return Mark(origin=origin)
 
     def begin(self, revision: str, expected_bytes: int) -> None:
-        """Say of which version the rows are; those of another are forgotten."""
+        """Say of which version the rows are; those of another are forgotten.
+
+        Raises:
+            OSError: There is no room, or no folder to be made.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
         if revision != self.mark.revision or not self.mark.rows:
             begun = Mark(origin=self.mark.origin, revision=revision, expected_bytes=expected_bytes)
             self._write(b"", begun, at=0)
@@ -141,7 +146,7 @@ class Spool:
             self._make_sure()
 
     def _write(self, data: bytes | bytearray, mark: Mark, at: int) -> None:
-        with self._texts.open("r+b") as file:
+        with self._texts.open("r+b" if self._texts.exists() else "w+b") as file:
             file.truncate(at)
             file.seek(at)
             file.write(data)
@@ -160,6 +165,8 @@ class Spool:
         Raises:
             DataError: It cannot be read again.
         """
+        if not self.mark.rows:
+            return
         with self._texts.open("rb") as file:
             at = 0
             while at < self.mark.size_bytes:
