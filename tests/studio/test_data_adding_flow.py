@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -364,6 +365,14 @@ def test_of_two_sources_the_one_that_is_not_there_is_named(
     documents._sources.chosen.emit("0")
     assert documents.shown == 3
     documents._sources.chosen.emit("1")
+    assert flow.preview.summary() == "cannot be read"
+    write_texts(tmp_path / "nowhere", 2, text="Another text.\n")
+    documents.again_requested.emit()
+    qtbot.waitUntil(lambda: "6 documents" in flow.preview.summary(), timeout=30_000)
+    assert flow.rail.items[PREVIEW].accessibleName().endswith("6 documents looked at")
+    flow.show_form(AddForm(sources=(sources[0], replace(sources[1], paths=("/no/where",)))))
+    flow._turn_to(PREVIEW)
+    qtbot.waitUntil(lambda: flow.preview.summary() == "cannot be read", timeout=30_000)
     documents.findChildren(ErrorCard)[-1].clicked.emit()
     assert flow.current == SOURCE
-    assert "nowhere" in flow.source.fields.by_name["paths"].error
+    assert "where" in flow.source.fields.by_name["paths"].error

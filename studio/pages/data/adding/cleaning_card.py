@@ -48,7 +48,7 @@ class CleaningCard(Card):
         self._typed = QTimer(self, interval=_TYPED_MS, singleShot=True)
         self._typed.timeout.connect(self.edited)
         self.body.addWidget(card_title("Cleaning"))
-        words = "Everything is off at first. Switch a step on to see here what it would do."
+        words = "Switch a step on to see here what it would do, before it is kept."
         self.body.addWidget(Label(words, "secondary", "muted", wrap=True))
         self._toggles = {
             "repair_unicode": Toggle("Repair Unicode"),

@@ -10,6 +10,7 @@ from trainer_core.spec import CleaningConfig
 
 NormalForm = Literal["", "NFC", "NFKC"]
 NearDuplicates = Literal["off", "report", "remove"]
+_USUAL = CleaningConfig()
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class CleaningForm:
     max_characters: str = ""
     hook: str = ""
     exclude: tuple[str, ...] = ()
-    near_duplicates: NearDuplicates = "off"
-    similarity: str = "80"
+    near_duplicates: NearDuplicates = _USUAL.near_duplicates
+    similarity: str = percent_text(_USUAL.similarity)
 
 
 def cleaning_data(form: CleaningForm) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from studio.pages.data.adding.preview import Failed, Preview, ShownDocument, Sou
 from studio.pages.data.corpus import SkippedGroup
 from studio.pages.data.quote import Quote, clipped
 from studio.widgets.card import Card, Hairline
-from studio.widgets.controls import ComboBox, LinkButton, Segmented
+from studio.widgets.controls import ComboBox, LinkButton, SecondaryButton, Segmented
 from studio.widgets.empty import ErrorCard, LoadingBlocks
 from studio.widgets.figures import count, plural, size, whole
 from studio.widgets.headings import card_title
@@ -28,10 +28,12 @@ class DocumentsCard(Card):
 
     Signals:
         field_chosen (int, str): Another field of the source at this place holds the text.
+        again_requested: The sources are to be looked at once more, unchanged.
         correction_requested (object): A source cannot be read; carries the `KnownError`.
     """
 
     field_chosen = Signal(int, str)
+    again_requested = Signal()
     correction_requested = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -115,6 +117,15 @@ class DocumentsCard(Card):
         card = ErrorCard(error, button="Correct it")
         card.clicked.connect(lambda: self.correction_requested.emit(error))
         self._column.addWidget(card)
+        again = SecondaryButton("Look again", "refresh-cw", size="small")
+        again.clicked.connect(self.again_requested)
+        row = QHBoxLayout()
+        row.addWidget(again)
+        row.addStretch(1)
+        holder = QWidget()
+        row.setContentsMargins(0, 0, 0, 0)
+        holder.setLayout(row)
+        self._column.addWidget(holder)
 
     def _show_field(self, source: SourcePreview) -> None:
         self._field.setVisible(len(source.fields) > 1)

@@ -61,6 +61,7 @@ class AddFlow(QWidget):
         self.tokens = TokensStep()
         self.source.edited.connect(self._on_edited)
         self.preview.edited.connect(self._on_edited)
+        self.preview.looked.connect(self._show)
         self.preview.correction_requested.connect(self.show_error)
         self.preview.field_chosen.connect(self._on_field_chosen)
         self.tokens.edited.connect(self._on_edited)

@@ -33,11 +33,13 @@ class PreviewStep(QWidget):
 
     Signals:
         edited: The cleaning is another than before.
+        looked: What there is was found out.
         correction_requested (object): A setting of a source is wrong; carries the `KnownError`.
         field_chosen (int, str): Another field of the source at this place holds the text.
     """
 
     edited = Signal()
+    looked = Signal()
     correction_requested = Signal(object)
     field_chosen = Signal(int, str)
 
@@ -53,6 +55,7 @@ class PreviewStep(QWidget):
         self._job.failed.connect(self._on_failed)
         self.documents = DocumentsCard()
         self.documents.field_chosen.connect(self.field_chosen)
+        self.documents.again_requested.connect(self._on_again_clicked)
         self.documents.correction_requested.connect(self.correction_requested)
         self.left_out = LeftOutCard()
         self.cleaning_card = CleaningCard()
@@ -102,7 +105,10 @@ class PreviewStep(QWidget):
         preview = self._preview
         if preview is None:
             return ""
-        return f"{plural(sum(len(s.documents) for s in preview.sources), 'document')} looked at"
+        if any(source.failed for source in preview.sources):
+            return "cannot be read"
+        read = sum(source.documents_read for source in preview.sources)
+        return f"{plural(read, 'document')} looked at"
 
     @property
     def preview(self) -> Preview | None:
@@ -158,6 +164,7 @@ class PreviewStep(QWidget):
         steps = [step for source in preview.sources for step in source.steps]
         self.cleaning_card.show_reports(steps, read, preview.near_duplicates)
         self._say()
+        self.looked.emit()
 
     def _on_failed(self, error: Exception) -> None:
         self._working.hide()
@@ -181,7 +188,7 @@ class PreviewStep(QWidget):
     def _on_again_clicked(self) -> None:
         spec = self._spec
         if spec is not None:
-            self._spec = None
+            self._spec = self._preview = None
             self.look(spec)
 
     def _on_stop_requested(self) -> None:
