@@ -25,9 +25,10 @@ def duplicates_in(asked: Asked, *, top: int = 10, report: Report) -> dict[str, A
     Returns:
         The figures of `index.duplicates.Duplicates` by name; `removed_when_prepared`, the equal
         documents that `prepare` left out; `groups` of equal documents: `copies`, `tokens` and the
-        first `documents`; `passages`: `text`, `clipped`, `tokens`, `count` (without overlap),
-        `documents`, `same_document` (occurrences after another one in their document), `share` (of
-        all tokens, that the repeats take) and `places`, the latest first.
+        first `documents`, each with the hash of its `text`; `passages`: `text`, `clipped`,
+        `tokens`, `count` (without overlap), `documents`, `same_document` (occurrences after another
+        one in their document), `share` (of all tokens, that the repeats take) and `places`, the
+        latest first.
     """
     phase = "reading the matches"
     duplicates = duplicates_of(
@@ -49,7 +50,8 @@ def _group(asked: Asked, group: DocumentGroup) -> dict[str, Any]:
         "copies": len(group.documents),
         "tokens": group.tokens,
         "documents": [
-            {"document": number, "title": info.title, "path": info.path} for number, info in infos
+            {"document": number, "title": info.title, "path": info.path, "text": info.text}
+            for number, info in infos
         ],
     }
 

@@ -21,9 +21,10 @@ def place_of(asked: Asked, begin: int, length: int) -> dict[str, Any]:
         length: Its tokens; of more than `SHOWN_TOKENS`, the first ones are shown.
 
     Returns:
-        `document`, `title`, `path`, `document_tokens`; `position`, that of the last token shown
-        within its document, and `line`, where the run begins, from 1; and `before`, `matched`,
-        `following` (one token) and `after`, which make up one snippet.
+        `document`, `title`, `path`, `document_tokens`, and `text`, the hash of the document's text;
+        `position`, that of the last token shown within its document, and `line`, where the run
+        begins, from 1; and `before`, `matched`, `following` (one token) and `after`, which make up
+        one snippet.
     """
     place = asked.attribution.place(
         begin + min(length, SHOWN_TOKENS) - 1, min(length, SHOWN_TOKENS)

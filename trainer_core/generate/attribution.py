@@ -139,6 +139,7 @@ class Attribution:
             matched=matched,
             following=following,
             after=after,
+            text=document.text,
         )
 
     def _bytes(self, start: int, stop: int) -> bytes:

@@ -182,6 +182,9 @@ class SourcePlace(msgspec.Struct, frozen=True, kw_only=True):
     following: str
     """Text of the token that followed there."""
     after: str
+    text: str = ""
+    """Hash of the document's whole text, as `exclude` takes it behind `text:`; empty in an older
+    corpus."""
 
 
 class SourcesFound(Base, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ LINE_CHARACTERS = 1 << 16
 """A longer line is repaired piece by piece."""
 
 _LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
+_SPACE_BEFORE_END = tuple(f"{space}\n" for space in " \t\v\f\x1c\x1d\x1e\x1f")
 _MANY_LINES = re.compile(r"\n{4,}")
 
 
@@ -164,9 +165,16 @@ class Whitespace:
     def _tidied(self, text: str) -> str:
         # A last \r may be the first half of a line end.
         half = "\r" if text.endswith("\r") else ""
-        lines = _LINE_ENDS.sub("\n", text.removesuffix("\r")).split("\n")
-        after = "\n".join([*(line.rstrip() for line in lines[:-1]), lines[-1] + half])
-        after = _MANY_LINES.sub("\n\n\n", after)
+        after = text.removesuffix("\r")
+        if "\r" in after or not after.isascii():
+            after = _LINE_ENDS.sub("\n", after)
+        # To look for a few pairs of signs is far quicker than to go through the lines.
+        if not after.isascii() or any(pair in after for pair in _SPACE_BEFORE_END):
+            *lines, last = after.split("\n")
+            after = "\n".join([*map(str.rstrip, lines), last])
+        if "\n\n\n\n" in after:
+            after = _MANY_LINES.sub("\n\n\n", after)
+        after += half
         self._note(text, after)
         return after
 

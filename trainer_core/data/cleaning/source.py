@@ -22,9 +22,8 @@ from trainer_core.data.sources.files import Place, SourceFile
 from trainer_core.data.sources.reading import NoText, in_parts
 from trainer_core.data.sources.skipped import Reason, printable
 from trainer_core.spec import CleaningConfig
+from trainer_core.spec.cleaning import TEXT_PREFIX
 
-TEXT_PREFIX = "text:"
-"""Begins the hash of a text that is excluded wherever it stands."""
 HASH_BYTES = 16
 
 

@@ -63,7 +63,6 @@ def run(job: Job, spec: PreviewSpec) -> dict[str, Any]:
     """
     job.state("running")
     begun_s = time.monotonic()
-    spec = _over_the_network(spec)
     try:
         with ExitStack() as stack:
             scratch = Path(tempfile.mkdtemp(prefix="text-", dir=job.folder))
@@ -86,17 +85,18 @@ def run(job: Job, spec: PreviewSpec) -> dict[str, Any]:
     return _values(found)
 
 
-def _over_the_network(spec: PreviewSpec) -> PreviewSpec:
-    """The same without downloads for good: a look at a dataset must not fetch all of it."""
+def _looked_at(spec: PreviewSpec) -> PreviewSpec:
+    """The same with Hub datasets streamed as far as is needed: a look must not fetch all."""
 
-    def streamed(source: Source) -> Source:
-        if isinstance(source, HubDataset):
-            return msgspec.structs.replace(source, streaming=True)
-        return source
+    def looked_at(source: Source) -> Source:
+        if not isinstance(source, HubDataset):
+            return source
+        limits = [limit for limit in (spec.max_bytes, source.max_bytes) if limit]
+        return msgspec.structs.replace(source, streaming=True, max_bytes=min(limits, default=0))
 
     if spec.sources:
-        return msgspec.structs.replace(spec, sources=tuple(map(streamed, spec.sources)))
-    return msgspec.structs.replace(spec, source=streamed(spec.all_sources[0]))
+        return msgspec.structs.replace(spec, sources=tuple(map(looked_at, spec.sources)))
+    return msgspec.structs.replace(spec, source=looked_at(spec.all_sources[0]))
 
 
 class _Preview:
@@ -118,7 +118,7 @@ class _Preview:
         spec = self._spec
         name = spec.source_names[number]
         try:
-            source = open_numbered(spec, number, self._scratch, self._job.progress)
+            source = open_numbered(_looked_at(spec), number, self._scratch, self._job.progress)
             beginning = Beginning(
                 source, spec.max_bytes, spec.documents, self._known, self._tick(number, source)
             )
@@ -190,8 +190,8 @@ def _source_preview(wanted: Source, source: NamedSource, read: Beginning) -> Sou
         fields = columns_of(as_found(source.opened))
         field = column_chosen(fields, wanted.field) if fields else ""
     bytes_total = _in_all(read.n_bytes, read.share)
-    if bytes_total is not None and source.opened.max_bytes:
-        bytes_total = min(bytes_total, source.opened.max_bytes)
+    if bytes_total is not None and (most := getattr(wanted, "max_bytes", 0)):
+        bytes_total = min(bytes_total, most)
     return SourcePreview(
         name=source.name,
         description=source.description,
