@@ -18,7 +18,8 @@ from trainer_core.data.tokenizers.round_trip import round_trip
 from trainer_core.errors import DataError
 from trainer_core.spec import SavedTokenizer, TokenizerFile
 
-EXACT = ("unigram", "llama", "bytelevel")
+EXACT = ("unigram", "llama", "bytelevel", "digits", "llama3")
+FAST = ("digits", "llama3", "qwen")
 NASTY = [
     "",
     " ",
@@ -164,6 +165,9 @@ def test_the_separator_is_found_named_or_added(made):
         "llama": "</s>",
         "wordpiece": "[SEP]",
         "bytelevel": "<|endoftext|>",
+        "digits": "<|end_of_text|>",
+        "llama3": "<|end_of_text|>",
+        "qwen": "<|end_of_text|>",
     }
     assert made["bytelevel"].separator == made["bytelevel"].vocab_size - 1
     assert JsonTokenizer(fit(FILES["unigram"](), "<s>")).separator == 1
@@ -192,6 +196,50 @@ def test_a_vocabulary_with_absurd_ids_is_refused():
     content["model"]["vocab"]["far"] = 2_000_000_000
     with pytest.raises(Unfit, match="not those of a vocabulary"):
         fit(json.dumps(content))
+
+
+# --- files of bytes, which tiktoken encodes ----------------------------------------------------
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    text=any_text
+    | spaced_text
+    | st.text(st.sampled_from(" \n\r\t19a½/;'sS\u0301e\u3000"), max_size=40)
+)
+def test_faster_encoding_gives_the_librarys_ids(made, text):
+    for name in FAST:
+        library = json_file.opened(made[name].to_hf_json())
+        assert made[name].encode(text).tolist() == library.encode(text).ids
+
+
+def test_files_of_bytes_are_encoded_the_fast_way_where_that_is_the_same(made):
+    assert [name for name, one in made.items() if one._fast is not None] == list(FAST)
+
+
+@pytest.mark.parametrize("change", ["split", "merges", "letters", "added"])
+def test_a_file_that_tiktoken_would_read_otherwise_is_left_to_its_library(made, change):
+    content = json.loads(FILES["llama3"]())
+    model = content["model"]
+    if change == "split":
+        content["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] += "|unheard of"
+    elif change == "merges":
+        model["merges"].reverse()
+    elif change == "letters":
+        del model["vocab"]["Ā"]
+    else:
+        content["added_tokens"].append({**content["added_tokens"][0], "id": 999, "special": False})
+        content["added_tokens"][-1]["content"] = "  "
+    tokenizer = JsonTokenizer(fit(json.dumps(content)))
+    assert tokenizer._fast is None
+    library = json_file.opened(tokenizer.to_hf_json())
+    assert tokenizer.encode(TEXT).tolist() == library.encode(TEXT).ids
+
+
+def test_what_is_composed_first_is_told_as_lost(made):
+    trip = round_trip(made["qwen"], ["cafe\u0301 " * 20, "plain text"])
+    assert trip.exact == 1
+    assert made["qwen"].decode(made["qwen"].encode("e\u0301")) == "é"
 
 
 # --- what is lost ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from functools import cache
 
 from tokenizers import (
     AddedToken,
+    Regex,
     Tokenizer,
     decoders,
     models,
@@ -19,6 +20,10 @@ TEXT = (
     WORDS * 3 + "It's 1,234 (two) <tags> & 'quotes' ~ naïve café!\n\n\tdef f(x): return x\n"
 ) * 8
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+LLAMA3_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 CONTROL = ["<unk>", "<s>", "</s>"]
 
 
@@ -112,9 +117,51 @@ def bytelevel():
     return tokenizer.to_str()
 
 
+@cache
+def digits():
+    """SmolLM's and StarCoder's: each digit alone, then GPT-2's split."""
+    alone = pre_tokenizers.Digits(individual_digits=True)
+    return _of_bytes(pre_tokenizers.Sequence([alone, pre_tokenizers.ByteLevel(False)]))
+
+
+@cache
+def llama3():
+    """Llama 3's: a split of its own, whole pieces before merges, control tokens behind."""
+    split = pre_tokenizers.Split(Regex(LLAMA3_SPLIT), "isolated")
+    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    content = json.loads(_of_bytes(pre_tokenizers.Sequence([split, letters])))
+    content["model"]["ignore_merges"] = True
+    return json.dumps(content)
+
+
+@cache
+def qwen():
+    """Qwen's: composed characters first, every digit alone."""
+    split = pre_tokenizers.Split(Regex(LLAMA3_SPLIT.replace("{1,3}", "")), "isolated")
+    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    steps = pre_tokenizers.Sequence([split, letters])
+    return _of_bytes(steps, normalizers.NFC())
+
+
+def _of_bytes(steps, normalizer=None):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = steps
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=380, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([TEXT], trainer)
+    if normalizer is not None:
+        tokenizer.normalizer = normalizer
+    tokenizer.add_special_tokens(["<|begin_of_text|>", "<|end_of_text|>", "<|im_start|>"])
+    return tokenizer.to_str()
+
+
 FILES = {
     "unigram": unigram,
     "llama": llama,
     "wordpiece": wordpiece,
     "bytelevel": bytelevel,
+    "digits": digits,
+    "llama3": llama3,
+    "qwen": qwen,
 }

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,16 @@ from numpy.typing import NDArray
 
 from trainer_core.data.tokenizers import json_file, pretokens, ranks
 from trainer_core.data.tokenizers.head import HEAD_NAME, damaged, read_head, read_saved, write_head
+from trainer_core.data.tokenizers.json_ranks import fast_encoding
 from trainer_core.data.tokenizers.round_trip import RoundTrip
-from trainer_core.data.tokenizers.tokenizer import Ids, Kind, checked, join_tokens, utf8
+from trainer_core.data.tokenizers.tokenizer import (
+    Ids,
+    Kind,
+    checked,
+    join_tokens,
+    utf8,
+    worker_count,
+)
 
 FILE_NAME = "tokenizer.json"
 UNKNOWN_BYTES = "\ufffd".encode()
@@ -51,24 +60,34 @@ class JsonTokenizer:
         self.special_tokens = file.special_tokens
         self.separator = next(iter(file.special_tokens.values()))
         self._library = json_file.opened(file.text)
-        self._table = _table(json.loads(file.text), self._library.get_vocab(), file.special_tokens)
+        content = json.loads(file.text)
+        self._table = _table(content, self._library.get_vocab(), file.special_tokens)
+        self._fast = fast_encoding(content, self._library)
         self.vocab_size = len(self._table)
         self.fingerprint = hashlib.sha256(file.text.encode()).hexdigest()
 
     def encode(self, text: str) -> Ids:
         """Ids of a text, (n,) uint32."""
-        return self.encode_batch([text])[0]
+        if not text.isascii():
+            text = utf8(text).decode()
+        pieces = pretokens.pieces(text, cut_of=self.last_cut)
+        return np.concatenate([self._encode_piece(piece) for piece in pieces])
+
+    def _encode_piece(self, text: str) -> Ids:
+        ids: Ids
+        if self._fast is None:
+            encoding = self._library.encode_batch_fast([text], add_special_tokens=False)[0]
+            ids = np.array(encoding.ids, dtype=np.uint32)
+            return ids
+        normaliser = self._library.normalizer
+        seen = text if normaliser is None else normaliser.normalize_str(text)
+        ids = self._fast.encode_to_numpy(seen, disallowed_special=())
+        return ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[Ids]:
         """`encode` of each text, on all cores."""
-        whole = [text if text.isascii() else utf8(text).decode() for text in texts]
-        split = [list(pretokens.pieces(text, cut_of=self.last_cut)) for text in whole]
-        pieces = [piece for parts in split for piece in parts]
-        found = iter(self._library.encode_batch_fast(pieces, add_special_tokens=False))
-        return [
-            np.concatenate([np.array(next(found).ids, dtype=np.uint32) for _ in parts])
-            for parts in split
-        ]
+        with ThreadPoolExecutor(worker_count()) as pool:
+            return list(pool.map(self.encode, texts))
 
     def last_cut(self, text: str, start: int, end: int) -> int:
         """Where the text around gives the same tokens whole and cut: between words, behind lines.
@@ -78,8 +97,8 @@ class JsonTokenizer:
         for place in _places(text, start, min(end, len(text))):
             left = text[max(place - _AROUND_CHARACTERS, 0) : place]
             right = text[place : place + _AROUND_CHARACTERS]
-            whole, *halves = self.encode_batch([left + right, left, right])
-            if np.array_equal(whole, np.concatenate(halves)):
+            halves = [self._encode_piece(left), self._encode_piece(right)]
+            if np.array_equal(self._encode_piece(left + right), np.concatenate(halves)):
                 return place
         return -1
 
