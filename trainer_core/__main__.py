@@ -15,6 +15,7 @@ from trainer_core import __version__, protocol
 from trainer_core import spec as specs
 from trainer_core.answers.options import add_questions
 from trainer_core.data.lab.options import add_tokenizers
+from trainer_core.data.preview.options import add_preview
 from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.rule_tasks import RULE_TASKS
@@ -193,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_join(add("join", _join, "lend this machine to a training that runs on several"))
     template = add("template", _template, "print a verb's settings as TOML")
     template.add_argument("verb", choices=sorted(_TEMPLATES))
+    add_preview(add)
     add_tokenizers(add)
     add_questions(add)
     add_probe(add)
