@@ -13,6 +13,8 @@ from studio.pages.data.adding.cleaning_form import CleaningForm
 from studio.pages.data.adding.dropped import sort_out
 from studio.pages.data.adding.source_form import SourceForm, named_apart, of_known, title_of
 from studio.pages.data.adding.tokenizer_form import ENCODINGS, TokenizerForm
+from studio.pages.data.answers import DocumentName, Place
+from studio.pages.data.exclude import beyond_first, copies_beyond_first, names_of
 from studio.pages.data.request import (
     AddForm,
     copy_of,
@@ -113,7 +115,7 @@ def test_cleaning_split_and_several_sources_come_back_too() -> None:
             min_characters=20,
             max_characters=1_000_000,
             hook="/hook.py",
-            exclude=("/a.txt", "text:00ff"),
+            exclude=("/a.txt", "text:" + "0f" * 16),
             near_duplicates="remove",
             similarity=0.85,
         ),
@@ -244,3 +246,27 @@ def test_a_settings_file_is_a_whole_form(tmp_path) -> None:
     path.write_text(specs.to_toml(specs.IndexSpec(corpus="/c")))
     with pytest.raises(SpecError, match="another job: index"):
         sort_out([str(path)])
+
+
+def test_documents_of_reports_are_named_so_that_they_can_be_left_out() -> None:
+    def place(path: str, text: str = "") -> Place:
+        return Place(
+            document=0,
+            title=path,
+            path=path,
+            position=0,
+            document_tokens=1,
+            before="",
+            matched="",
+            following="",
+            after="",
+            text=text,
+        )
+
+    places = [place("/a", "0f" * 16), place("/b"), place("/b"), place("/c", "0f" * 16)]
+    assert names_of(places) == ("text:" + "0f" * 16, "/b")
+    assert beyond_first(places) == ("/b",)
+    equal = [DocumentName(document=n, title="x", path=path) for n, path in enumerate("abb")]
+    assert copies_beyond_first(equal) == ("b",)
+    form = copy_of(AddForm(), names_of(places))
+    assert make_request(form).spec.cleaning.exclude == names_of(places)

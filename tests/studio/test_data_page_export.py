@@ -66,9 +66,9 @@ def test_a_copy_begins_with_the_datasets_settings(page: DataPage) -> None:
     form = flow.form()
     assert (form.name, form.validation, flow.replaces) == ("Bees, copy", "20", None)
     page.adding.leave()
-    page.side.copy_requested.emit(("text:00ff",))
+    page.side.copy_requested.emit(("text:" + "0f" * 16,))
     assert flow.current == PREVIEW
-    assert flow.form().cleaning.exclude == ("text:00ff",)
+    assert flow.form().cleaning.exclude == ("text:" + "0f" * 16,)
     page.adding.leave()
 
 

@@ -68,11 +68,12 @@ class LookupAnswer(msgspec.Struct, frozen=True):
 
 
 class DocumentName(msgspec.Struct, frozen=True):
-    """A training document."""
+    """A training document; `text` is the hash of its text."""
 
     document: int
     title: str
     path: str = ""
+    text: str = ""
 
 
 class EqualDocuments(msgspec.Struct, frozen=True):

@@ -11,14 +11,22 @@ from studio.widgets.controls import LinkButton
 from studio.widgets.figures import plural
 
 
-def names_of(documents: Sequence[DocumentName | Place]) -> tuple[str, ...]:
-    """The documents as `CleaningConfig.exclude` names them, each once."""
-    return tuple(dict.fromkeys(document.path for document in documents if document.path))
+def names_of(places: Sequence[Place]) -> tuple[str, ...]:
+    """The documents of places as `CleaningConfig.exclude` names them, each once.
+
+    The hash of a text names it wherever its file has moved to; older corpora have paths alone.
+    """
+    return tuple(dict.fromkeys(f"text:{p.text}" if p.text else p.path for p in places))
 
 
-def names_beyond_first(documents: Sequence[DocumentName | Place]) -> tuple[str, ...]:
+def beyond_first(places: Sequence[Place]) -> tuple[str, ...]:
     """The same without the first document, which is to stay."""
-    return names_of(documents)[1:]
+    return names_of(places)[1:]
+
+
+def copies_beyond_first(documents: Sequence[DocumentName]) -> tuple[str, ...]:
+    """Equal documents but the first, by their paths: they may have one hash."""
+    return tuple(dict.fromkeys(document.path for document in documents))[1:]
 
 
 class ExcludeLink(QWidget):
@@ -40,8 +48,7 @@ class ExcludeLink(QWidget):
         super().__init__(parent)
         self.link = LinkButton(f"Leave {which} out of a copy")
         self.link.setToolTip(
-            f"Begins a copy of this dataset without {plural(len(names), 'document')}:\n"
-            + "\n".join(names[:20])
+            f"Begins a copy of this dataset without {plural(len(names), 'document')}."
         )
         self.link.clicked.connect(lambda: wanted(names))
         row = QHBoxLayout(self)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.pages.data.answer_view import AnswerView
 from studio.pages.data.answers import DuplicatesAnswer, EqualDocuments, Passage, Place
-from studio.pages.data.exclude import ExcludeLink, names_beyond_first
+from studio.pages.data.exclude import ExcludeLink, beyond_first, copies_beyond_first
 from studio.pages.data.place_line import PlaceLine
 from studio.pages.data.quote import Quote, clipped
 from studio.widgets.card import Hairline
@@ -113,7 +113,7 @@ class PassageRow(QWidget):
         )
         for place in _one_of_each_document(passage.places)[:_PLACES_SHOWN]:
             column.addWidget(PlaceLine(place, self.document_wanted.emit))
-        others = names_beyond_first(passage.places)
+        others = beyond_first(passage.places)
         if others:
             column.addWidget(ExcludeLink(others, "all but the first", self.exclude_wanted.emit))
         column.addSpacing(4)
@@ -142,6 +142,6 @@ class _GroupRow(QWidget):
             name = Label(document.title, "secondary")
             name.set_tooltip(document.path)
             column.addWidget(name)
-        others = names_beyond_first(group.documents)
+        others = copies_beyond_first(group.documents)
         if others:
             column.addWidget(ExcludeLink(others, "all but the first", exclude))
