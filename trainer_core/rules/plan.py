@@ -74,7 +74,7 @@ RECIPES: dict[TaskName, Recipe] = {
     "simple_dummy2": Recipe(_SHAPE, _MUON, 16, steps=1200, prompt="abcdef0;\nfedcba3"),
     "copying": Recipe(_LONG, _MUON, 16, steps=600, prompt="abcdef=abcdef;\nhgfab<"),
     "progressions": Recipe(
-        _LONG, _MUON, 16, steps=1200, prompt="412 415 418 421 424;\n630 632 636 644"
+        _LONG, _MUON, 16, steps=1500, prompt="412 415 418 421 424;\n630 632 636 644"
     ),
 }
 
