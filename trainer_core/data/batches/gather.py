@@ -131,19 +131,21 @@ def gather_rows(
     padded = None if n_targets == places.size else places < 0
     if padded is not None:
         places = np.maximum(places, 0)
-    column = _columns(stretches, shape[0])
     inputs = tokens.take(places).astype(np.int64)
     targets = np.empty_like(inputs)
     targets[:, :-1] = inputs[:, 1:]
     last = tokens.take((stretches.start + stretches.length) % tokens.size)
-    targets[stretches.row, column + stretches.length - 1] = last
+    if _are_whole_rows(stretches, shape):
+        targets[:, -1] = last
+    else:
+        targets[stretches.row, _columns(stretches, shape[0]) + stretches.length - 1] = last
     for found in (inputs, last):
         _check_tokens(found, vocab_size, "corpus")
     if padded is not None:
         targets[padded] = IGNORED
     batch = Batch(torch.from_numpy(inputs), torch.from_numpy(targets), n_targets=n_targets)
     if document_start is not None:
-        numbers = _document_numbers(stretches, column, shape, document_start)
+        numbers = _document_numbers(stretches, shape, document_start)
         batch = replace(batch, documents=torch.from_numpy(numbers))
     return batch if matches is None else _matched(batch, matches.at(places), padded, vocab_size)
 
@@ -151,13 +153,18 @@ def gather_rows(
 def places_of(stretches: Stretches, shape: tuple[int, int]) -> NDArray[np.int64]:
     """The position in the stream of each place of some rows, (B, T); -1 where there is none."""
     _, start, length = stretches
-    if len(start) == shape[0] and length.min() == shape[1]:  # whole rows, as nearly all streams'
+    if _are_whole_rows(stretches, shape):
         return start[:, None] + np.arange(shape[1])
     ends = np.cumsum(length)
     flat = np.repeat(start - (ends - length), length) + np.arange(ends[-1])
     places = np.full(shape, -1, np.int64)
     places[np.arange(shape[1]) < _used(stretches, shape[0])[:, None]] = flat
     return places
+
+
+def _are_whole_rows(stretches: Stretches, shape: tuple[int, int]) -> bool:
+    """Whether each row is one stretch without padding, as nearly all rows of a stream are."""
+    return len(stretches.row) == shape[0] and int(stretches.length.min()) == shape[1]
 
 
 def _used(stretches: Stretches, n_rows: int) -> NDArray[np.int64]:
@@ -178,13 +185,11 @@ def _columns(stretches: Stretches, n_rows: int) -> NDArray[np.int64]:
 
 
 def _document_numbers(
-    stretches: Stretches,
-    column: NDArray[np.int64],
-    shape: tuple[int, int],
-    document_start: NDArray[np.int64],
+    stretches: Stretches, shape: tuple[int, int], document_start: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Which document of its row each place belongs to, (B, T), from 0; padding comes last."""
     row, start, length = stretches
+    column = _columns(stretches, shape[0])
     begins = np.zeros(shape, np.int64)
     begins[row, column] = 1
     first = np.searchsorted(document_start, start)

@@ -107,10 +107,10 @@ class Ring:
         begin = rows * self.context_length
         length = np.minimum(self.tokens - begin, self.context_length)
         start = (begin + offset) % self.tokens
-        beyond = np.maximum(start + length - self.tokens, 0)
         row = np.arange(len(rows))
-        if not beyond.any():
+        if int(start.max()) + self.context_length <= self.tokens:
             return Stretches(row, start, length)
+        beyond = np.maximum(start + length - self.tokens, 0)
         pairs = np.stack([length - beyond, beyond], axis=1)  # to the end, and from the beginning
         starts = np.stack([start, np.zeros_like(start)], axis=1)
         there = pairs.ravel() > 0
