@@ -39,6 +39,7 @@ from trainer_core.rule_tasks import own_task
 from trainer_core.spec import (
     BudgetConfig,
     CheckpointConfig,
+    EvaluationConfig,
     ModelConfig,
     OptimizerConfig,
     OwnRules,
@@ -208,6 +209,7 @@ def test_a_continued_run_trains_on_what_the_first_one_has_not_seen(
         model=model,
         budget=BudgetConfig(steps=4, batch_size=2),
         optimizer=OptimizerConfig(warmup_steps=0),
+        evaluation=EvaluationConfig(max_tokens=64),
         checkpoint=CheckpointConfig(every_steps=2),
     )
     assert run_job(row.folder, spec) == 0
