@@ -92,8 +92,9 @@ def test_a_job_leaves_a_corpus_and_says_what_is_in_it(texts, tmp_path):
         "reading",
         "learning the tokenizer",
         "tokenising",
-        "saving",
+        "hashing",
         "counting tokens",
+        "saving",
     ]
     notes = records(folder, Noted)
     assert [(n.level, n.title) for n in notes] == [
@@ -424,7 +425,14 @@ def test_reading_ends_when_the_reader_is_told_to_stop(texts, tmp_path):
     class StopError(Exception):
         pass
 
-    for phase in ("looking for files", "reading", "learning the tokenizer", "tokenising", "saving"):
+    for phase in (
+        "looking for files",
+        "reading",
+        "learning the tokenizer",
+        "tokenising",
+        "hashing",
+        "saving",
+    ):
 
         def report(now, *_, phase=phase):
             if now == phase:

@@ -15,7 +15,13 @@ from trainer_core.data.corpus import open_corpus
 from trainer_core.data.preparing import build, growing, tokenise
 from trainer_core.data.preparing.build import build_corpus
 from trainer_core.errors import DataError
-from trainer_core.spec import BpeTokenizer, ByteTokenizer, PrepareSpec, TextFiles
+from trainer_core.spec import (
+    BpeTokenizer,
+    ByteTokenizer,
+    CleaningConfig,
+    PrepareSpec,
+    TextFiles,
+)
 
 TOKENS_IN_A_SHARD = 3000
 
@@ -23,6 +29,8 @@ TOKENS_IN_A_SHARD = 3000
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     monkeypatch.setattr(tokenise, "BATCH_BYTES", 3000)
+    # Noting every document waits for the disk thousands of times; no power fails in these tests.
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture
@@ -106,7 +114,7 @@ MOMENTS = [
     *(("reading", n) for n in (1, 9, 30, 31, 60, 70, 80)),
     ("learning the tokenizer", 1),
     *(("tokenising", n) for n in (1, 2, 5, 11, 16, 20)),
-    ("saving", 1),
+    ("hashing", 1),
     ("counting tokens", 2),
     ("saving", 2),
 ]
@@ -124,6 +132,33 @@ def test_an_interrupted_preparation_gives_what_an_uninterrupted_one_gives(
     assert not (tmp_path / "c.partial").exists()
     if (phase, end_after) not in MOMENTS[:2]:
         assert said == ["Going on where the work was interrupted"]
+
+
+CLEANING = CleaningConfig(
+    whitespace=True,
+    normalise="NFC",
+    min_characters=90,
+    near_duplicates="remove",
+    similarity=0.5,
+)
+
+
+@pytest.mark.parametrize(
+    ("phase", "end_after"),
+    [("reading", 10), ("reading", 40), ("comparing documents", 3), ("tokenising", 6)],
+)
+def test_what_cleaning_has_counted_and_compared_is_kept_too(sources, tmp_path, phase, end_after):
+    for name in ("04", "12"):
+        text = (sources[0] / f"{name}.txt").read_text()
+        (sources[0] / f"{name}-near.txt").write_text(text.replace(" ", "  \n", 3) + "and more\n")
+    wanted = spec(sources, cleaning=CLEANING)
+    assert attempt(wanted, tmp_path / "straight")
+    manifest = open_corpus(tmp_path / "straight").manifest
+    assert {step.step for step in manifest.sources[0].cleaning} >= {"whitespace", "length"}
+    assert manifest.near_duplicates.documents == 2
+    assert not attempt(wanted, tmp_path / "c", phase=phase, end_after=end_after)
+    assert attempt(wanted, tmp_path / "c")
+    assert content_of(tmp_path / "c") == content_of(tmp_path / "straight")
 
 
 def test_one_that_is_interrupted_again_and_again_gives_the_same(sources, tmp_path, whole):
@@ -245,6 +280,13 @@ def test_documents_that_change_before_and_behind_the_interruption_are_left_out_o
     corpus = open_corpus(tmp_path / "c", verify=True)
     changed = [g for g in corpus.manifest.source.skipped if g.reason == "changed"]
     assert [(group.count, len(group.examples)) for group in changed] == [(2, 2)]
+
+
+def test_cleaning_that_lets_nothing_through_is_named(sources, tmp_path):
+    wanted = spec(sources, cleaning=CleaningConfig(min_characters=10**6))
+    with pytest.raises(DataError, match="shorter than chosen") as caught:
+        build_corpus(wanted, tmp_path / "c")
+    assert caught.value.field == "cleaning"
 
 
 def test_an_error_in_the_data_leaves_nothing(tmp_path):

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer_core.data.preparing.split import DocumentKey, cut_parts, split_documents
+from trainer_core.data.preparing.split import (
+    DocumentKey,
+    cut_parts,
+    split_documents,
+    split_sources,
+)
 from trainer_core.errors import DataError
 
 
@@ -110,3 +115,39 @@ def test_cutting_loses_nothing(parts, data):
     joined = "".join(first), "".join(second)
     assert "".join(joined) == "".join(parts)
     assert joined[1]
+
+
+# --- several sources -----------------------------------------------------------------------------
+
+
+def test_each_source_is_split_as_if_it_were_alone():
+    keys = documents([1000] * 400)
+    sources = [range(300), range(300, 400)]
+    split = split_sources(keys, sources, 0.1, 5)
+    for numbers in sources:
+        alone = split_documents(keys[numbers.start : numbers.stop], 0.1, 5)
+        assert split.sides[numbers.start : numbers.stop] == alone.sides
+        assert "validation" in alone.sides
+
+
+def test_a_source_of_one_document_has_its_end_held_out_beside_large_ones():
+    keys = documents([*[1000] * 200, 50_000])
+    split = split_sources(keys, [range(200), range(200, 201)], 0.1, 5)
+    assert split.cuts == {200: 45_000}
+
+
+def test_a_source_too_short_to_be_cut_trains_whole():
+    keys = documents([*[1000] * 200, 1])
+    split = split_sources(keys, [range(200), range(0), range(200, 201)], 0.1, 5)
+    assert split.side(200) == "train"
+    with pytest.raises(DataError, match="too short"):
+        split_sources(keys, [range(200, 201)], 0.1, 5)
+
+
+def test_what_no_source_keeps_is_on_no_side():
+    keys = documents([1000] * 100)
+    kept = [number for number in range(100) if number % 10]
+    split = split_sources(keys, [kept], 0.1, 5)
+    assert [number for number in range(100) if not split.keeps(number)] == list(range(0, 100, 10))
+    with pytest.raises(ValueError, match="left out"):
+        split.side(0)

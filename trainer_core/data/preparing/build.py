@@ -158,10 +158,11 @@ def _write(
     with _writers(folder, tokenizer, sources, shard_tokens, notes) as writers:
         cuts = write_tokens(documents, split, tokenizer, writers, report, notes)
         _check_both_sides(writers)
-        report("saving", 0, 1, "")
+        report("hashing", 0, 1, "")
         found = near_report(documents, near, split, spec.cleaning) if signed else None
         manifest = write_manifest(folder, spec, tokenizer, documents, writers, cuts, found)
     write_statistics(Corpus(folder, manifest), report)
+    report("saving", 0, 1, "")
     sync_tree(folder)
     report("saving", 1, 1, "")
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from trainer_core.data.cleaning.near import Signature
+from trainer_core.data.cleaning.report import LEAVES_OUT
 from trainer_core.data.preparing.notes import Notes, Reading
 from trainer_core.data.preparing.split import DIGEST_BYTES, DocumentKey
 from trainer_core.data.preparing.survey import NamedSource, Report, Survey
@@ -180,16 +181,20 @@ def _key_of(
 
 
 def _nothing_usable(source: NamedSource) -> DataError:
+    counts = source.skipped.counts
     groups = [f"{group.count:,} {group.meaning}" for group in source.skipped.groups()]
     found = "; ".join(groups[:4]) or "there are no files"
-    asked = bool(source.skipped.counts["no_field"] or source.skipped.counts["no_string"])
+    do, field = "Choose files with UTF-8 text.", source.field
+    if counts["no_field"] or counts["no_string"]:
+        do = "Name the field or column that holds the text, or choose other files."
+        field = f"{source.field}.field"
+    if any(counts[reason] for reasons in LEAVES_OUT.values() for reason in reasons):
+        do, field = "Let more documents through the cleaning, or choose other files.", "cleaning"
     return DataError(
         f"There is no usable text in the source ({source.description}): {found}.",
         safe="Nothing was written.",
-        do="Name the field or column that holds the text, or choose other files."
-        if asked
-        else "Choose files with UTF-8 text.",
-        field=f"{source.field}.field" if asked else source.field,
+        do=do,
+        field=field,
     )
 
 

@@ -15,8 +15,12 @@ Progress = Callable[[str, float, float, str, float | None], None]
 _PERIOD_S = 0.05
 """Reports come for every document, and telling one takes longer than reading a small one."""
 _READING_BYTES_PER_S = 60e6
+_CLEANING_BYTES_PER_S = 10e6
+_SIGNING_BYTES_PER_S = 10e6
+_COMPARING_BYTES_PER_S = 100e6
 _LEARNING_BYTES_PER_S = 5e6
 _TOKENISING_BYTES_PER_S = 12e6
+_HASHING_BYTES_PER_S = 1e9
 _COUNTING_BYTES_PER_S = 30e6
 """Rough; what counts is their proportion."""
 
@@ -49,14 +53,21 @@ class WholeProgress:
         self._tell(phase, done, total, unit, self._whole(phase, done / total if total else 1.0))
 
     def _usual_seconds(self, n_bytes: float) -> dict[str, float]:
-        wanted = self._spec.tokenizer
+        wanted, cleaning = self._spec.tokenizer, self._spec.cleaning
+        near = cleaning.near_duplicates != "off"
+        slow = cleaning.repair_unicode or bool(cleaning.hook)
+        cleaning_s = n_bytes / _CLEANING_BYTES_PER_S if slow else 0.0
         learned = min(wanted.sample_bytes, n_bytes) if isinstance(wanted, BpeTokenizer) else 0.0
         return {
-            "reading": n_bytes / _READING_BYTES_PER_S,
+            "reading": n_bytes / _READING_BYTES_PER_S
+            + cleaning_s
+            + (n_bytes / _SIGNING_BYTES_PER_S if near else 0.0),
+            "comparing documents": n_bytes / _COMPARING_BYTES_PER_S if near else 0.0,
             LEARNING: learned / _LEARNING_BYTES_PER_S,
-            "tokenising": n_bytes / _TOKENISING_BYTES_PER_S / worker_count(),
-            "saving": 0.0,
+            "tokenising": max(n_bytes / _TOKENISING_BYTES_PER_S / worker_count(), cleaning_s),
+            "hashing": n_bytes / _HASHING_BYTES_PER_S,
             "counting tokens": n_bytes / _COUNTING_BYTES_PER_S,
+            "saving": n_bytes / _HASHING_BYTES_PER_S,
         }
 
     def _whole(self, phase: str, share: float) -> float | None:
