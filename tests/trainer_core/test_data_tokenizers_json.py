@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizer_files import FILES, TEXT
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from trainer_core.data.tokenizers import json_file, json_kind, pretokens
 from trainer_core.data.tokenizers.json_file import Unfit, fit
@@ -196,6 +196,48 @@ def test_a_vocabulary_with_absurd_ids_is_refused():
     content["model"]["vocab"]["far"] = 2_000_000_000
     with pytest.raises(Unfit, match="not those of a vocabulary"):
         fit(json.dumps(content))
+
+
+# --- other families ----------------------------------------------------------------------------
+
+
+def of_model(model, steps, decoder=None):
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = steps
+    if decoder is not None:
+        tokenizer.decoder = decoder
+    return JsonTokenizer(fit(tokenizer.to_str()))
+
+
+def test_whole_words_have_a_space_before_them():
+    vocabulary = {"[UNK]": 0, "the": 1, "lazy": 2, "dog": 3}
+    steps = pre_tokenizers.Whitespace()
+    tokenizer = of_model(models.WordLevel(vocabulary, unk_token="[UNK]"), steps)
+    assert tokenizer.decode(tokenizer.encode("the lazy dog")) == " the lazy dog"
+    assert tokenizer.decode(tokenizer.encode("the cat")) == " the\ufffd"
+
+
+def test_single_letters_have_none():
+    vocabulary = {letter: number for number, letter in enumerate("[ abcdeghlotyz")}
+    steps = pre_tokenizers.Split(Regex("."), "isolated")
+    tokenizer = of_model(models.WordLevel(vocabulary, unk_token="["), steps, decoders.Fuse())
+    assert tokenizer.decode(tokenizer.encode("the lazy dog")) == "the lazy dog"
+
+
+def test_a_letter_that_ends_words_is_a_space():
+    letters = "dehlot"
+    vocabulary = {letter: n for n, letter in enumerate([*letters, *(f"{x}</w>" for x in letters)])}
+    model = models.BPE(vocabulary, [], end_of_word_suffix="</w>")
+    tokenizer = of_model(model, pre_tokenizers.Whitespace(), decoders.BPEDecoder())
+    assert tokenizer.decode(tokenizer.encode("the hello")) == "the hello "
+    spelled = of_model(
+        model,
+        pre_tokenizers.Sequence(
+            [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(False, use_regex=False)]
+        ),
+        decoders.ByteLevel(),
+    )
+    assert spelled.decode(spelled.encode("the hello")) == "the hello "
 
 
 # --- files of bytes, which tiktoken encodes ----------------------------------------------------

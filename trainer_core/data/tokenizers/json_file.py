@@ -166,6 +166,11 @@ def is_byte_level(content: Mapping[str, Any]) -> bool:
     return any(step["type"] == "ByteLevel" for step in _all_steps(content))
 
 
+def is_fused(content: Mapping[str, Any]) -> bool:
+    """Whether the decoder puts tokens together with nothing between them."""
+    return any(step["type"] == "Fuse" for step in _all_steps(content))
+
+
 def has_space_letter(content: Mapping[str, Any]) -> bool:
     """Whether spaces are written as the letter that SentencePiece took for them."""
     return any(
@@ -242,8 +247,9 @@ def _reachable(content: Mapping[str, Any], special_tokens: Mapping[str, int]) ->
     """Names of special tokens and of bytes that the model finds in a text, as it sees them."""
     library = opened(json.dumps(content))
     # The unknown token and bytes may also stand for letters of their own names.
-    letters = {_unknown(content["model"])}
-    names = dict(special_tokens)
+    unknown = _unknown(content["model"])
+    letters = {unknown}
+    names = {name: n for name, n in special_tokens.items() if name != unknown or len(name) > 1}
     if content["model"].get("byte_fallback"):
         numbers = library.get_vocab(with_added_tokens=True)
         names |= {name: n for name, n in numbers.items() if _BYTE_NAME.fullmatch(name)}

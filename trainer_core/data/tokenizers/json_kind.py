@@ -182,30 +182,43 @@ def _table(
 def _reader(content: Mapping[str, Any]) -> Callable[[str], bytes]:
     """What gives the bytes that a token's name stands for."""
     model = content["model"]
+    letters = _letters(content)
+    if suffix := model.get("end_of_word_suffix"):
+        return lambda name: letters(name.removesuffix(suffix)) + b" " * name.endswith(suffix)
+    inside = model.get("continuing_subword_prefix")
+    before = b" " if _implies_spaces(content) else b""
+    if inside:
+        return lambda name: (
+            letters(name.removeprefix(inside))
+            if name.startswith(inside)
+            else before + letters(name)
+        )
+    return lambda name: before + letters(name)
+
+
+def _letters(content: Mapping[str, Any]) -> Callable[[str], bytes]:
+    """What the letters of a token's name stand for."""
     if json_file.is_byte_level(content):
         byte_of = {letter: bytes([byte]) for byte, letter in enumerate(ranks.byte_letters())}
         return lambda name: b"".join([byte_of.get(letter, letter.encode()) for letter in name])
-    if json_file.has_space_letter(content):
-        return lambda name: _piece(name, byte_fallback=bool(model.get("byte_fallback")))
-    if suffix := model.get("end_of_word_suffix"):
-        return lambda name: _with_space_behind(name, suffix)
-    inside = model.get("continuing_subword_prefix")
-    if inside or model["type"] == "WordLevel":
-        return lambda name: _with_space_before(name, inside)
-    return lambda name: _piece(name, byte_fallback=bool(model.get("byte_fallback")))
+    byte_fallback = bool(content["model"].get("byte_fallback"))
+    space_letter = json_file.has_space_letter(content)
+
+    def piece(name: str) -> bytes:
+        byte = _BYTE_NAME.fullmatch(name) if byte_fallback else None
+        if byte:
+            return bytes([int(byte[1], 16)])
+        return (name.replace("▁", " ") if space_letter else name).encode()
+
+    return piece
 
 
-def _piece(name: str, *, byte_fallback: bool) -> bytes:
-    byte = _BYTE_NAME.fullmatch(name) if byte_fallback else None
-    return bytes([int(byte[1], 16)]) if byte else name.replace("▁", " ").encode()
-
-
-def _with_space_behind(name: str, suffix: str) -> bytes:
-    inside = name.removesuffix(suffix)
-    return (inside + " " * (inside != name)).encode()
-
-
-def _with_space_before(name: str, inside: str | None) -> bytes:
-    if inside and name.startswith(inside):
-        return name.removeprefix(inside).encode()
-    return f" {name}".encode()
+def _implies_spaces(content: Mapping[str, Any]) -> bool:
+    """Whether tokens are words that a space stands before, though none of them has it."""
+    model = content["model"]
+    if model["type"] not in ("WordPiece", "WordLevel") and not model.get(
+        "continuing_subword_prefix"
+    ):
+        return False
+    written = json_file.is_byte_level(content) or json_file.has_space_letter(content)
+    return not written and not json_file.is_fused(content) and " " not in model["vocab"]
