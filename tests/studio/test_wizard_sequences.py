@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.context import Context
 from studio.pages.data.batches.target import BatchesTarget
-from studio.pages.wizard.continuing import Continued, reads_anew
+from studio.pages.wizard.continuing import Continued, continued_by, reads_anew
 from studio.pages.wizard.draft import (
     DataChoice,
     Draft,
@@ -137,6 +137,16 @@ def test_unseen_text_must_be_told_apart_unless_weights_say_what_to_read() -> Non
         spec = build_spec(replace(changed, sequences=weighted))
         assert spec.data.mixing and reads_anew(base, spec)
     assert not reads_anew(base, build_spec(goes_on))
+
+
+def test_a_repeated_run_goes_on_from_where_the_first_one_did() -> None:
+    base = build_spec(draft(SequenceForm()))
+    assert continued_by(base) is None
+    goes_on = draft(SequenceForm(), base=base, continues=Continued("one", Path("/runs/one")))
+    assert continued_by(build_spec(goes_on)) == Continued("one", Path("/runs/one"))
+    step = Path("/runs/one/checkpoints/step-00000100")
+    spec = build_spec(replace(goes_on, continues=Continued("one", step)))
+    assert continued_by(spec) == Continued("one", step)
 
 
 def test_the_inspector_is_asked_for_the_batches_of_this_draft() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from studio.pages.wizard.names import NAMES
 from trainer_core.errors import SpecError
 from trainer_core.spec import ModelConfig, TrainSpec
+from trainer_core.status import CHECKPOINTS_FOLDER
 
 _FREE = ("dropout", "match_dropout")
 """Settings of a model that weights do not depend on."""
@@ -20,13 +21,22 @@ class Continued:
 
     Attributes:
         name: Of the run.
-        folder: Its job folder.
+        folder: Its job folder, or that of one of its checkpoints.
         seen: Share of the training text that it has seen, at most 1; None where it is not known.
     """
 
     name: str
     folder: Path
     seen: float | None = None
+
+
+def continued_by(spec: TrainSpec) -> Continued | None:
+    """What the settings of a run say that it goes on from; None where it began anew."""
+    if not spec.continue_from:
+        return None
+    path = Path(spec.continue_from)
+    run = path.parent.parent if path.parent.name == CHECKPOINTS_FOLDER else path
+    return Continued(run.name, path)
 
 
 def check_continued(continued: Continued, before: TrainSpec, wanted: TrainSpec) -> None:

@@ -21,7 +21,7 @@ from studio.pages.data.corpus import (
 )
 from studio.pages.data.index_state import read_outdated
 from studio.pages.data.jobs import build_index
-from studio.pages.wizard.continuing import Continued
+from studio.pages.wizard.continuing import Continued, continued_by
 from studio.pages.wizard.draft import DataChoice, Draft, build_spec
 from studio.pages.wizard.plan import MeasuredRate, Surroundings
 from studio.pages.wizard.sequences import SourceChoice, form_of
@@ -204,6 +204,7 @@ def draft_from_run(
         name=f"{run.name}-2",
         project_id=run.project_id,
         sequences=form_of(spec.data, by_source=spec.evaluation.by_source),
+        continues=continued_by(spec),
         base=spec,
     )
     draft = replace(draft, preset=draft.matching_preset)

@@ -54,6 +54,7 @@ class LabResults(QWidget):
         self._what = Label("", "secondary", "muted")
         self.table = DataTable(_COLUMNS, fit_rows=True, single_click=False, name="Tokenizers")
         self.table.link_clicked.connect(self._on_link_clicked)
+        self.failed = Label("", "secondary", "danger", wrap=True)
         self.views = Segmented([*_VIEWS], name="Details")
         self.views.chosen.connect(self._on_view_chosen)
         self.texts = TextsView()
@@ -72,6 +73,7 @@ class LabResults(QWidget):
         column.setSpacing(12)
         column.addWidget(self._what)
         column.addWidget(self.table)
+        column.addWidget(self.failed)
         column.addLayout(head)
         column.addWidget(self._stack, 1)
 
@@ -83,6 +85,9 @@ class LabResults(QWidget):
             " that no own tokenizer has learned from."
         )
         self.table.set_rows(comparison_rows(report))
+        failed = [each for each in report.candidates if each.error]
+        self.failed.set_text("\u2028".join(f"{each.name}: {each.error}" for each in failed))
+        self.failed.setVisible(bool(failed))
         self.texts.show_report(report)
         self.scripts.show_report(report)
         self.longest.show_report(report)
