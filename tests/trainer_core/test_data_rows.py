@@ -1,5 +1,6 @@
 """Datasets that the library `datasets` reads, by name, from a folder, or saved."""
 
+import importlib
 import resource
 import signal
 import threading
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_for_tests import read_source, survey_of
+from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
 from trainer_core.data.preparing.build import build_corpus
 from trainer_core.data.sources import fetching, hub, loading
@@ -30,6 +32,8 @@ from trainer_core.spec import (
 )
 from trainer_core.status import read_status
 
+client = importlib.import_module(HTTPError.__module__.partition(".")[0])
+"""The HTTP client of the Hub's client, which changes with its version."""
 TEXTS = [f"The text of row {number}, " * 5 for number in range(1, 41)]
 
 
@@ -328,6 +332,86 @@ def test_waiting_for_the_hub_can_be_stopped(tmp_path, monkeypatch):
     with pytest.raises(StopError):
         open_source(HubDataset(repo="a/b"), 1, Skipped(), tick, tmp_path)
     answered.set()
+
+
+def test_silence_of_the_hub_is_told_and_can_be_stopped(tmp_path, monkeypatch):
+    class StopError(Exception):
+        pass
+
+    class Silent(Streamed):
+        def __iter__(self):
+            yield from ({"text": text} for text in TEXTS)
+            answered.wait(20)
+
+    def report(phase, done, total, unit):
+        told.append((phase, done, total, unit))
+        if len(told) == 3:
+            raise StopError
+
+    answered, told = threading.Event(), []
+    monkeypatch.setattr(fetching, "_QUIET_S", 0.0)
+    monkeypatch.setattr(fetching, "_END_S", 0.1)
+    on_the_hub(monkeypatch, Silent())
+    source = HubDataset(repo="a/b", max_bytes=10**6)
+    opened = open_source(source, 1, Skipped(), lambda: None, tmp_path, report=report)
+    with pytest.raises(StopError):
+        list(opened.documents(opened.files[0], lambda *_: None, lambda _: None))
+    answered.set()
+    assert set(told) == {("waiting for the Hub", 0, 10**6, "bytes")}
+
+
+@pytest.mark.parametrize(
+    ("error", "is_it"),
+    [
+        (ConnectionResetError(104, "reset"), True),
+        (TimeoutError("slow"), True),
+        (client.ConnectError("no route"), True),
+        (client.RemoteProtocolError("cut"), True),
+        (client.ReadTimeout("slow"), True),
+        (OfflineModeIsEnabled("offline"), False),
+        (FileNotFoundError(2, "no such file"), False),
+        (OSError(28, "no space"), False),
+        (ValueError("Bad split: x"), False),
+        (pa.ArrowInvalid("no Parquet"), False),
+    ],
+)
+def test_what_the_network_is_to_blame_for(error, is_it):
+    assert fetching.is_of_the_network(error) is is_it
+    outer = RuntimeError("while reading")
+    outer.__cause__ = error
+    assert fetching.is_of_the_network(outer) is is_it
+
+
+@pytest.mark.parametrize(
+    ("status", "is_it"), [(503, True), (429, True), (404, False), (401, False)]
+)
+def test_servers_that_are_busy_are_asked_again(status, is_it):
+    request = client.Request("GET", "http://127.0.0.1/")
+    response = client.Response(status, request=request)
+    assert fetching.is_of_the_network(HfHubHTTPError("no", response=response)) is is_it
+
+
+def test_work_is_tried_again_until_patience_ends(monkeypatch):
+    monkeypatch.setattr(fetching, "FIRST_WAIT_S", 0.01)
+    tries = []
+
+    def work():
+        tries.append(1)
+        if len(tries) < 5:
+            raise ConnectionError("gone")
+        return "there"
+
+    assert fetching.with_patience(work, threading.Event(), 10.0) == "there"
+    tries.clear()
+    with pytest.raises(ConnectionError):
+        fetching.with_patience(work, threading.Event(), 0.04)
+    assert 1 < len(tries) < 5
+    stopped = threading.Event()
+    stopped.set()
+    tries.clear()
+    with pytest.raises(ConnectionError):
+        fetching.with_patience(work, stopped, 10.0)
+    assert len(tries) == 1
 
 
 # --- saved folders -------------------------------------------------------------------------------

@@ -64,6 +64,11 @@ class Failures:
 
 # What the library says where a name is wrong; it names what there is, where it knows.
 _NAMED = (
+    (
+        "gated dataset",
+        "repo",
+        "Ask for access on its page, then log in: `hf auth login`.",
+    ),
     ("Revision ", "revision", "Name a branch, tag or commit of it, or leave the revision empty."),
     ("BuilderConfig ", "subset", "Choose one of its subsets."),
     ("Config name is missing", "subset", "Choose one of its subsets."),

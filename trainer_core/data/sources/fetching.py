@@ -17,7 +17,10 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
 """Between two tries; each wait is twice as long as the one before."""
 
-_POLL_S = 0.1
+_LONG_S = 60.0
+"""Work that lasts so long is no mere failure to connect, which its own tries take half of."""
+_POLL_S, _QUIET_S = 0.1, 2.0
+"""Rows are waited for without a word for a while."""
 _END_S = 5.0
 """How long the end of what is being fetched is waited for when nobody wants it any more."""
 _BATCHES_AHEAD = 2
@@ -63,17 +66,21 @@ def with_patience(work: Callable[[], Any], stop: threading.Event, patience_s: fl
     Args:
         work: What is to be done; begins anew each time.
         stop: Ends the waiting.
-        patience_s: How long to try.
+        patience_s: How long to try after it has failed for the first time.
 
     Raises:
         Exception: What `work` raised, when it is something else, or patience is at its end.
     """
-    begun, wait_s = time.monotonic(), FIRST_WAIT_S
+    failed_s, wait_s = 0.0, FIRST_WAIT_S
     while True:
+        begun_s = time.monotonic()
         try:
             return work()
         except Exception as error:
-            late = time.monotonic() + wait_s - begun > patience_s
+            now_s = time.monotonic()
+            if not failed_s or now_s - begun_s > _LONG_S:  # it has got somewhere
+                failed_s, wait_s = now_s, FIRST_WAIT_S
+            late = now_s + wait_s - failed_s > patience_s
             if late or not is_of_the_network(error) or stop.wait(wait_s):
                 raise
         wait_s = min(2 * wait_s, LONGEST_WAIT_S)
@@ -85,7 +92,8 @@ def batches(table: Any, state: Any, tick: Tick) -> Iterator[Batch]:  # noqa: ANN
     Args:
         table: An `IterableDataset`.
         state: Of an earlier batch; None begins at the beginning.
-        tick: Called several times a second while nothing comes; may raise to give up.
+        tick: Called several times a second when nothing has come for a while; may raise to
+            give up.
 
     Raises:
         Exception: What the library raised, when it is not the network, or that is gone too long.
@@ -112,11 +120,13 @@ class _Fetching(threading.Thread):
 
     def next(self, tick: Tick) -> Batch | None:
         """The next batch; None behind the last."""
+        begun_s = time.monotonic()
         while True:
             try:
                 found = self._found.get(timeout=_POLL_S)
             except queue.Empty:
-                tick()
+                if time.monotonic() - begun_s >= _QUIET_S:
+                    tick()
                 continue
             if isinstance(found, Exception):
                 raise found

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from trainer_core.data.sources import fetching
 from trainer_core.data.sources.documents import FoundDocument, LeaveOut
 from trainer_core.data.sources.downloads import Download, Report
 from trainer_core.data.sources.failures import Failures, raised_by_the_library
-from trainer_core.data.sources.fetching import batches
 from trainer_core.data.sources.fields import TextField
 from trainer_core.data.sources.files import Place, SourceFile, Tick, path_of_user
 from trainer_core.data.sources.loading import in_background
@@ -48,9 +49,10 @@ def open_hub_dataset(
         table = in_background(lambda: _local(source, folder), tick, failures, "repo")
         return row_source(table, source.field, source.max_bytes, str(folder), failures)
     if source.streaming:
-        return StreamedSource(source, label, tick, failures, scratch)
+        return StreamedSource(source, tick, failures, scratch, report)
     download = Download(source)
-    table = in_background(download.load, download.watched(tick, report), failures, "repo")
+    watched = download.watched(tick, report)
+    table = in_background(download.load, watched, failures, "repo", fetching.PATIENCE_S)
     return row_source(table, source.field, source.max_bytes, _address(source), failures)
 
 
@@ -92,20 +94,26 @@ class StreamedSource:
 
     Args:
         source: Which dataset.
-        label: The dataset, for people.
-        tick: Called several times a second while the network is waited for; may raise.
+        tick: Called several times a second while the Hub is asked; may raise.
         failures: Makes the errors.
         scratch: Folder for the spool.
+        report: Told when rows are waited for.
 
     Raises:
         DataError: There is no such dataset, or the Hub cannot be reached.
     """
 
     def __init__(
-        self, source: HubDataset, label: str, tick: Tick, failures: Failures, scratch: Path
+        self,
+        source: HubDataset,
+        tick: Tick,
+        failures: Failures,
+        scratch: Path,
+        report: Report | None = None,
     ) -> None:
         self.max_bytes = source.max_bytes
         self._source, self._tick, self._failures = source, tick, failures
+        self._report = report
         # Its limit is no part of it: more can be asked for later.
         origin = msgspec.structs.replace(source, max_bytes=0, name="")
         self._spool = Spool(scratch, msgspec.json.encode(origin).decode())
@@ -181,11 +189,22 @@ class StreamedSource:
         finally:
             self._spool.save()
 
+    def _wait(self) -> None:
+        """Say that nothing comes, and how much has come."""
+        if self._report is None:
+            self._tick()
+            return
+        mark = self._spool.mark
+        total = min(each for each in (self.max_bytes, mark.expected_bytes, sys.maxsize) if each)
+        is_known = mark.n_bytes <= total < sys.maxsize
+        done = (mark.n_bytes, total, "bytes") if is_known else (0, 1, "")
+        self._report("waiting for the Hub", *done)
+
     def _fetched(self) -> Iterator[Row]:
         field = TextField(self._column)
         mark = self._spool.mark
         state, number = mark.state, mark.rows
-        for batch in batches(self._table, state, self._tick):
+        for batch in fetching.batches(self._table, state, self._wait):
             rows = [_row(number + at, row, field) for at, row in enumerate(batch.rows, 1)]
             number, state = number + len(rows), batch.state
             self._spool.add(rows, state)

@@ -15,7 +15,13 @@ OPENING_PATIENCE_S = 20.0
 _POLL_S = 0.1
 
 
-def in_background(load: Callable[[], Any], tick: Tick, failures: Failures, setting: str) -> Any:  # noqa: ANN401 - whatever `load` gives
+def in_background(
+    load: Callable[[], Any],
+    tick: Tick,
+    failures: Failures,
+    setting: str,
+    patience_s: float | None = None,
+) -> Any:  # noqa: ANN401 - whatever `load` gives
     """What `load` gives, tried again for a while where the network is to blame.
 
     Args:
@@ -23,6 +29,7 @@ def in_background(load: Callable[[], Any], tick: Tick, failures: Failures, setti
         tick: Called several times a second; may raise to give up.
         failures: Makes the errors.
         setting: The setting that is likeliest at fault.
+        patience_s: How long to try; usually as long as somebody waits before the screen.
 
     Raises:
         DataError: What the library raised, in words for the user.
@@ -31,7 +38,7 @@ def in_background(load: Callable[[], Any], tick: Tick, failures: Failures, setti
     import datasets
 
     datasets.disable_progress_bars()
-    loading = _Loading(load)
+    loading = _Loading(load, OPENING_PATIENCE_S if patience_s is None else patience_s)
     loading.start()
     try:
         while loading.is_alive():
@@ -49,15 +56,15 @@ def in_background(load: Callable[[], Any], tick: Tick, failures: Failures, setti
 class _Loading(threading.Thread):
     """Loads in the background and keeps what came of it."""
 
-    def __init__(self, load: Callable[[], Any]) -> None:
+    def __init__(self, load: Callable[[], Any], patience_s: float) -> None:
         super().__init__(name="load-dataset", daemon=True)
         self.result: Any = None
         self.error: Exception | None = None
         self.stop = threading.Event()
-        self._load = load
+        self._load, self._patience_s = load, patience_s
 
     def run(self) -> None:
         try:
-            self.result = with_patience(self._load, self.stop, OPENING_PATIENCE_S)
+            self.result = with_patience(self._load, self.stop, self._patience_s)
         except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
             self.error = error
