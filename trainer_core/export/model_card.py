@@ -143,11 +143,18 @@ def _data(facts: CardFacts) -> list[str]:
         "",
         *_table(("part", "documents", "tokens", "text"), rows),
         "",
-        f"Tokenizer: {data.tokenizer_kind}, {data.vocab_size:,} tokens; the separator"
+        f"Tokenizer: {_TOKENIZERS[data.tokenizer_kind]}, {data.vocab_size:,} tokens; the separator"
         f" {data.separator} opens each document and ends a generated text.",
     ]
 
 
+_TOKENIZERS = {
+    "bytes": "bytes",
+    "bpe": "own byte-pair encoding",
+    "gpt2": "GPT-2's",
+    "tiktoken": "one of tiktoken's",
+    "tokenizer_json": "from a `tokenizer.json`",
+}
 _FAMILY_NAMES = {"gpt2": "GPT-2", "llama": "Llama", "qwen3": "Qwen3", "hearth": "Hearth"}
 _FEED_FORWARD = {"swiglu": "SwiGLU", "gelu": "GELU", "relu2": "squared ReLU"}
 
