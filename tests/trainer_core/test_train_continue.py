@@ -16,6 +16,7 @@ from train_for_tests import (
 )
 
 from trainer_core.data.batches.loader import TrainBatches
+from trainer_core.data.batches.text import text_of
 from trainer_core.data.corpus import open_corpus
 from trainer_core.data.preparing.build import build_corpus
 from trainer_core.errors import ExitCode
@@ -58,6 +59,17 @@ def places(monkeypatch):
 
     monkeypatch.setattr(TrainBatches, "batch", noted)
     return taken
+
+
+def test_each_sources_part_holds_its_documents_and_no_others(corpus):
+    read = open_corpus(corpus)
+    parts = text_of(read).sources
+    assert [part.name for part in parts] == ["a", "b"]
+    assert (parts[0].low, parts[0].high, parts[1].high) == (0, parts[1].low, read.train.n_tokens)
+    for number in range(read.train.n_documents):
+        info = read.train.document(number)
+        (part,) = [part for part in parts if part.name == info.source]
+        assert part.low <= info.start and info.start + info.n_tokens <= part.high
 
 
 def drawn(places, steps):
