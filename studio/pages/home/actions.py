@@ -101,6 +101,13 @@ class HomeActions(QObject):
             "refresh-cw",
             enabled=can_write,
         )
+        goes_on = WizardTarget(run_id=run.id, continues=True)
+        menu.add(
+            "Continue on unseen text",
+            lambda: context.navigate("wizard", goes_on),
+            "play",
+            enabled=can_write and state not in BUSY and run.facts.best_loss is not None,
+        )
         menu.addSeparator()
         menu.add("Rename…", lambda: self._rename_run(run, at), "pencil", enabled=can_write)
         menu.add(

@@ -138,7 +138,7 @@ class SourcesPanel(QWidget):
         self.bars.set_sources(seen.sources)
         self.whole.set_parts(*whole_words(seen.sources))
         left = any(each.seen < each.tokens for each in seen.sources)
-        self.go_on.setText("Continue on unseen text" if left else "Continue with this text")
+        self.go_on.set_text("Continue on unseen text" if left else "Continue with this text")
         self.go_on.setEnabled(not obstacle)
         self.go_on.setToolTip(obstacle)
         self._show_losses(last)
