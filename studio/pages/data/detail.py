@@ -89,7 +89,8 @@ class DatasetDetail(QWidget):
         column.addWidget(self._change, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self._whole, 1)
         column.addStretch(0)
-        self._bottom = column
+        for widget in (*self._of_ready, self._whole, self._reading):
+            widget.hide()  # nothing is known yet
 
     def _head(self) -> QHBoxLayout:
         self._title = Label("", "title")
@@ -113,8 +114,10 @@ class DatasetDetail(QWidget):
         head.addLayout(split)
         head.addWidget(self._skipped)
         head.addStretch(1)
-        for button in (self.search, self.export, self.more, self._run):
+        buttons = (self.search, self.export, self.more, self._run)
+        for button in buttons:
             head.addWidget(button)
+        self._of_ready: tuple[QWidget, ...] = (self._lock, self._split, *buttons)
         return head
 
     def _on_more_clicked(self) -> None:
@@ -195,7 +198,7 @@ class DatasetDetail(QWidget):
         """Name, split, what was left out or warned of, and the buttons."""
         self._title.set_text(facts.dataset.name)
         self._title.setMinimumWidth(min(self._title.sizeHint().width(), _TITLE_PX))
-        for widget in (self._lock, self._split, self._run, self.search, self.export, self.more):
+        for widget in self._of_ready:
             widget.setVisible(ready)
         outdated = facts.index.kind == "outdated"
         why = "Bring the index up to date first." if outdated else "Needs the index."
