@@ -117,6 +117,15 @@ def test_cutting_loses_nothing(parts, data):
     assert joined[1]
 
 
+def test_small_documents_beside_a_giant_one_are_dealt_by_their_hashes():
+    """Not all of them are held out because they would fit, or none of their kind would train."""
+    keys = documents([300_000_000, *[10_000] * 110])
+    split = split_documents(keys, 0.05, 1)
+    assert list(split.cuts) == [0]
+    assert 1 <= split.sides[1:].count("validation") <= 20
+    assert share(keys, split) == pytest.approx(0.05, abs=0.001)
+
+
 # --- several sources -----------------------------------------------------------------------------
 
 

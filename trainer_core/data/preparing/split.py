@@ -121,8 +121,9 @@ def split_documents(documents: Sequence[DocumentKey], fraction: float, seed: int
 
     Each document validates when its hash falls below `fraction`. When that puts no document on one
     of the sides, or misses the wanted share of the text by a factor of four, whole documents are
-    taken in the order of their hashes while they fit the share; and when not even one does (a
-    single book, say), the end of the first in that order is cut off, at a line's end.
+    taken in the order of their hashes while they fit the share. When these fall short of it too,
+    because one document is most of the text (a single book, say), its end is cut off, at a line's
+    end, and the others that fit go by their hashes alone.
 
     Args:
         documents: At least one.
@@ -139,11 +140,11 @@ def split_documents(documents: Sequence[DocumentKey], fraction: float, seed: int
     most = min(_FAR_OFF * fraction, (1 + fraction) / 2) * total
     if fraction * total / _FAR_OFF <= held <= most:
         return Split(tuple(sides))
-    return _deal_by_size(documents, positions, fraction * total)
+    return _deal_by_size(documents, positions, fraction, fraction * total)
 
 
 def _deal_by_size(
-    documents: Sequence[DocumentKey], positions: Sequence[float], wanted: float
+    documents: Sequence[DocumentKey], positions: Sequence[float], share: float, wanted: float
 ) -> Split:
     """Fill validation with whole documents up to `wanted` bytes, or cut one."""
     order = sorted(range(len(documents)), key=positions.__getitem__)
@@ -155,7 +156,7 @@ def _deal_by_size(
             held += documents[number].n_bytes
         if held >= wanted / 2:
             return Split(tuple(sides))
-    # What is in validation so far stays; the end of one long document makes up the rest.
+    # One document holds most of the text: its end makes up what the others' hashes leave open.
     longest = max(order, key=lambda number: documents[number].n_bytes)
     n_bytes = documents[longest].n_bytes
     if n_bytes < _LEAST_BYTES:
@@ -164,6 +165,10 @@ def _deal_by_size(
             safe="Nothing was written.",
             do="Add more text to the sources.",
         )
+    for number in order:
+        if sides[number] == "validation" and positions[number] >= share:
+            sides[number] = "train"
+            held -= documents[number].n_bytes
     cut = min(max(n_bytes - round(wanted - held), 1), n_bytes - 1)
     return Split(tuple(sides), {longest: cut})
 
