@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from tokenizer_files import FILES
-from train_for_tests import ended, notes, result, write_texts
+from train_for_tests import ended, journal, notes, result, write_texts
 
 from trainer_core import spec as specs
 from trainer_core.__main__ import main
@@ -19,6 +19,7 @@ from trainer_core.data.preparing.build import build_corpus
 from trainer_core.data.tokenizers.kinds import ByteTokenizer, load_tokenizer
 from trainer_core.errors import DataError, ExitCode, SpecError
 from trainer_core.job import Job, JobStopped, run_job
+from trainer_core.records import Progress
 
 
 def silent(*_):
@@ -216,6 +217,16 @@ def test_what_a_tokenizer_loses_is_measured(texts, tmp_path):
     assert found.candidates[0].lossy_share > 0.01
     assert found.candidates[0].name == tmp_path.name
     assert [one.name for one in found.candidates[1:]] == ["own, 300 (1)", "bytes", "own, 300 (2)"]
+
+
+def test_the_whole_job_comes_nearer_to_its_end(texts, tmp_path):
+    own = specs.BpeTokenizer(vocab_size=300)
+    compare(tmp_path / "lab", own, specs.ByteTokenizer(), source=files(texts))
+    told = journal(tmp_path / "lab", Progress)
+    shares = [one.whole for one in told if one.whole is not None]
+    assert shares == sorted(shares)
+    assert 1 / 3 <= shares[0] < shares[-1] == 1.0
+    assert told[-1].phase == "bytes: encoding"
 
 
 def test_nothing_is_left_of_the_text_that_was_drawn(texts, tmp_path):

@@ -18,7 +18,7 @@ SHOWN = 24
 """Tokens shown as the longest ones, and as examples of unused ones."""
 
 Advance = Callable[[int], None]
-"""Told of so many bytes more; may raise to give up."""
+"""Told how many bytes are encoded; may raise to give up."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,16 @@ def measure(tokenizer: TextTokenizer, texts: Iterable[str], advance: Advance) ->
     counts = np.zeros(tokenizer.vocab_size, dtype=np.int64)
     scripts = ScriptCounts([tokenizer.token_bytes(n) for n in range(tokenizer.vocab_size)])
     seconds = 0.0
+    done = 0
     for batch in _batches(texts):
         begun_s = time.perf_counter()
         encoded = tokenizer.encode_batch(batch)
         seconds += time.perf_counter() - begun_s
-        for text, ids in zip(batch, encoded, strict=True):
-            counts += np.bincount(ids, minlength=len(counts))
-            scripts.add(text, ids)
-            advance(len(text.encode()))
+        text, ids = "".join(batch), np.concatenate(encoded)
+        counts += np.bincount(ids, minlength=len(counts))
+        scripts.add(text, ids)
+        done += len(text.encode())
+        advance(done)
     return Measured(counts, scripts.scripts(), seconds)
 
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,17 +130,18 @@ def _tried(job: Job, spec: TokenizersSpec, number: int, name: str, text: LabText
     wanted = spec.candidates[number]
     is_own = isinstance(wanted, BpeTokenizer)
     source = text.learned if is_own else text.measured
+    telling = _Telling(job, name, number, len(spec.candidates), text.measured.n_bytes)
     begun_s = time.perf_counter()
     tokenizer = make_tokenizer(
         wanted,
         source.documents,
         source.n_bytes,
         spec.seed,
-        _named(job, name),
+        telling.making,
         f"candidates[{number}]",
     )
     learn_s = time.perf_counter() - begun_s if is_own else None
-    measured = measure(tokenizer, text.measured, _advancing(job, name, text.measured.n_bytes))
+    measured = measure(tokenizer, text.measured, telling.encoding)
     folder, file_name = f"tokenizer-{number + 1}", f"vocabulary-{number + 1}.json"
     tokenizer.save(job.folder / folder)
     tokens = vocabulary(tokenizer, measured.counts)
@@ -164,24 +166,36 @@ def _tried(job: Job, spec: TokenizersSpec, number: int, name: str, text: LabText
     )
 
 
-def _named(job: Job, name: str) -> Callable[[str, float, float, str], None]:
-    """Progress of one candidate, by its name."""
+@dataclass(frozen=True)
+class _Telling:
+    """Tells how far one of the candidates is, and with it the whole job.
 
-    def report(phase: str, done: float, total: float, unit: str) -> None:
-        job.progress(f"{name}: {phase}", done, total, unit)
+    Attributes:
+        job: Takes the progress; ends the work when it was asked to.
+        name: Of the candidate.
+        number: Of the candidate, from 0; the text was gathered before.
+        candidates: How many there are.
+        n_bytes: Of the text that is encoded.
+    """
 
-    return report
+    job: Job
+    name: str
+    number: int
+    candidates: int
+    n_bytes: int
 
+    def making(self, phase: str, done: float, total: float, unit: str) -> None:
+        """While it is found or learned: the first half."""
+        self._tell(phase, done, total, unit, 0.5 * done / max(total, 1))
 
-def _advancing(job: Job, name: str, total: int) -> Callable[[int], None]:
-    done = 0
+    def encoding(self, done: int) -> None:
+        """While it encodes: the second half."""
+        share = 0.5 + 0.5 * done / self.n_bytes
+        self._tell("encoding", done, self.n_bytes, "bytes", share)
 
-    def advance(n_bytes: int) -> None:
-        nonlocal done
-        done += n_bytes
-        job.progress(f"{name}: encoding", done, total, "bytes")
-
-    return advance
+    def _tell(self, phase: str, done: float, total: float, unit: str, share: float) -> None:
+        whole = (1 + self.number + share) / (1 + self.candidates)
+        self.job.progress(f"{self.name}: {phase}", done, total, unit, whole)
 
 
 def _kind(wanted: Tokenizer) -> str:

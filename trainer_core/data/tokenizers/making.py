@@ -90,7 +90,7 @@ def _about(error: DataError, field: str) -> DataError:
     """The error with the path that the settings have here."""
     if field == FIELD:
         return error
-    do = re.sub(rf"\b{FIELD}\.(?=\w)", f"{field}.", error.do)
+    do = re.sub(rf"\b{FIELD}\.(?!json\b)(?=\w)", f"{field}.", error.do)  # no file's name
     return DataError(error.what, safe=error.safe, do=do, field=error.field.replace(FIELD, field, 1))
 
 

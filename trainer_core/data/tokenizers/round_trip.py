@@ -10,8 +10,8 @@ import msgspec
 
 from trainer_core.data.tokenizers.tokenizer import TextTokenizer
 
-STRETCH_CHARACTERS = 400
-STRETCHES = 200
+STRETCH_CHARACTERS = 300
+STRETCHES = 100
 """So much text is tried: comparing what differs takes the square of a stretch."""
 _OF_ONE_PART = 20
 _EXAMPLES = 5
