@@ -3,7 +3,8 @@
     python tests/benchmarks/data.py shared/data/gpt2
         Tokens a second of a whole preparation (reading twice, hashing, splitting, writing, syncing,
         all but the statistics) on one and two cores, against `encode_ordinary_batch` of tiktoken
-        alone on the same texts in memory. Large documents and small ones.
+        alone on the same texts in memory. Large documents, small ones, and large ones with near
+        duplicates looked for.
     python tests/benchmarks/data.py shared/data/gpt2 --text-gb 2
         Peak memory of preparing a quarter and the whole of so much text, without and with the
         statistics at the end.
@@ -23,13 +24,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from trainer_core.data.preparing import build
 from trainer_core.data.preparing.build import build_corpus, open_sources
 from trainer_core.data.sources.reading import NoText
 from trainer_core.data.tokenizers.gpt2 import load
 from trainer_core.data.tokenizers.kinds import RankTokenizer
-from trainer_core.spec import ByteTokenizer, Gpt2Tokenizer, PrepareSpec, PythonLibrary, TextFiles
+from trainer_core.spec import (
+    ByteTokenizer,
+    CleaningConfig,
+    Gpt2Tokenizer,
+    PrepareSpec,
+    PythonLibrary,
+    TextFiles,
+)
 
 SMALL_BYTES = 800
 """Of a small document: a short story, a comment, a question with its answer."""
@@ -100,7 +109,7 @@ def texts_in(folder: Path) -> list[str]:
 # --- one case, in a process of its own --------------------------------------------------------
 
 
-def run_case(case: dict[str, str]) -> dict[str, float]:
+def run_case(case: dict[str, Any]) -> dict[str, float]:
     """Do what a case asks for; its seconds, tokens and bytes."""
     folder, vocabulary = Path(case["folder"]), case["vocabulary"]
     if case["what"] == "tiktoken":
@@ -116,7 +125,8 @@ def run_case(case: dict[str, str]) -> dict[str, float]:
     bytes_alone = case["what"] == "bytes"
     tokenizer = ByteTokenizer() if bytes_alone else Gpt2Tokenizer(vocabulary_folder=vocabulary)
     paths = tuple(case.get("paths", str(folder)).split("\n"))
-    spec = PrepareSpec(source=TextFiles(paths=paths), tokenizer=tokenizer)
+    cleaning = CleaningConfig(near_duplicates=case["near"])
+    spec = PrepareSpec(source=TextFiles(paths=paths), tokenizer=tokenizer, cleaning=cleaning)
     began: dict[str, float] = {}
 
     def report(phase: str, *_: object) -> None:
@@ -126,21 +136,19 @@ def run_case(case: dict[str, str]) -> dict[str, float]:
         began_s = time.perf_counter()
         corpus = build_corpus(spec, Path(home) / "corpus", report=report)
         end_s = time.perf_counter()
-        vocabulary_s = began.get("finding GPT-2's vocabulary", began["tokenising"])
         sides = (corpus.train, corpus.validation)
         tokens = sum(side.n_tokens - side.n_documents for side in sides)
         return {
             "seconds": end_s - began_s,
             "tokens": tokens,
             "bytes": sum(side.n_bytes for side in sides),
-            "reading_s": vocabulary_s - began_s,
-            "vocabulary_s": began["tokenising"] - vocabulary_s,
+            "reading_s": began["tokenising"] - began_s,
             "tokenising_s": began["hashing"] - began["tokenising"],
             "saving_s": end_s - began["hashing"],
         }
 
 
-def in_process(case: dict[str, str], cores: int) -> tuple[dict[str, float], int]:
+def in_process(case: dict[str, Any], cores: int) -> tuple[dict[str, float], int]:
     """A case on so many cores: what it found, and the peak of its own memory in bytes."""
     chosen = sorted(os.sched_getaffinity(0))[:cores]
     command = [sys.executable, __file__, "--case", json.dumps(case)]
@@ -173,16 +181,18 @@ def _anonymous_bytes(pid: int) -> int:
 def speed(home: Path, vocabulary: str, max_bytes: int, all_cores: list[int], repeats: int) -> None:
     """Print the table of tokens a second."""
     print(_ROW.format("documents", "cores", "tokens", "tiktoken/s", "prepare/s", "share"))
-    for name, write in (("large", write_large), ("small", write_small)):
-        folder = home / name
-        folder.mkdir()
-        write(folder, max_bytes)
+    for name, write in (("large", write_large), ("small", write_small), ("near", None)):
+        folder = home / ("large" if write is None else name)
+        if write is not None:
+            folder.mkdir()
+            write(folder, max_bytes)
         for cores in all_cores:
             found: dict[str, list[dict[str, float]]] = {"tiktoken": [], "prepare": []}
             for _ in range(repeats):
                 for what, into in found.items():
                     case = {"what": what, "folder": str(folder), "vocabulary": vocabulary}
-                    into.append(in_process(case | {"statistics": "no"}, cores)[0])
+                    case |= {"statistics": "no", "near": "off" if write else "report"}
+                    into.append(in_process(case, cores)[0])
             alone, whole = (
                 statistics.median(one["tokens"] / one["seconds"] for one in runs)
                 for runs in found.values()
@@ -191,7 +201,7 @@ def speed(home: Path, vocabulary: str, max_bytes: int, all_cores: list[int], rep
             row = (f"{tokens:,}", f"{alone:,.0f}", f"{whole:,.0f}", f"{whole / alone:.2f}")
             print(_ROW.format(name, cores, *row), flush=True)
             last = found["prepare"][-1]
-            parts = ("reading_s", "vocabulary_s", "tokenising_s", "saving_s")
+            parts = ("reading_s", "tokenising_s", "saving_s")
             print("   ", ", ".join(f"{part} {last[part]:.2f}" for part in parts), flush=True)
 
 
@@ -206,7 +216,7 @@ def memory(home: Path, vocabulary: str, text_gb: float, what: str) -> None:
     for share, with_statistics in ((0.25, "no"), (1.0, "no"), (1.0, "yes")):
         taken = copies[: max(round(share * len(copies)), 1)]
         case = {"what": what, "folder": str(folder), "vocabulary": vocabulary}
-        case |= {"paths": "\n".join(map(str, taken)), "statistics": with_statistics}
+        case |= {"paths": "\n".join(map(str, taken)), "statistics": with_statistics, "near": "off"}
         found, peak = in_process(case, cores)
         row = f"{found['bytes'] / 1e9:>6.2f} {with_statistics:>10} {peak / 1e6:>24,.0f}"
         print(f"{row} {found['seconds']:>8.0f}", flush=True)
@@ -216,7 +226,7 @@ def main() -> None:
     """Read the arguments and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("vocabulary", nargs="?", help="folder with GPT-2's vocabulary")
-    parser.add_argument("--mb", type=float, default=24.0, help="text for the speed, in megabytes")
+    parser.add_argument("--mb", type=float, default=48.0, help="text for the speed, in megabytes")
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--text-gb", type=float, help="show the memory on so much text")
