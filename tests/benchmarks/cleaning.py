@@ -1,10 +1,11 @@
 """Cleaning: MB/s of each step, what near duplicates add to a preparation, memory of grouping.
 
-    python tests/benchmarks/cleaning.py [--megabytes 64] [--documents 1000000]
+    python tests/benchmarks/cleaning.py [steps] [prepare] [group]
 
 The text is this computer's Python library. `steps` reads it through one step at a time; `prepare`
-prepares it with bytes and with GPT-2-like tokens, near duplicates off and removed; `group` groups
-made-up signatures, one in ten nearly equal to another.
+prepares it with an own tokenizer, or GPT-2's where `--gpt2` names the folder of its vocabulary, near
+duplicates off, reported and removed; `group` groups made-up signatures, one in ten nearly equal to
+another.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ from trainer_core.data.preparing.build import build_corpus
 from trainer_core.data.sources.opening import open_source
 from trainer_core.data.sources.reading import NoText
 from trainer_core.data.sources.skipped import Skipped
-from trainer_core.spec import BpeTokenizer, CleaningConfig, PrepareSpec, PythonLibrary
+from trainer_core.spec import (
+    BpeTokenizer,
+    CleaningConfig,
+    Gpt2Tokenizer,
+    PrepareSpec,
+    PythonLibrary,
+)
 
 STEPS = {
     "reading alone": CleaningConfig(),
@@ -68,11 +75,12 @@ def steps(n_bytes: int) -> None:
         print(f"{name:16} {done / 1e6 / seconds:8.1f} MB/s, peak {peak_mb():.0f} MB", flush=True)
 
 
-def prepare(n_bytes: int) -> None:
-    for wish in ("off", "report", "remove"):
+def prepare(n_bytes: int, gpt2: str) -> None:
+    own = BpeTokenizer(vocab_size=4096, sample_bytes=4_000_000)
+    for wish in ("off", "report", "remove", "off", "report"):
         spec = PrepareSpec(
             source=PythonLibrary(max_bytes=n_bytes),
-            tokenizer=BpeTokenizer(vocab_size=4096, sample_bytes=4_000_000),
+            tokenizer=Gpt2Tokenizer(vocabulary_folder=gpt2) if gpt2 else own,
             cleaning=CleaningConfig(near_duplicates=wish),
         )
         with tempfile.TemporaryDirectory() as folder:
@@ -111,12 +119,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["steps", "prepare", "group"])
     parser.add_argument("--megabytes", type=int, default=64)
+    parser.add_argument("--gpt2", default="", metavar="FOLDER")
     parser.add_argument("--documents", type=int, default=1_000_000)
     args = parser.parse_args()
     if "steps" in args.parts:
         steps(args.megabytes * 1_000_000)
     if "prepare" in args.parts:
-        prepare(args.megabytes * 1_000_000)
+        prepare(args.megabytes * 1_000_000, args.gpt2)
     if "group" in args.parts:
         group(args.documents)
 

@@ -156,7 +156,7 @@ class _Cleaned:
         length = 0
         beginning = ""
         for text in texts:
-            beginning = beginning or text[: 2 * SHOWN_CHARACTERS]
+            beginning += text[: 2 * SHOWN_CHARACTERS - len(beginning)]
             length += len(text)
             if 0 < high < length:
                 raise self._out("length", "too_large", title, beginning)
@@ -192,7 +192,7 @@ class _Cleaned:
         hashed = hashlib.blake2b(digest_size=HASH_BYTES)
         beginning = ""
         for text in texts:
-            beginning = beginning or text[: 2 * SHOWN_CHARACTERS]
+            beginning += text[: 2 * SHOWN_CHARACTERS - len(beginning)]
             hashed.update(text.encode())
             yield text
         if hashed.hexdigest() in self._texts:
