@@ -31,6 +31,7 @@ from studio.pages.data.cleaning_facts import (
 from studio.pages.data.corpus import ManifestFacts, NamedSourceFacts, SkippedGroup
 from studio.pages.data.page import DataPage
 from studio.pages.data.request import AddForm
+from studio.pages.settings.facts import GPT2_SETTING
 from studio.widgets.empty import ErrorCard
 from studio.widgets.figures import NARROW
 from trainer_core import spec as specs
@@ -190,6 +191,21 @@ def test_a_dropped_file_that_is_no_prepare_job_is_told(
     path.write_text("verb = 3")
     page.adding.take_paths([str(path)])
     qtbot.waitUntil(lambda: len(studio[1].errors) == 1)
+
+
+def test_later_steps_of_a_new_dataset_are_reached_one_by_one(
+    studio: Studio, page: DataPage
+) -> None:
+    studio[0].settings.setValue(GPT2_SETTING, "/gpt2")  # what Settings know is no filled form
+    page.open("add")
+    flow = page.adding.flow
+    flow.go_to(TOKENS)
+    assert flow.current == SOURCE and not flow.rail.items[TOKENS].isEnabled()
+    assert flow.form().tokenizer == TokenizerForm()
+    flow.tokens.choices["gpt2"].click()
+    assert flow.form().tokenizer.vocabulary_folder == "/gpt2"
+    page.adding.begin(AddForm())
+    assert flow.rail.items[TOKENS].isEnabled()
 
 
 # --- the preview ------------------------------------------------------------------------------

@@ -49,15 +49,19 @@ class Adding(QObject):
         self.flow.tokens.lab_requested.connect(lambda: context.navigate("lab", LabTarget()))
         self._open = False
 
-    def begin(self, form: AddForm | None = None, replaces: int | None = None) -> None:
+    def begin(
+        self, form: AddForm | None = None, replaces: int | None = None, *, filled: bool = True
+    ) -> None:
         """Show the steps.
 
         Args:
             form: What they say at first; None for a new dataset.
             replaces: The dataset whose failed attempt is corrected, if any.
+            filled: The form is that of a dataset, so that every step can be gone to at once.
         """
         self._open = True
-        self.flow.show_form(form or self._fresh_form(), replaces)
+        fresh = self._fresh_form() if form is None else form
+        self.flow.show_form(fresh, replaces, filled=filled and form is not None)
         home = self._context.home
         self._context.tasks.run_op(
             lambda: kept_tokenizers(home), self.flow.tokens.set_kept, owner=self, lane="work"
@@ -70,7 +74,7 @@ class Adding(QObject):
         if self._open:
             self.flow.take_tokenizer(tokenizer)
         else:
-            self.begin(replace(self._fresh_form(), tokenizer=tokenizer))
+            self.begin(replace(self._fresh_form(), tokenizer=tokenizer), filled=False)
 
     def correct(self, row: DatasetRow, model: JobModel) -> None:
         """Show the settings of an attempt that failed, with the error beside its field."""

@@ -68,7 +68,7 @@ class AddFlow(QWidget):
         self._steps = (self.source, self.preview, self.tokens)
         self._lay_out()
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.show_form(AddForm())
+        self.show_form(AddForm(), filled=False)
 
     def _lay_out(self) -> None:
         self.rail = StepRail([step.name for step in self._steps])
@@ -99,12 +99,13 @@ class AddFlow(QWidget):
 
     # --- content -----------------------------------------------------------------------------
 
-    def show_form(self, form: AddForm, replaces: int | None = None) -> None:
+    def show_form(self, form: AddForm, replaces: int | None = None, *, filled: bool = True) -> None:
         """Begin with these settings, at the first step.
 
         Args:
             form: What the fields say.
             replaces: The dataset whose failed attempt is corrected, if any.
+            filled: They are those of a dataset, so that every step can be gone to at once.
         """
         self._replaces = replaces
         self._form = form
@@ -114,7 +115,7 @@ class AddFlow(QWidget):
         self._first_tokenizer = self.tokens.tokenizer()
         self.source.show_sources(form.sources)
         self.preview.show_cleaning(form.cleaning)
-        self._reached = SOURCE if form == AddForm() else TOKENS
+        self._reached = TOKENS if filled else SOURCE
         self._current = SOURCE
         self.clear_errors()
         self._show()
