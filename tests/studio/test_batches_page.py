@@ -162,4 +162,3 @@ def test_what_cannot_be_shown_is_told_in_place(
     page = open_page(qtbot, studio, BatchesTarget(spec, "Nothing", back="wizard"))
     assert page._stack.currentWidget() is page._failed
     assert page._error is not None
-    assert page.nav_key == "runs"

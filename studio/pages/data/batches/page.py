@@ -79,7 +79,6 @@ class BatchesPage(Page):
     def _ask(self) -> None:
         if self._target is None:
             return
-        self.nav_key = "runs" if self._target.back == "wizard" else "data"
         spec = self._target.spec
         self._crumb.set_parts(
             Part(f"{_BACK.get(self._target.back, 'Back')} "),
