@@ -191,9 +191,9 @@ def test_what_an_older_version_left_is_begun_anew_and_gives_the_same_corpus(text
 def test_killing_the_job_at_any_moment_leaves_a_whole_corpus_or_none(tmp_path):
     folder = big_job(tmp_path)
     rng = np.random.default_rng(5)
-    for _ in range(4):
+    for _ in range(5):
         process = start(folder)
-        time.sleep(float(rng.uniform(0.4, 3.0)))
+        time.sleep(float(rng.uniform(0.4, 4.0)))
         process.kill()
         process.wait()
         if (folder / "corpus").exists():
@@ -201,6 +201,12 @@ def test_killing_the_job_at_any_moment_leaves_a_whole_corpus_or_none(tmp_path):
     process = start(folder)
     assert process.wait(120) == 0, process.stderr.read()
     open_corpus(folder / "corpus", verify=True)
+    whole = build_corpus(specs.load(folder / "spec.toml"), tmp_path / "whole")
+    names = content_of(whole.folder)
+    assert names.keys() == content_of(folder / "corpus").keys()
+    for name in names:
+        assert (whole.folder / name).read_bytes() == (folder / "corpus" / name).read_bytes()
+    assert not (folder / "corpus.partial").exists()
 
 
 def test_a_full_disk_leaves_no_corpus_and_is_gone_on_from(texts, tmp_path, monkeypatch):

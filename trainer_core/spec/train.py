@@ -54,7 +54,8 @@ class EvaluationConfig(Section, frozen=True, kw_only=True):
     without_index: bool = False
     """Whether an index-backed model is measured without its index too."""
     by_source: bool = True
-    """Whether the held-out text of each source is measured too, where there are several."""
+    """Whether the held-out text of each source is measured too, where there are several; one with
+    less of it than a context is left out."""
     sets: tuple[ValidationSet, ...] = ()
     """More held-out text; the corpus's own counts for what is best."""
     sample_prompts: tuple[str, ...] = ()

@@ -22,7 +22,8 @@ class EvaluateSpec(Section, frozen=True, kw_only=True, tag="evaluate", tag_field
     max_tokens: Annotated[int, Meta(ge=1)] = 1_000_000
     """Held-out tokens of each set."""
     by_source: bool = True
-    """Whether the held-out text of each source is measured too, where there are several."""
+    """Whether the held-out text of each source is measured too, where there are several; one with
+    less of it than a context is left out."""
     sets: tuple[ValidationSet, ...] = ()
     """More held-out text than the corpus's own."""
 
