@@ -66,7 +66,7 @@ def refused(folder, spec):
 def test_rows_are_those_of_the_training_and_their_documents_hold_them(corpus, tmp_path, data):
     spec = spec_of(corpus, data=data)
     found = inspected(tmp_path, spec)
-    batches = verb.open_batches(spec, corpus, None)
+    batches = verb.training_batches(spec, corpus, None)
     assert [batch.step for batch in found.batches] == [1, 2, 3]
     for batch in found.batches:
         real = batches.batch(batch.step)

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trainer_core.data.batches.loader import TrainBatches
-from trainer_core.data.batches.order import make_order
+from trainer_core.data.batches.loader import TrainBatches, open_batches
 from trainer_core.data.batches.text import text_of
 from trainer_core.data.corpus import Corpus, open_corpus
 from trainer_core.data.matches import Matches
@@ -60,7 +59,7 @@ def run(job: Job, spec: InspectSpec) -> dict[str, Any]:
     job.state("running")
     corpus = open_corpus(Path(spec.corpus))
     matches = _matches(spec, corpus) if spec.index else None
-    batches = open_batches(spec, corpus, matches)
+    batches = training_batches(spec, corpus, matches)
     found = shown_batches(spec, corpus, batches, job.progress)
     try:
         write_whole_file(job.folder / BATCHES_NAME, msgspec.json.encode(found))
@@ -69,7 +68,7 @@ def run(job: Job, spec: InspectSpec) -> dict[str, Any]:
     return _values(found)
 
 
-def open_batches(spec: InspectSpec, corpus: Corpus, matches: Matches | None) -> TrainBatches:
+def training_batches(spec: InspectSpec, corpus: Corpus, matches: Matches | None) -> TrainBatches:
     """The batches that a training with these settings sees.
 
     Raises:
@@ -77,29 +76,21 @@ def open_batches(spec: InspectSpec, corpus: Corpus, matches: Matches | None) -> 
         SpecError: A weight names no source.
     """
     try:
-        order = make_order(
+        return open_batches(
             text_of(corpus),
+            matches,
             spec.data,
+            spec.batch_size,
             spec.context_length,
             spec.seed,
+            match_dropout=spec.match_dropout,
             steps=spec.steps,
-            batch_size=spec.batch_size,
+            vocab_size=corpus.vocab_size,
         )
     except DataError as error:  # in a training the setting has another place
         error.field = error.field.removeprefix("model.")
         error.do = error.do.replace("model.context_length", "context_length")
         raise
-    return TrainBatches(
-        corpus.train,
-        matches,
-        spec.batch_size,
-        spec.context_length,
-        spec.seed,
-        spec.match_dropout,
-        document_start=corpus.train.document_start if spec.data.masks else None,
-        vocab_size=corpus.vocab_size,
-        order=order,
-    )
 
 
 def _check_size(spec: InspectSpec) -> None:

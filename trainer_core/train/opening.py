@@ -7,8 +7,7 @@ import shutil
 import torch
 
 from trainer_core import records
-from trainer_core.data.batches.loader import TrainBatches
-from trainer_core.data.batches.order import make_order
+from trainer_core.data.batches.loader import TrainBatches, open_batches
 from trainer_core.data.batches.packing import Plan
 from trainer_core.data.batches.seen import SeenCounter
 from trainer_core.data.batches.text import text_of
@@ -139,30 +138,22 @@ def _tell_origin(job: Job, resumed: Resumed) -> None:
 
 def _batches(spec: TrainSpec, inputs: Inputs, resumed: Resumed, world: World) -> TrainBatches:
     """What the training sees, from where it goes on."""
-    corpus, batch_size = inputs.corpus, spec.budget.batch_size
     at = resumed.loader or order_of(spec)
-    order = make_order(
-        text_of(corpus),
-        spec.data,
-        spec.model.context_length,
-        spec.seed if at.order_seed is None else at.order_seed,
-        steps=spec.budget.steps,
-        batch_size=batch_size,
-        begun=at.begun,
-    )
-    check_drawn(at, order)
-    batches = TrainBatches(
-        corpus.train,
+    batches = open_batches(
+        text_of(inputs.corpus),
         inputs.train_matches,
-        batch_size,
+        spec.data,
+        spec.budget.batch_size,
         spec.model.context_length,
         spec.seed,
-        spec.model.match_dropout,
-        document_start=corpus.train.document_start if spec.data.masks else None,
-        share=None if world.is_alone else world.share(batch_size),
-        vocab_size=corpus.vocab_size,
-        order=order,
+        match_dropout=spec.model.match_dropout,
+        steps=spec.budget.steps,
+        order_seed=at.order_seed,
+        begun=at.begun,
+        share=None if world.is_alone else world.share(spec.budget.batch_size),
+        vocab_size=inputs.corpus.vocab_size,
     )
+    check_drawn(at, batches.order)
     batches.passed_over = resumed.passed_over
     return batches
 

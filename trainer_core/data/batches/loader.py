@@ -5,6 +5,7 @@ Letters: B batch, T time (context length).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -100,3 +101,61 @@ class TrainBatches:
     def _stretches(self, step: int) -> Stretches:
         first = (step + self.passed_over - 1) * self._batch_size
         return self.order.stretches(range(first, first + self._batch_size))
+
+
+def open_batches(
+    text: TrainText,
+    matches: Matches | None,
+    data: DataConfig,
+    batch_size: int,
+    context_length: int,
+    seed: int,
+    *,
+    match_dropout: float = 0.0,
+    steps: int = 1,
+    order_seed: int | None = None,
+    begun: Mapping[str, int] | None = None,
+    share: slice | None = None,
+    vocab_size: int | None = None,
+) -> TrainBatches:
+    """The batches of a text that is packed, masked and mixed as settings say.
+
+    Args:
+        text: What is trained on.
+        matches: Its match features, or None.
+        data: The settings.
+        batch_size: B.
+        context_length: T.
+        seed: See `TrainBatches`.
+        match_dropout: See `TrainBatches`.
+        steps: Of the training; a schedule of weights depends on it.
+        order_seed: Draws the order; None takes `seed`.
+        begun: What an earlier training has drawn; see `Order`.
+        share: See `TrainBatches`.
+        vocab_size: See `gather_rows`.
+
+    Raises:
+        DataError: A stream is shorter than one row and its last target.
+        SpecError: A weight names no source.
+    """
+    order = make_order(
+        text,
+        data,
+        context_length,
+        seed if order_seed is None else order_seed,
+        steps=steps,
+        batch_size=batch_size,
+        begun=begun,
+    )
+    return TrainBatches(
+        text.tokens,
+        matches,
+        batch_size,
+        context_length,
+        seed,
+        match_dropout,
+        document_start=text.document_start if data.masks else None,
+        share=share,
+        vocab_size=vocab_size,
+        order=order,
+    )

@@ -19,8 +19,7 @@ import numpy as np
 import torch
 
 from trainer_core.data.batches.gather import Batch
-from trainer_core.data.batches.loader import TrainBatches
-from trainer_core.data.batches.order import make_order
+from trainer_core.data.batches.loader import TrainBatches, open_batches
 from trainer_core.data.batches.prefetch import Prefetcher
 from trainer_core.data.batches.text import TrainText
 from trainer_core.errors import KnownError
@@ -135,18 +134,14 @@ class Trials:
         """Batches as the training's, but of all sources alike: their mixing takes no time."""
         spec, text = self.spec, self.text
         data = msgspec.structs.replace(spec.data, mixing=())
-        order = make_order(
-            TrainText(text.train, text.document_start), data, spec.model.context_length, spec.seed
-        )
-        return TrainBatches(
-            text.train,
+        return open_batches(
+            TrainText(text.train, text.document_start),
             text.matches,
+            data,
             size,
             spec.model.context_length,
             spec.seed,
-            spec.model.match_dropout,
-            document_start=text.document_start if data.masks else None,
-            order=order,
+            match_dropout=spec.model.match_dropout,
         )
 
     def _ready(self) -> TrainStep:
