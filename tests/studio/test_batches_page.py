@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from page_for_tests import Seen, add_read_dataset, open_studio, write_texts
 from PySide6.QtCore import Qt
@@ -22,7 +23,7 @@ from studio.pages.data.batches.facts import (
 )
 from studio.pages.data.batches.page import BatchesPage, shown_tokens
 from studio.pages.data.batches.strips import row_words
-from studio.pages.data.batches.target import BatchesTarget
+from studio.pages.data.batches.target import BatchesTarget, fitting
 from studio.pages.data.batches.token_panel import TokenPanel
 from studio.storage.library import DatasetRow
 from studio.widgets.token_run import Colouring, TokenRun
@@ -91,6 +92,24 @@ def test_the_panel_tells_what_the_model_is_given(qtbot: QtBot) -> None:
     assert panel.rows["Position"].text().startswith("1, input 5 of 6")
     panel.show_place(5)
     assert panel.rows["Document"].text() == "padding"
+
+
+@pytest.mark.parametrize(
+    ("changes", "batches", "rows"),
+    [
+        ({}, 2, 8),
+        ({"steps": 1}, 1, 8),
+        ({"steps": 9, "first_step": 9}, 1, 8),
+        ({"steps": 9, "first_step": 10}, 1, 8),
+        ({"context_length": 32_768}, 2, 2),
+        ({"context_length": 1_000_000}, 2, 1),
+    ],
+)
+def test_no_more_is_asked_for_than_there_is_or_can_be_read(
+    changes: dict[str, int], batches: int, rows: int
+) -> None:
+    found = fitting(msgspec.structs.replace(InspectSpec(corpus="-"), **changes))
+    assert (found.batches, found.rows) == (batches, rows)
 
 
 # --- with a real job -----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from studio.context import Context
 from studio.pages.data.batches.facts import NOTHING, Batches, BatchRow, read_batches
 from studio.pages.data.batches.strips import RowStrips, row_words
-from studio.pages.data.batches.target import BatchesTarget
+from studio.pages.data.batches.target import BatchesTarget, fitting
 from studio.pages.data.batches.token_panel import TokenPanel
 from studio.pages.data.passing_job import PassingJob
 from studio.pages.page import Page, PageHeader
@@ -89,7 +89,7 @@ class BatchesPage(Page):
         if parse(self._step.text()) != spec.first_step:
             self._step.setText(f"{spec.first_step:,}")
         self._stack.setCurrentWidget(self._waiting)
-        self._job.start(spec)
+        self._job.start(fitting(spec))
 
     # --- parts -------------------------------------------------------------------------------
 
