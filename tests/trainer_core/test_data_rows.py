@@ -120,6 +120,7 @@ def test_without_a_network_the_job_says_so_and_leaves_nothing(tmp_path, monkeypa
     assert run_job(tmp_path / "job", spec) == ExitCode.KNOWN_ERROR
     ended = read_status(tmp_path / "job").ended
     assert "nobody/no-such-dataset" in ended.what
+    assert "the Hub cannot be reached (" in ended.what
     assert "Connect to the internet" in ended.do
     assert ended.field == "source.repo"
     assert not list((tmp_path / "job").glob("corpus*"))
@@ -428,8 +429,9 @@ def test_a_saved_dataset_is_read_with_or_without_splits(tmp_path):
     both = str(tmp_path / "both")
     assert read_source(SavedDataset(path=both))[0] == expected(["one", "two"], "both")
     assert read_source(SavedDataset(path=both, split="valid"))[0] == expected(["one"], "both")
-    with pytest.raises(DataError, match="no split 'test', but valid, train"):
+    with pytest.raises(DataError, match="no split 'test', but valid, train") as caught:
         read_source(SavedDataset(path=both, split="test"))
+    assert caught.value.field == "source.split"
     assert read_source(SavedDataset(path=both, max_bytes=1))[0] == expected(["one"], "both")
 
 

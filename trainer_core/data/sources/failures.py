@@ -52,6 +52,7 @@ class Failures:
         words = " ".join(str(error.__cause__ or error).split())[:_WORDS_KEPT].rstrip(".")
         why = words or type(error).__name__
         if isinstance(error, ConnectionError) or is_of_the_network(error):
+            why = f"the Hub cannot be reached ({why})"
             return self.error(why, "Connect to the internet, then start this again.", setting, safe)
         if "scripts are no longer supported" in why:
             do = f"Set its revision to {_PARQUET_BRANCH}, where the Hub keeps a copy as tables."
@@ -72,6 +73,7 @@ _NAMED = (
     ("Revision ", "revision", "Name a branch, tag or commit of it, or leave the revision empty."),
     ("BuilderConfig ", "subset", "Choose one of its subsets."),
     ("Config name is missing", "subset", "Choose one of its subsets."),
+    ("it has no split", "split", "Choose one of its splits."),
     ("Bad split", "split", "Choose one of its splits."),
     ("Unknown split", "split", "Choose one of its splits."),
     (

@@ -77,7 +77,7 @@ def streamed(source: HubDataset, revision: str) -> tuple[Any, list[str]]:
         source.repo, source.subset or None, revision=revision or None
     )
     table = builder.as_streaming_dataset(split=source.split)
-    is_parquet = type(builder).__name__ == "Parquet"
+    is_parquet = any(kind.__name__ == "Parquet" for kind in type(builder).__mro__)
     files = (builder.config.data_files or {}).get(source.split, ()) if is_parquet else ()
     return table, [str(file) for file in files]
 
