@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.data.cards import SampleCard, SplitCard
 from studio.pages.data.cleaned_card import CleanedCard
+from studio.pages.data.clock import share_done
 from studio.pages.data.corpus import SkippedGroup
 from studio.pages.data.facts import DatasetFacts
 from studio.pages.data.length_card import LengthCard
@@ -319,7 +320,6 @@ class ReadingCard(Card):
             self._left.set_text("")
             self._line.set_share(0.0)
             return
-        share = progress.done / progress.total if progress.total else 0.0
         amount = ""
         if progress.total and progress.unit == "bytes":
             amount = f", {size(progress.done)} of {size(progress.total)}"
@@ -328,7 +328,7 @@ class ReadingCard(Card):
         self._phase.set_text(f"{progress.phase[:1].upper()}{progress.phase[1:]}{amount}")
         left = f"{duration(seconds_left)} left" if seconds_left is not None else ""
         self._left.set_text(left)
-        self._line.set_share(share)
+        self._line.set_share(share_done(status) or 0.0)
 
 
 class SkippedNotice(QWidget):

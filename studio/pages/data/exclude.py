@@ -34,7 +34,7 @@ class ExcludeLink(QWidget):
 
     Args:
         names: The documents.
-        which: Which these are among those that are shown, such as `all but the first`.
+        which: Which these are among those that are shown, such as `the other 2`.
         wanted: Gets the names when the copy is wanted.
     """
 

@@ -111,13 +111,19 @@ class PassageRow(QWidget):
         column.addWidget(
             Quote(clipped(passage.text, _CHARACTERS_MAX, _LINES_MAX, cut=passage.clipped))
         )
-        for place in _one_of_each_document(passage.places)[:_PLACES_SHOWN]:
+        shown = _one_of_each_document(passage.places)[:_PLACES_SHOWN]
+        for place in shown:
             column.addWidget(PlaceLine(place, self.document_wanted.emit))
-        others = beyond_first(passage.places)
+        others = beyond_first(shown)
         if others:
-            column.addWidget(ExcludeLink(others, "all but the first", self.exclude_wanted.emit))
+            column.addWidget(ExcludeLink(others, _others(others), self.exclude_wanted.emit))
         column.addSpacing(4)
         column.addWidget(Hairline())
+
+
+def _others(names: tuple[str, ...]) -> str:
+    """What to call the documents below the first."""
+    return "the other one" if len(names) == 1 else f"the other {len(names)}"
 
 
 def _one_of_each_document(places: tuple[Place, ...]) -> list[Place]:
@@ -144,4 +150,4 @@ class _GroupRow(QWidget):
             column.addWidget(name)
         others = copies_beyond_first(group.documents)
         if others:
-            column.addWidget(ExcludeLink(others, "all but the first", exclude))
+            column.addWidget(ExcludeLink(others, _others(others), exclude))
