@@ -3,9 +3,9 @@
     python tests/benchmarks/cleaning.py [steps] [prepare] [group]
 
 The text is this computer's Python library. `steps` reads it through one step at a time; `prepare`
-prepares it with an own tokenizer, or GPT-2's where `--gpt2` names the folder of its vocabulary, near
-duplicates off, reported and removed; `group` groups made-up signatures, one in ten nearly equal to
-another.
+prepares it with an own tokenizer, or GPT-2's where `--gpt2` names the folder of its vocabulary,
+near duplicates off, reported and removed; `group` groups made-up signatures, one in ten nearly
+equal to another.
 """
 
 from __future__ import annotations

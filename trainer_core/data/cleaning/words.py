@@ -51,6 +51,11 @@ def _kinds() -> NDArray[np.uint8]:
 
 
 @cache
+def _is_ascii_word() -> NDArray[np.bool_]:
+    return _kinds()[:128] == _WORD
+
+
+@cache
 def _powers() -> tuple[Hashes, Hashes]:
     """Powers of the base and of its inverse modulo 2^64, (_SLICE + 1,) each."""
     inverse = pow(_BASE, -1, 1 << 64)
@@ -83,20 +88,29 @@ def word_hashes(text: str) -> Iterator[Hashes]:
 
 
 def _of_slice(text: str) -> Hashes:
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    kinds = _kinds()[np.minimum(codes, _LAST)]
-    is_word = kinds == _WORD
-    is_sign = kinds == _SIGN
-    before, after = np.empty_like(is_word), np.empty_like(is_word)
-    before[0] = after[-1] = False
-    before[1:], after[:-1] = is_word[:-1], is_word[1:]
-    begins = np.flatnonzero((is_word & ~before) | is_sign)
-    ends = np.flatnonzero((is_word & ~after) | is_sign) + 1
-    up, down = _powers()
+    if text.isascii():
+        codes = np.frombuffer(text.encode(), np.uint8)
+        begins, ends = _bounds(_is_ascii_word()[codes])
+    else:
+        wide = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        codes, kinds = wide, _kinds()[np.minimum(wide, _LAST)]
+        begins, ends = _bounds(kinds == _WORD)
+        if len(signs := np.flatnonzero(kinds == _SIGN)):
+            begins = np.sort(np.concatenate([begins, signs]))
+            ends = np.sort(np.concatenate([ends, signs + 1]))
     # A word's polynomial is the difference of two prefixes, shifted back to its beginning.
+    up, down = _powers()
     prefixes = np.zeros(len(codes) + 1, np.uint64)
-    np.cumsum(up[: len(codes)] * (codes.astype(np.uint64) + np.uint64(1)), out=prefixes[1:])
+    np.cumsum(up[1 : len(codes) + 1] * codes, out=prefixes[1:])
     return _mixed((prefixes[ends] - prefixes[begins]) * down[begins])
+
+
+def _bounds(is_word: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where words begin and end, (W,) each, from which characters are of words, (N,)."""
+    framed = np.zeros(len(is_word) + 2, np.bool_)
+    framed[1:-1] = is_word
+    edges = np.flatnonzero(framed[1:] != framed[:-1])
+    return edges[::2], edges[1::2]
 
 
 def run_hashes(words: Hashes, length: int = WORDS) -> Hashes:
