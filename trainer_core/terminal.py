@@ -160,7 +160,8 @@ def follow(folder: Path, spec: specs.JobSpec | None) -> ExitCode:
     """
     console = Console(stderr=True)
     code, status = run_with_bars(folder, spec, console)
-    console.print(f"{status.verb}: {status.state}. Everything is in {folder}", highlight=False)
+    place = status.result.get("output", folder)  # a dump writes elsewhere
+    console.print(f"{status.verb}: {status.state}. Everything is in {place}", highlight=False)
     if status.resumable:
         console.print(f"Go on with: hearth-core resume {folder}", highlight=False)
     return code

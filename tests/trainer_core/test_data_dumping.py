@@ -27,6 +27,7 @@ from trainer_core.spec import (
     TokenizerFile,
 )
 from trainer_core.status import read_status
+from trainer_core.terminal import follow
 
 TEXTS = {
     **{f"{number}.txt": f"Text number {number}. " * 5 for number in range(20)},
@@ -50,6 +51,14 @@ def dumped(folder, kind, code=ExitCode.OK):
     spec = DumpSpec(corpus=str(folder / "corpus"), output=str(folder / "out"), format=kind)
     assert run_job(folder / "job", spec) == code, ended(folder / "job")
     return folder / "out"
+
+
+def test_the_terminal_says_where_the_documents_are(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    corpus_of(tmp_path)
+    spec = DumpSpec(corpus=str(tmp_path / "corpus"), output=str(tmp_path / "out"))
+    assert follow(tmp_path / "job", spec) == ExitCode.OK
+    assert f"Everything is in {tmp_path / 'out'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("tokenizer", [ByteTokenizer(), BpeTokenizer(vocab_size=280)])

@@ -203,6 +203,10 @@ def test_one_that_cannot_be_had_does_not_stop_the_others(texts, tmp_path):
     assert "There is no vocab.bpe" in found.candidates[0].error
     assert found.candidates[1].tokens > 0
     assert notes(tmp_path / "lab", "GPT-2 could not be tried")
+    no_file = specs.TokenizerFile(path=str(tmp_path / "absent"))
+    compare(tmp_path / "file", no_file, specs.ByteTokenizer(), source=files(texts))
+    (note,) = notes(tmp_path / "file", "absent could not be tried")
+    assert "Choose the `tokenizer.json` of a model" in note.text
     code, _ = lab(tmp_path / "none", absent, absent, source=files(texts))
     assert code == ExitCode.KNOWN_ERROR
     assert ended(tmp_path / "none").field == "candidates[0].vocabulary_folder"
