@@ -10,7 +10,7 @@ import pytest
 from page_for_tests import Seen, open_studio, write_texts
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from studio.context import Context
@@ -166,6 +166,12 @@ def test_what_hovers_is_announced_and_what_is_dropped_is_taken(
     assert not page._drop_hint.isVisible()
     qtbot.waitUntil(page.adding.flow.isVisible)
     qtbot.waitUntil(lambda: page.adding.flow.source.forms[0].kind == "text_files")
+
+
+def test_no_field_takes_a_dropped_file_for_text(flow: AddFlow) -> None:
+    assert not any(line.acceptDrops() for line in flow.findChildren(QLineEdit))
+    editor = flow.source.fields.rules.text
+    assert not editor.acceptDrops() and not editor.viewport().acceptDrops()
 
 
 def test_a_dropped_settings_file_fills_every_step(qtbot: QtBot, page: DataPage, tmp_path) -> None:

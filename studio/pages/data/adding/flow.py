@@ -8,7 +8,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.context import Context
 from studio.pages.data.adding.preview_step import PreviewStep
@@ -68,7 +75,16 @@ class AddFlow(QWidget):
         self._steps = (self.source, self.preview, self.tokens)
         self._lay_out()
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._leave_drops_to_the_page()
         self.show_form(AddForm(), filled=False)
+
+    def _leave_drops_to_the_page(self) -> None:
+        """A file that is dropped on a field is data to add, no text to insert."""
+        for line in self.findChildren(QLineEdit):
+            line.setAcceptDrops(False)
+        for text in self.findChildren(QPlainTextEdit):
+            text.setAcceptDrops(False)
+            text.viewport().setAcceptDrops(False)
 
     def _lay_out(self) -> None:
         self.rail = StepRail([step.name for step in self._steps])

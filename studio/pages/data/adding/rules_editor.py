@@ -170,11 +170,14 @@ class RulesEditor(QWidget):
 
     def _show(self, tried: Tried) -> None:
         error = tried.error
-        self._said.set_tone("danger" if error is not None else "muted")
+        said = "" if tried.lines else "Write rules, or begin with an example."
         if error is not None:
-            self._said.set_text(f"Line {error.line}, column {error.column}: {error.message}")
+            said = f"Line {error.line}, column {error.column}: {error.message}"
+        self._said.set_tone("danger" if error is not None else "muted")
+        self._said.set_text(said)
+        self._said.setVisible(bool(said))
+        if error is not None:
             return
-        self._said.set_text("" if tried.lines else "Write rules, or begin with an example.")
         parts: list[Part] = []
         for line in tried.lines:
             text = line.text.rstrip("\n")
