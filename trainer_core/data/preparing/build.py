@@ -82,19 +82,7 @@ def build_corpus(
     partial.mkdir(parents=True, exist_ok=True)
     try:
         sources = open_sources(spec, partial / _SOURCES, report)
-        hashes = settings_hash(spec, shard_tokens), files_hash(sources)
-        notes = Notes(partial, *hashes, note_every_s)
-        listed = [source.skipped.state() for source in sources]
-        try:
-            _begin(notes, say)
-            _write(spec, sources, notes, report, shard_tokens)
-        except Lost as error:
-            for source, skipped in zip(sources, listed, strict=True):
-                source.skipped.restore(skipped)
-            (partial / JOURNAL_NAME).unlink()
-            notes = Notes(partial, *hashes, note_every_s)
-            _begin(notes, say, str(error))
-            _write(spec, sources, notes, report, shard_tokens)
+        _write_or_go_on(spec, sources, partial, report, say, shard_tokens, note_every_s)
         (partial / CORPUS_FOLDER).rename(folder)
         sync(folder.parent)
         shutil.rmtree(partial, ignore_errors=True)
@@ -107,6 +95,32 @@ def build_corpus(
         if not ((partial / JOURNAL_NAME).exists() or _holds_any(partial / _SOURCES)):
             shutil.rmtree(partial, ignore_errors=True)
     return open_corpus(folder)
+
+
+def _write_or_go_on(
+    spec: PrepareSpec,
+    sources: list[NamedSource],
+    partial: Path,
+    report: Report,
+    say: Say,
+    shard_tokens: int,
+    note_every_s: float,
+) -> None:
+    """Write the corpus into its unfinished folder; anew if what was noted there is not there."""
+    hashes = settings_hash(spec, shard_tokens), files_hash(sources)
+    listed = [source.skipped.state() for source in sources]
+    notes = Notes(partial, *hashes, note_every_s)
+    try:
+        _begin(notes, say)
+        _write(spec, sources, notes, report, shard_tokens)
+    except Lost as error:
+        for source, skipped in zip(sources, listed, strict=True):
+            source.skipped.restore(skipped)
+            source.cleaning.restore({})
+        (partial / JOURNAL_NAME).unlink()
+        notes = Notes(partial, *hashes, note_every_s)
+        _begin(notes, say, str(error))
+        _write(spec, sources, notes, report, shard_tokens)
 
 
 def _holds_any(folder: Path) -> bool:

@@ -63,13 +63,12 @@ def _read(found: Survey, begun: Reading, report: Report, notes: Notes | None) ->
     for number, source in enumerate(found.sources):
         progress.begin_source(number)
         source.cleaning.counting = True
+        if number == begun.source:
+            progress.n_bytes = begun.n_bytes
         for at, file in enumerate(source.opened.files):
-            places = 0
-            if (number, at) <= (begun.source, begun.file):
-                progress.n_bytes = begun.n_bytes if number == begun.source else 0
-                places = begun.places if (number, at) == (begun.source, begun.file) else -1
             progress.begin_file(file)
-            if places >= 0 and not progress.enough:
+            if (number, at) >= (begun.source, begun.file) and not progress.enough:
+                places = begun.places if (number, at) == (begun.source, begun.file) else 0
                 _survey_file(found, number, at, places, progress, keep)
             progress.end_file()
             if progress.enough:
