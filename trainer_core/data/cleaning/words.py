@@ -24,6 +24,8 @@ Hashes = NDArray[np.uint64]
 _SLICE = 1 << 16
 """Characters that are looked at together; what they need stays in the processor's cache."""
 _BASE = 0x9E3779B97F4A7C15
+_STEP = 0xD6E8FEB86659FD93
+"""Base for words within a run; another one than for signs within a word."""
 _APART, _WORD, _SIGN = range(3)
 _UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -52,7 +54,8 @@ def _kinds() -> NDArray[np.uint8]:
 
 @cache
 def _is_ascii_word() -> NDArray[np.bool_]:
-    return _kinds()[:128] == _WORD
+    is_word: NDArray[np.bool_] = _kinds()[:128] == _WORD
+    return is_word
 
 
 @cache
@@ -88,12 +91,13 @@ def word_hashes(text: str) -> Iterator[Hashes]:
 
 
 def _of_slice(text: str) -> Hashes:
+    codes: NDArray[np.uint8] | NDArray[np.uint32]
     if text.isascii():
         codes = np.frombuffer(text.encode(), np.uint8)
         begins, ends = _bounds(_is_ascii_word()[codes])
     else:
-        wide = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        codes, kinds = wide, _kinds()[np.minimum(wide, _LAST)]
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        kinds = _kinds()[np.minimum(codes, _LAST)]
         begins, ends = _bounds(kinds == _WORD)
         if len(signs := np.flatnonzero(kinds == _SIGN)):
             begins = np.sort(np.concatenate([begins, signs]))
@@ -102,7 +106,8 @@ def _of_slice(text: str) -> Hashes:
     up, down = _powers()
     prefixes = np.zeros(len(codes) + 1, np.uint64)
     np.cumsum(up[1 : len(codes) + 1] * codes, out=prefixes[1:])
-    return _mixed((prefixes[ends] - prefixes[begins]) * down[begins])
+    found: Hashes = (prefixes[ends] - prefixes[begins]) * down[begins]
+    return found
 
 
 def _bounds(is_word: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -118,6 +123,6 @@ def run_hashes(words: Hashes, length: int = WORDS) -> Hashes:
     runs = np.zeros(len(words) - length + 1, np.uint64)
     factor = 1
     for place in range(length):
-        factor = factor * _BASE % (1 << 64)
+        factor = factor * _STEP % (1 << 64)
         runs += words[place : place + len(runs)] * np.uint64(factor)
     return _mixed(runs)
