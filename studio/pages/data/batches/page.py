@@ -16,6 +16,7 @@ from studio.pages.data.batches.target import BatchesTarget, fitting
 from studio.pages.data.batches.token_panel import TokenPanel
 from studio.pages.data.passing_job import PassingJob
 from studio.pages.page import Page, PageHeader
+from studio.pages.playground.output import HeatLegend
 from studio.pages.typed import parse
 from studio.widgets.card import Card
 from studio.widgets.controls import IconButton, LineEdit, Segmented
@@ -34,6 +35,10 @@ _PACKINGS = {
 }
 _BACK = {"wizard": "New run", "data": "Data"}
 _COLOURS = (("documents", "Documents"), ("matches", "Matches"), ("targets", "Targets"))
+_KEYS = {
+    "documents": "Neighbouring documents differ in colour; ¶ opens each",
+    "targets": "Nothing is learned where there is colour: what follows is ignored",
+}
 _IGNORED_GROUP = 4
 
 
@@ -173,8 +178,12 @@ class BatchesPage(Page):
         self.text.setAccessibleName("Tokens of the sequence")
         self.text.token_hovered.connect(lambda _token: self._show_token())
         self.text.token_pinned.connect(lambda _token: self._show_token())
+        self._legend = HeatLegend()
+        self._key = Label("", "label", "muted")
         card = Card(padding=14, spacing=10)
         card.body.addLayout(head)
+        card.body.addWidget(self._legend)
+        card.body.addWidget(self._key)
         card.body.addWidget(self.text, 1)
         return card
 
@@ -234,6 +243,9 @@ class BatchesPage(Page):
 
     def _show_text(self) -> None:
         key = self.colours.current
+        self._legend.setVisible(key == "matches")
+        self._key.setVisible(key != "matches")
+        self._key.set_text(_KEYS.get(key, ""))
         self.text.clear()  # so that what goes away is not laid out once more
         self.text.set_colouring(Colouring.HEAT if key == "matches" else Colouring.GROUPS)
         self.text.set_tokens(shown_tokens(self._batches, self._row(), key))
