@@ -11,6 +11,7 @@ from train_for_tests import make_corpus
 
 from trainer_core.data.preparing.build import build_corpus
 from trainer_core.data.sources.generators import CONSONANTS, result_of
+from trainer_core.evals import cases
 from trainer_core.evals.rules import rule_scorer, rules_kept
 from trainer_core.model.transformer import Transformer
 from trainer_core.rule_tasks import RULE_TASKS, SUMS, WORD_RULES
@@ -271,3 +272,11 @@ def test_a_learned_tokenizer_is_scored_as_well(tmp_path, compute):
     scores = rule_scorer(corpus, 256, 4).score(model, compute)
     assert len(scores) == 10
     assert math.isfinite(sum(score.accuracy for score in scores))
+
+
+def test_lines_that_were_read_are_known_however_they_are_cut(corpora, monkeypatch):
+    corpus = corpora["progressions"]
+    whole = cases._known_lines(corpus)
+    monkeypatch.setattr(cases, "_TOKENS_AT_ONCE", 1_000)
+    assert cases._known_lines(corpus) == whole
+    assert whole == set(corpus.tokenizer.decode(corpus.train.tokens()).splitlines(keepends=True))

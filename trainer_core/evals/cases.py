@@ -14,6 +14,7 @@ from trainer_core.rule_tasks import COPIES, PROGRESSION_KINDS, RULE_TASKS, SUMS,
 from trainer_core.spec import TaskName
 
 LINES_BEFORE = 10
+_TOKENS_AT_ONCE = 1 << 20
 LINES_DRAWN_MAX = 200
 """Lines that are looked through for each case of a group; a group may be all but empty."""
 
@@ -93,9 +94,14 @@ def _task_lines(task: TaskName, corpus: Corpus) -> Iterator[_Asked]:
 
 
 def _known_lines(corpus: Corpus) -> frozenset[str]:
-    """All lines of the training text, each with its newline."""
-    text = corpus.tokenizer.decode(corpus.train.tokens())
-    return frozenset(text.splitlines(keepends=True))
+    """All lines of the training text, each with its newline; many of them are equal."""
+    known: set[str] = set()
+    held = ""
+    for begin in range(0, corpus.train.n_tokens, _TOKENS_AT_ONCE):
+        end = min(begin + _TOKENS_AT_ONCE, corpus.train.n_tokens)
+        *whole, held = (held + corpus.tokenizer.decode(corpus.train.read(begin, end))).split("\n")
+        known.update(f"{line}\n" for line in whole)
+    return frozenset(known)
 
 
 # --- what is asked of a line of each task --------------------------------------------------------
