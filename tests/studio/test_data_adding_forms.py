@@ -146,7 +146,10 @@ def test_the_untouched_form_asks_for_the_python_library() -> None:
     request = make_request(AddForm())
     assert request.name == "Python library"
     assert request.spec == PrepareSpec(
-        source=PythonLibrary(), tokenizer=BpeTokenizer(vocab_size=4096), name="Python library"
+        source=PythonLibrary(),
+        tokenizer=BpeTokenizer(vocab_size=4096),
+        cleaning=CleaningConfig(near_duplicates="report"),
+        name="Python library",
     )
     assert tokenizer_label(request.spec.tokenizer) == "own, 4,096"
 
