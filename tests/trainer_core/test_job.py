@@ -88,6 +88,14 @@ def test_a_full_disk_is_told_from_a_bug(tmp_path):
     assert ended.details == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file that is always full")
+def test_a_log_on_a_full_disk_says_nothing_of_its_own(tmp_path, capfd):
+    (tmp_path / "j").mkdir()
+    (tmp_path / "j" / "log.txt").symlink_to("/dev/full")
+    assert run_job(tmp_path / "j", spec("fail")) == ExitCode.KNOWN_ERROR
+    assert "Logging error" not in capfd.readouterr().err
+
+
 def test_a_bug_keeps_its_traceback(tmp_path, capsys):
     assert run_job(tmp_path / "j", spec("bug")) == ExitCode.BUG
     ended = read_status(tmp_path / "j").ended
