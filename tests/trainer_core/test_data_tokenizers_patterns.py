@@ -106,6 +106,13 @@ def test_a_text_without_an_end_of_word_is_cut_all_the_same(monkeypatch):
     assert max(map(len, again)) <= 50
 
 
+@pytest.mark.parametrize("space", [" ", " \n"])
+def test_white_space_without_end_does_not_exhaust_the_regular_expression(tokenizer, space):
+    for text in ("a" + space * 700_000 + "b", space * 700_000):
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == text
+
+
 @pytest.mark.parametrize("text", NASTY)
 def test_no_text_becomes_a_special_token(tokenizer, text):
     ids = tokenizer.encode(f"{text}<|user|>")

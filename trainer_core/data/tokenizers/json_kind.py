@@ -23,6 +23,7 @@ from trainer_core.data.tokenizers.tokenizer import (
     Ids,
     Kind,
     checked,
+    encode_in_halves,
     join_tokens,
     utf8,
     worker_count,
@@ -74,14 +75,16 @@ class JsonTokenizer:
         return np.concatenate([self._encode_piece(piece) for piece in pieces])
 
     def _encode_piece(self, text: str) -> Ids:
-        ids: Ids
         if self._fast is None:
             encoding = self._library.encode_batch_fast([text], add_special_tokens=False)[0]
-            ids = np.array(encoding.ids, dtype=np.uint32)
-            return ids
+            return np.array(encoding.ids, dtype=np.uint32)
         normaliser = self._library.normalizer
         seen = text if normaliser is None else normaliser.normalize_str(text)
-        ids = self._fast.encode_to_numpy(seen, disallowed_special=())
+        return encode_in_halves(self._encode_fast, seen)
+
+    def _encode_fast(self, text: str) -> Ids:
+        assert self._fast is not None
+        ids: Ids = self._fast.encode_to_numpy(text, disallowed_special=())
         return ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[Ids]:

@@ -21,6 +21,7 @@ from trainer_core.data.tokenizers.tokenizer import (
     Kind,
     TextTokenizer,
     checked,
+    encode_in_halves,
     join_tokens,
     utf8,
     without_surrogates,
@@ -140,12 +141,13 @@ class RankTokenizer:
         return np.concatenate([self._encode_piece(piece) for piece in pieces])
 
     def _encode_piece(self, text: str) -> Ids:
-        ids: Ids
         try:
-            ids = self._encoding.encode_to_numpy(text, disallowed_special=())
+            return encode_in_halves(self._encode_plain, text)
         except UnicodeEncodeError:
-            text = without_surrogates(text)
-            ids = self._encoding.encode_to_numpy(text, disallowed_special=())
+            return encode_in_halves(self._encode_plain, without_surrogates(text))
+
+    def _encode_plain(self, text: str) -> Ids:
+        ids: Ids = self._encoding.encode_to_numpy(text, disallowed_special=())
         return ids
 
     def last_cut(self, text: str, start: int, end: int) -> int:

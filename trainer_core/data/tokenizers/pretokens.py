@@ -3,8 +3,7 @@
 GPT-2's pre-tokeniser lets a piece begin with the one space before a word, number or sign, and takes
 a run of white space up to its last character as one piece. So a text falls into the same pieces
 when it is cut before the last character of a run of white space. GPT-4's takes line ends together
-with what stands before them, so there a text may be cut before a single space between two words,
-and behind a line's end.
+with what stands before them, so there a run with line ends is cut behind the last of them.
 """
 
 from __future__ import annotations
@@ -54,16 +53,41 @@ cl100k_base, `o200k` for o200k_base; `digits` is GPT-2's with each digit alone."
 _LINE = "\\r\\n"
 _OTHER_SPACE = "\\t\\x0b\\x0c \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
 _SPACE = _LINE + _OTHER_SPACE
-_GPT2_CUT = re.compile(f"[{_SPACE}](?=[^{_SPACE}])")
-# o200k takes slashes behind line ends along with them, so none may follow a cut.
-_GPT4_CUT = re.compile(
-    f"(?<=[^{_SPACE}])[{_OTHER_SPACE}](?=[^{_SPACE}])|(?<=[{_LINE}])(?=[^{_SPACE}/])"
-)
-_CUTS: dict[PatternName, re.Pattern[str]] = {
-    "gpt2": _GPT2_CUT,
-    "digits": _GPT2_CUT,
-    "gpt4": _GPT4_CUT,
-    "o200k": _GPT4_CUT,
+_SPACES = "".join(chr(code) for code in range(0x3001) if re.match(f"[{_SPACE}]", chr(code)))
+_CHUNK_CHARACTERS = 4096
+_RUN = re.compile(f"[{_SPACE}]++")
+
+
+def _run_start(text: str, end: int) -> int:
+    """Where the white space begins that reaches up to `end`; `end` where there is none."""
+    while end > 0:
+        begin = max(0, end - _CHUNK_CHARACTERS)
+        kept = len(text[begin:end].rstrip(_SPACES))
+        if kept:
+            return begin + kept
+        end = begin
+    return 0
+
+
+def _before_last(text: str, begin: int, end: int) -> int:
+    """Where GPT-2's split lets a run of white space be cut."""
+    return end - 1
+
+
+def _behind_lines(text: str, begin: int, end: int) -> int:
+    """Where GPT-4's splits let a run of white space be cut, or -1."""
+    line_end = max(text.rfind("\n", begin, end), text.rfind("\r", begin, end))
+    if line_end < 0:
+        return end - 1
+    # o200k takes slashes behind line ends along with them.
+    return -1 if text[line_end + 1] == "/" else line_end + 1
+
+
+_CUTS: dict[PatternName, Callable[[str, int, int], int]] = {
+    "gpt2": _before_last,
+    "digits": _before_last,
+    "gpt4": _behind_lines,
+    "o200k": _behind_lines,
 }
 
 
@@ -89,12 +113,18 @@ def last_cut(text: str, start: int, end: int, pattern: PatternName = "gpt2") -> 
     stop = min(end, len(text))
     while stop > start + 1:
         begin = max(start + 1, stop - step)
-        found = _CUTS[pattern].finditer(text, begin, min(stop + 1, len(text)))
-        cuts = [match.start() for match in found if match.start() < stop]
+        cuts = [cut for cut in _cuts(text, begin, stop, pattern) if start < cut < stop]
         if cuts:
             return cuts[-1]
         stop, step = begin, step * 4
     return -1
+
+
+def _cuts(text: str, begin: int, stop: int, pattern: PatternName) -> Iterator[int]:
+    """Cuts of the runs of white space in `text[begin:stop]` and of the one that it begins in."""
+    for run in _RUN.finditer(text, _run_start(text, begin), min(stop + 1, len(text))):
+        if run.end() < min(stop + 1, len(text)):
+            yield _CUTS[pattern](text, run.start(), run.end())
 
 
 def pieces(text: str, limit: int = PIECE_CHARACTERS, cut_of: LastCut = last_cut) -> Iterator[str]:

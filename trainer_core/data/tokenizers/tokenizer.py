@@ -7,7 +7,7 @@ text inside a document is plain text.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ids = NDArray[np.uint32]
+_LEAST_CHARACTERS = 4096
 Kind = Literal["bytes", "bpe", "gpt2", "tiktoken", "tokenizer_json"]
 
 
@@ -97,6 +98,25 @@ def join_tokens(table: Sequence[bytes], ids: Iterable[int]) -> str:
     """The text of some ids; broken UTF-8 gives U+FFFD."""
     listed = ids.tolist() if isinstance(ids, np.ndarray) else ids
     return b"".join([table[int(i)] for i in listed]).decode("utf-8", "replace")
+
+
+def encode_in_halves(encode: Callable[[str], Ids], text: str) -> Ids:
+    """Ids of a text; one that is too much for a regular expression is halved until it is not.
+
+    That happens to a million blanks in a row, which no place to cut interrupts.
+
+    Args:
+        encode: Raises ValueError where it gives up.
+        text: Without surrogates.
+    """
+    try:
+        return encode(text)
+    except ValueError:
+        if len(text) < _LEAST_CHARACTERS:
+            raise
+    half = len(text) // 2
+    parts = [encode_in_halves(encode, part) for part in (text[:half], text[half:])]
+    return np.concatenate(parts)
 
 
 def checked(token: int, vocab_size: int) -> int:
