@@ -16,7 +16,7 @@ _PERIOD_S = 0.05
 """Reports come for every document, and telling one takes longer than reading a small one."""
 _READING_BYTES_PER_S = 60e6
 _CLEANING_BYTES_PER_S = 10e6
-_SIGNING_BYTES_PER_S = 10e6
+_SIGNING_BYTES_PER_S = 100e6
 _COMPARING_BYTES_PER_S = 100e6
 _LEARNING_BYTES_PER_S = 5e6
 _TOKENISING_BYTES_PER_S = 12e6
