@@ -8,6 +8,7 @@ import torch
 
 from trainer_core import records
 from trainer_core.data.batches.loader import TrainBatches, open_batches
+from trainer_core.data.batches.order import check_text
 from trainer_core.data.batches.packing import Plan
 from trainer_core.data.batches.seen import SeenCounter
 from trainer_core.data.batches.text import text_of
@@ -55,6 +56,7 @@ def open_session(
             is continued cannot be.
         OSError: The job folder cannot be read or written.
     """
+    check_text(text_of(inputs.corpus), spec.data, spec.model.context_length)
     validation = _validation(job, spec, inputs, world)
     check_room(spec.model, compute.device, _shares(spec.distributed))
     seed_randomness(world, spec.seed)

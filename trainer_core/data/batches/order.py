@@ -175,9 +175,8 @@ def make_order(
         SpecError: A weight names no source.
     """
     drawing: Drawing = Single()
-    parts: tuple[SourcePart, ...] = (SourcePart(ALL, 0, text.tokens.n_tokens),)
+    parts = _parts(text, data, begun or {})
     if data.mixing:
-        parts = _drawn_parts(text, data, begun or {})
         names = [part.name for part in parts]
         drawing = Weighted(data.mixing, names, steps, batch_size, seed)
     pools = [
@@ -187,10 +186,21 @@ def make_order(
     return Order(pools, drawing, seed, begun or {})
 
 
-def _drawn_parts(
-    text: TrainText, data: DataConfig, begun: Mapping[str, int]
-) -> tuple[SourcePart, ...]:
-    """The sources that are drawn at some time, or were by an earlier training."""
+def check_text(text: TrainText, data: DataConfig, context_length: int) -> None:
+    """Make sure that a text can be packed and mixed as settings say, before anything is made of it.
+
+    Raises:
+        DataError: See `make_order`.
+        SpecError: See `make_order`.
+    """
+    for part in _parts(text, data, {}):
+        _check_length(part, context_length, data.packing)
+
+
+def _parts(text: TrainText, data: DataConfig, begun: Mapping[str, int]) -> tuple[SourcePart, ...]:
+    """All of the text, or the sources that are drawn, now or by an earlier training."""
+    if not data.mixing:
+        return (SourcePart(ALL, 0, text.tokens.n_tokens),)
     for number, mix in enumerate(data.mixing):
         check_names(mix, [part.name for part in text.sources], f"data.mixing[{number}].weights")
     wanted = {name for mix in data.mixing for name, weight in mix.weights.items() if weight}
