@@ -110,8 +110,13 @@ def test_shares_and_passes_follow_from_the_weights() -> None:
     assert even["tales"].passes == pytest.approx(2.0)
     moving = DataConfig(mixing=(Mix(weights={"code": 1.0}), Mix(at=0.5, weights={"tales": 1.0})))
     moved = shares_of(moving, SOURCES, 1_000_000)
-    assert moved["code"].share == pytest.approx(0.25, abs=0.01)
-    assert moved["tales"].share == pytest.approx(0.75, abs=0.01)
+    assert moved["code"].share == pytest.approx(0.25)
+    assert moved["tales"].share == pytest.approx(0.75)
+    # Shares move along the line, whatever the size of the weights.
+    uneven = DataConfig(
+        mixing=(Mix(weights={"code": 40.0, "tales": 10.0}), Mix(at=1.0, weights={"tales": 1.0}))
+    )
+    assert shares_of(uneven, SOURCES, 1_000_000)["code"].share == pytest.approx(0.4)
 
 
 def test_weights_of_another_shape_are_refused_before_the_start() -> None:

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from studio.pages.typed import parse, parse_percent, percent_text
-from trainer_core.spec import DataConfig, Packing
+from trainer_core.spec import DataConfig, Mix, Packing
 
 Mixing = Literal["remaining", "weights", "schedule"]
 POINTS_MAX = 4
-_STRETCHES = 256
-"""Parts of a training that a schedule's course is summed over."""
 
 
 @dataclass(frozen=True)
@@ -164,25 +162,19 @@ def shares_of(
 
 
 def _mixed_shares(data: DataConfig, names: Sequence[str]) -> dict[str, float]:
-    """Shares over the whole course of a schedule."""
-    sums = dict.fromkeys(names, 0.0)
-    for stretch in range(_STRETCHES):
-        weights = _weights_at(data, (stretch + 0.5) / _STRETCHES)
-        total = sum(weights.get(name, 0.0) for name in names) or 1.0
-        for name in names:
-            sums[name] += weights.get(name, 0.0) / total / _STRETCHES
-    return sums
+    """Shares over the whole course: those at the points, on straight lines between them."""
+    points = [_shares_at(mix, names) for mix in data.mixing]
+    ats = [mix.at for mix in data.mixing]
+    found = {}
+    for name in names:
+        course = [point[name] for point in points]
+        area = (1.0 - ats[-1]) * course[-1]  # the last one holds to the end
+        for left, right, before, after in zip(ats, ats[1:], course, course[1:], strict=False):
+            area += (right - left) * (before + after) / 2
+        found[name] = area
+    return found
 
 
-def _weights_at(data: DataConfig, at: float) -> dict[str, float]:
-    """Weights at a point of the training: on a straight line between those that are given."""
-    before = max((mix for mix in data.mixing if mix.at <= at), key=lambda mix: mix.at)
-    after = min((mix for mix in data.mixing if mix.at > at), key=lambda mix: mix.at, default=before)
-    if after is before:
-        return dict(before.weights)
-    part = (at - before.at) / (after.at - before.at)
-    names = before.weights.keys() | after.weights.keys()
-    return {
-        name: (1 - part) * before.weights.get(name, 0.0) + part * after.weights.get(name, 0.0)
-        for name in names
-    }
+def _shares_at(mix: Mix, names: Sequence[str]) -> dict[str, float]:
+    total = sum(mix.weights.values())
+    return {name: mix.weights.get(name, 0.0) / total for name in names}
