@@ -1,8 +1,5 @@
 """Datasets that the library `datasets` reads, by name, from a folder, or saved."""
 
-import importlib
-import resource
-import signal
 import threading
 
 import datasets
@@ -10,13 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_for_tests import read_source, survey_of
-from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
 from trainer_core.data.preparing.build import build_corpus
 from trainer_core.data.sources import fetching, hub, loading
 from trainer_core.data.sources.opening import open_source
 from trainer_core.data.sources.skipped import Skipped
-from trainer_core.data.sources.spool import Row, Spool
 from trainer_core.errors import DataError, DiskFullError, ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.known_datasets import KNOWN_DATASETS
@@ -32,8 +27,6 @@ from trainer_core.spec import (
 )
 from trainer_core.status import read_status
 
-client = importlib.import_module(HTTPError.__module__.partition(".")[0])
-"""The HTTP client of the Hub's client, which changes with its version."""
 TEXTS = [f"The text of row {number}, " * 5 for number in range(1, 41)]
 
 
@@ -223,101 +216,6 @@ def test_what_is_streamed_is_read_once_over_the_network(tmp_path, monkeypatch):
     }
 
 
-def rows_of(*texts):
-    return [Row(number, text) for number, text in enumerate(texts, 1)]
-
-
-def test_a_spool_gives_what_was_kept_and_goes_on_behind_it(tmp_path):
-    kept = Spool(tmp_path, "here")
-    kept.begin("v1", 90)
-    kept.add([Row(1, "one \ud83d"), Row(2, None, "no_field")], {"at": 2})
-    kept.save()
-    again = Spool(tmp_path, "here")
-    assert (again.mark.state, again.mark.rows, again.mark.expected_bytes) == ({"at": 2}, 2, 90)
-    again.add([Row(3, "")], {"at": 3}, is_whole=True)
-    assert list(Spool(tmp_path, "here").rows()) == [
-        Row(1, "one \ud83d"),
-        Row(2, None, "no_field"),
-        Row(3, ""),
-    ]
-    assert Spool(tmp_path, "here").mark.is_whole
-    assert list(Spool(tmp_path, "elsewhere").rows()) == []
-
-
-def test_a_spool_that_nothing_was_put_into_leaves_nothing(tmp_path):
-    kept = Spool(tmp_path / "new", "here")
-    assert list(kept.rows()) == []
-    assert not (tmp_path / "new").exists()
-
-
-def test_rows_of_another_version_are_forgotten(tmp_path):
-    kept = Spool(tmp_path, "here")
-    kept.begin("v1", 0)
-    kept.add(rows_of("old"), 1)
-    kept.begin("v1", 0)
-    assert list(kept.rows()) == rows_of("old")
-    kept.begin("v2", 0)
-    assert list(kept.rows()) == []
-
-
-def test_what_was_not_made_sure_of_is_dropped(tmp_path):
-    kept = Spool(tmp_path, "here")
-    kept.begin("v1", 0)
-    kept.add(rows_of("sure"), 1)
-    kept.save()
-    kept.add([Row(2, "lost with the power")], 2)
-    again = Spool(tmp_path, "here")
-    assert list(again.rows()) == rows_of("sure")
-    assert again.mark.state == 1
-
-
-@pytest.mark.parametrize("damage", ["no mark", "no texts", "a broken mark"])
-def test_a_damaged_spool_begins_anew(tmp_path, damage):
-    kept = Spool(tmp_path, "here")
-    kept.begin("v1", 0)
-    kept.add(rows_of("one", "two"), 1)
-    kept.save()
-    (mark,), (texts,) = tmp_path.glob("*.json"), tmp_path.glob("*.texts")
-    if damage == "no mark":
-        mark.unlink()
-    elif damage == "no texts":
-        texts.write_bytes(b"")
-    else:
-        mark.write_text('{"origin": 3')
-    assert list(Spool(tmp_path, "here").rows()) == []
-
-
-def test_a_spool_that_loses_its_end_is_a_known_error(tmp_path):
-    kept = Spool(tmp_path, "here")
-    kept.begin("v1", 0)
-    kept.add(rows_of("one", "two"), 1)
-    (texts,) = tmp_path.glob("*.texts")
-    texts.write_bytes(texts.read_bytes()[:30])
-    with pytest.raises(DataError, match="could not be read again"):
-        list(kept.rows())
-
-
-def test_a_full_disk_keeps_what_was_made_sure_of(tmp_path):
-    kept = Spool(tmp_path, "here")
-    kept.begin("v1", 0)
-    kept.add(rows_of("one"), 1)
-    kept.save()
-    used = resource.getrlimit(resource.RLIMIT_FSIZE)
-    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, used[1]))
-    try:
-        with pytest.raises(OSError):
-            kept.add([Row(2, "x" * 1_000_000)], 2)
-        assert list(kept.rows()) == rows_of("one")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, used)
-        signal.signal(signal.SIGXFSZ, previous)
-    assert list(Spool(tmp_path, "here").rows()) == rows_of("one")
-    again = Spool(tmp_path, "here")
-    again.add([Row(2, "two")], 2)
-    assert list(again.rows()) == rows_of("one", "two")
-
-
 def test_waiting_for_the_hub_can_be_stopped(tmp_path, monkeypatch):
     class StopError(Exception):
         pass
@@ -359,60 +257,6 @@ def test_silence_of_the_hub_is_told_and_can_be_stopped(tmp_path, monkeypatch):
         list(opened.documents(opened.files[0], lambda *_: None, lambda _: None))
     answered.set()
     assert set(told) == {("waiting for the Hub", 0, 10**6, "bytes")}
-
-
-@pytest.mark.parametrize(
-    ("error", "is_it"),
-    [
-        (ConnectionResetError(104, "reset"), True),
-        (TimeoutError("slow"), True),
-        (client.ConnectError("no route"), True),
-        (client.RemoteProtocolError("cut"), True),
-        (client.ReadTimeout("slow"), True),
-        (OfflineModeIsEnabled("offline"), False),
-        (FileNotFoundError(2, "no such file"), False),
-        (OSError(28, "no space"), False),
-        (ValueError("Bad split: x"), False),
-        (pa.ArrowInvalid("no Parquet"), False),
-    ],
-)
-def test_what_the_network_is_to_blame_for(error, is_it):
-    assert fetching.is_of_the_network(error) is is_it
-    outer = RuntimeError("while reading")
-    outer.__cause__ = error
-    assert fetching.is_of_the_network(outer) is is_it
-
-
-@pytest.mark.parametrize(
-    ("status", "is_it"), [(503, True), (429, True), (404, False), (401, False)]
-)
-def test_servers_that_are_busy_are_asked_again(status, is_it):
-    request = client.Request("GET", "http://127.0.0.1/")
-    response = client.Response(status, request=request)
-    assert fetching.is_of_the_network(HfHubHTTPError("no", response=response)) is is_it
-
-
-def test_work_is_tried_again_until_patience_ends(monkeypatch):
-    monkeypatch.setattr(fetching, "FIRST_WAIT_S", 0.01)
-    tries = []
-
-    def work():
-        tries.append(1)
-        if len(tries) < 5:
-            raise ConnectionError("gone")
-        return "there"
-
-    assert fetching.with_patience(work, threading.Event(), 10.0) == "there"
-    tries.clear()
-    with pytest.raises(ConnectionError):
-        fetching.with_patience(work, threading.Event(), 0.04)
-    assert 1 < len(tries) < 5
-    stopped = threading.Event()
-    stopped.set()
-    tries.clear()
-    with pytest.raises(ConnectionError):
-        fetching.with_patience(work, stopped, 10.0)
-    assert len(tries) == 1
 
 
 # --- saved folders -------------------------------------------------------------------------------

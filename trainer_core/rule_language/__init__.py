@@ -26,7 +26,7 @@ from trainer_core.rule_language.drawing import Rules, parse
 from trainer_core.rule_language.examples import EXAMPLES, Example
 from trainer_core.rule_language.figures import Figures, Line
 from trainer_core.rule_language.functions import FUNCTIONS, Function
-from trainer_core.rule_language.syntax import RuleError
+from trainer_core.rule_language.words import RuleError
 
 __all__ = [
     "EXAMPLES",

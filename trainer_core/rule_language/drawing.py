@@ -21,13 +21,12 @@ from trainer_core.rule_language.syntax import (
     Literal,
     Named,
     Node,
-    Place,
     Range,
     Repeated,
-    RuleError,
     Statements,
     read,
 )
+from trainer_core.rule_language.words import Place, RuleError
 
 LINE_CHARACTERS_MAX = 4_096
 STEPS_MAX = 20_000

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+from trainer_core.rule_language.words import (
+    NUMBER_MAX,
+    SURROGATES,
+    Place,
+    RuleError,
+    Word,
+    unquoted,
+    whole_number,
+    words_of,
+)
 
 TEXT_CHARACTERS_MAX = 20_000
 REPEATS_MAX = 1_000
-NUMBER_MAX = 10**15
 DEPTH_MAX = 40
 """Parentheses and functions inside one another."""
 WORDS = ("let", "line", "before")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in the text something stands; both numbers count from 1."""
-
-    line: int
-    column: int
-
-
-class RuleError(ValueError):
-    """Rules that cannot be used, with the place at fault.
-
-    Attributes:
-        message: What is wrong, without the place, as a sentence without its stop.
-        line: Line of the text, from 1.
-        column: Character of that line, from 1.
-    """
-
-    def __init__(self, message: str, place: Place) -> None:
-        super().__init__(f"line {place.line}, column {place.column}: {message}")
-        self.message = message
-        self.line, self.column = place.line, place.column
 
 
 # --- what rules say ----------------------------------------------------------------------------
@@ -144,48 +130,6 @@ class Statements:
     lines: list[LineRule] = field(default_factory=list)
 
 
-# --- words -------------------------------------------------------------------------------------
-
-_WORD = re.compile(
-    r"""(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<number>-?[0-9]+(?:\.[0-9]+)?)|(?P<name>[^\W\d]\w*)"""
-    r"""|(?P<sign>\.\.|=>|[=|:*(),.])|(?P<space>[ \t\r]+|\#[^\n]*)|(?P<end>\n)"""
-)
-_BLANK_LINES = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*")
-_CONTINUATION = re.compile(r"[ \t]+[^\s#]")
-_SURROGATES = 0xD800
-"""From here on, 2,048 code points are no characters."""
-_ESCAPES = {'"': '"', "\\": "\\", "t": "\t"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    kind: str
-    text: str
-    place: Place
-
-
-def _words(text: str) -> Iterator[_Word]:
-    """The words of a text; a statement's last one is of the kind `end`."""
-    number, begin, at = 1, 0, 0
-    while at < len(text):
-        found = _WORD.match(text, at)
-        place = Place(number, at - begin + 1)
-        if found is None:
-            if text[at] == '"':
-                raise RuleError("this text has no closing quotation mark", place)
-            raise RuleError(f"{text[at]!r} means nothing here", place)
-        kind = found.lastgroup or ""
-        at = found.end()
-        if kind == "end":
-            at += len(_BLANK_LINES.match(text, at)[0])  # type: ignore[index]  # matches nothing too
-            number, begin = number + text.count("\n", found.start(), at), at
-            if not _CONTINUATION.match(text, at):
-                yield _Word("end", "", place)
-        elif kind != "space":
-            yield _Word(kind, found.group(), place)
-    yield _Word("end", "", Place(number, at - begin + 1))
-
-
 # --- reading -----------------------------------------------------------------------------------
 
 
@@ -203,7 +147,7 @@ def read(text: str, functions: Mapping[str, tuple[int, int]]) -> Statements:
         raise RuleError(
             f"rules may have {TEXT_CHARACTERS_MAX:,} characters, not {len(text):,}", Place(1, 1)
         )
-    reader = _Reader(list(_words(text)), functions)
+    reader = _Reader(list(words_of(text)), functions)
     reader.read()
     if not reader.found.lines:
         last = reader.words[-1].place
@@ -214,13 +158,13 @@ def read(text: str, functions: Mapping[str, tuple[int, int]]) -> Statements:
 class _Reader:
     """Reads word after word; only names that stand above are known."""
 
-    def __init__(self, words: list[_Word], functions: Mapping[str, tuple[int, int]]) -> None:
+    def __init__(self, words: list[Word], functions: Mapping[str, tuple[int, int]]) -> None:
         self.words = words
         self.found = Statements()
         self._functions = functions
         self._at = 0
         self._depth = 0
-        self._looked_back: list[_Word] = []
+        self._looked_back: list[Word] = []
         """Names of `let`s of the line before; they may stand further down."""
 
     # --- statements ---
@@ -248,7 +192,7 @@ class _Reader:
             self._want("=", "`=`")
             self.found.patterns[name] = self._choice()
 
-    def _new_name(self, word: _Word) -> str:
+    def _new_name(self, word: Word) -> str:
         if word.text in WORDS:
             raise RuleError(
                 f"`{word.text}` has a meaning of its own; take another name", word.place
@@ -261,7 +205,7 @@ class _Reader:
 
     def _line(self, place: Place) -> None:
         named = self._take("string")
-        group = _unquoted(named) if named else f"line {len(self.found.lines) + 1}"
+        group = unquoted(named) if named else f"line {len(self.found.lines) + 1}"
         if not group.strip():
             raise RuleError("the group has no name", named.place if named else place)
         weight = self._weight()
@@ -331,26 +275,26 @@ class _Reader:
         if self._take("..") is not None:
             return self._range(word)
         if word.kind == "string":
-            return Literal(_unquoted(word))
-        return Literal(str(_whole(word)))
+            return Literal(unquoted(word))
+        return Literal(str(whole_number(word)))
 
-    def _range(self, first: _Word) -> Node:
+    def _range(self, first: Word) -> Node:
         last = self._want(first.kind, "the end of the range, of the same kind as its beginning")
         if first.kind == "number":
-            found = Range(_whole(first), _whole(last), False, first.place)
+            found = Range(whole_number(first), whole_number(last), False, first.place)
         else:
-            ends = [_unquoted(word) for word in (first, last)]
+            ends = [unquoted(word) for word in (first, last)]
             for end, word in zip(ends, (first, last), strict=True):
                 if len(end) != 1 or end == "\t":
                     raise RuleError("a range goes from one character to another", word.place)
             found = Range(ord(ends[0]), ord(ends[1]), True, first.place)
         if found.low > found.high:
             raise RuleError(f"{first.text}..{last.text} goes downwards", first.place)
-        if found.characters and found.low < _SURROGATES < found.high:
+        if found.characters and found.low < SURROGATES < found.high:
             raise RuleError("a range of characters cannot be this wide", first.place)
         return found
 
-    def _by_name(self, word: _Word) -> Node:
+    def _by_name(self, word: Word) -> Node:
         if self._take("("):
             return self._deeper(lambda: self._call(word), word.place)
         if word.text == "before":
@@ -368,7 +312,7 @@ class _Reader:
         self._looked_back.append(word)
         return word.text
 
-    def _call(self, word: _Word) -> Node:
+    def _call(self, word: Word) -> Node:
         if word.text not in self._functions:
             known = ", ".join(self._functions)
             raise RuleError(f"there is no function `{word.text}`, but {known}", word.place)
@@ -395,10 +339,10 @@ class _Reader:
     # --- words ---
 
     @property
-    def _word(self) -> _Word:
+    def _word(self) -> Word:
         return self.words[self._at]
 
-    def _take(self, wanted: str) -> _Word | None:
+    def _take(self, wanted: str) -> Word | None:
         """The next word, if it is of this kind or this sign."""
         word = self._word
         if word.kind != wanted and not (word.kind == "sign" and word.text == wanted):
@@ -406,28 +350,10 @@ class _Reader:
         self._at += 1
         return word
 
-    def _want(self, wanted: str, meaning: str) -> _Word:
+    def _want(self, wanted: str, meaning: str) -> Word:
         word = self._take(wanted)
         if word is None:
             found = self._word
             there = "the statement ends" if found.kind == "end" else f"`{found.text}` stands there"
             raise RuleError(f"{meaning} is wanted here, but {there}", found.place)
         return word
-
-
-def _unquoted(word: _Word) -> str:
-    def plain(found: re.Match[str]) -> str:
-        if found[1] not in _ESCAPES:
-            raise RuleError(f'there is no `\\{found[1]}`, but \\", \\\\ and \\t', word.place)
-        return _ESCAPES[found[1]]
-
-    text = re.sub(r"\\(.)", plain, word.text[1:-1])
-    if not text.replace("\t", "").isprintable():
-        raise RuleError("a text has a character that cannot be printed", word.place)
-    return text
-
-
-def _whole(word: _Word) -> int:
-    if "." in word.text or abs(float(word.text)) > NUMBER_MAX:
-        raise RuleError(f"a number is whole and at most {NUMBER_MAX:,}", word.place)
-    return int(word.text)
