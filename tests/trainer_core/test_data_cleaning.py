@@ -2,9 +2,15 @@
 
 import hashlib
 import random
+import re
+import time
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from trainer_core.data.cleaning import repairs
 from trainer_core.data.cleaning.report import CleaningCounts
 from trainer_core.data.cleaning.source import cleaned, steps_of
 from trainer_core.data.corpus import open_corpus
@@ -67,6 +73,31 @@ def test_wrong_decodings_are_undone_and_right_text_stays():
 @pytest.mark.parametrize(("form", "after"), [("NFC", "é ﬁ ²"), ("NFKC", "é fi 2")])
 def test_text_is_brought_into_a_normal_form(form, after):
     assert clean("e\u0301 ﬁ ²", normalise=form) == [after]
+
+
+@given(
+    st.text(alphabet="aé\u0301\u0323가\u1161\u11a8\u1100ｶﾞかゝ\u3099ﬁ² \n", max_size=300),
+    st.integers(1, 40),
+)
+def test_a_normal_form_does_not_depend_on_the_pieces(text, size):
+    for form in ("NFC", "NFKC"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(repairs, "PIECE_CHARACTERS", 40)
+            found = clean("x" + text, size=size, normalise=form)[0]
+        if all(len(run) < 40 for run in re.split("[a\n ]", text)):
+            assert found == unicodedata.normalize(form, "x" + text)
+
+
+def test_accents_without_end_take_no_hours():
+    text = "a" + "\u0301\u0323" * 100_000
+    begun = time.monotonic()
+    (found,) = clean(text, normalise="NFC")
+    assert time.monotonic() - begun < 5
+    assert len(found) >= len(text) - 100
+
+
+def test_a_wrong_decoding_is_undone_where_parts_are_cut_within_it():
+    assert clean("voilÃ\xa0 tout\n", size=6, repair_unicode=True) == ["voilà tout\n"]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])

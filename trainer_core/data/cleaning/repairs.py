@@ -20,6 +20,9 @@ SHOWN_CHARACTERS = 60
 LINE_CHARACTERS = 1 << 16
 """A longer line is repaired piece by piece."""
 
+PIECE_CHARACTERS = 4096
+"""Text is brought into a normal form in pieces of at most this size."""
+
 _LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
 _SPACE_BEFORE_END = tuple(f"{space}\n" for space in " \t\v\f\x1c\x1d\x1e\x1f")
 _MANY_LINES = re.compile(r"\n{4,}")
@@ -132,7 +135,29 @@ class Normalise(_ByLines):
     def _changed(self, text: str) -> str:
         if unicodedata.is_normalized(self._form, text):
             return text
-        return unicodedata.normalize(self._form, text)
+        return "".join(unicodedata.normalize(self._form, piece) for piece in _short(text))
+
+
+def _short(text: str) -> Iterator[str]:
+    """A text in short pieces, cut before signs that join no sign before them where there are any.
+
+    Accents are put in order in a time that grows with the square of their number, which a text made
+    of accents alone would turn into hours.
+    """
+    at = 0
+    while at < len(text):
+        end = at + PIECE_CHARACTERS
+        while end < len(text) and end > at + 1 and not _begins_anew(text[end]):
+            end -= 1
+        end = end if end > at + 1 else at + PIECE_CHARACTERS
+        yield text[at:end]
+        at = end
+
+
+def _begins_anew(sign: str) -> bool:
+    """Whether a sign is surely no part of one before it, in any normal form."""
+    letter = unicodedata.category(sign) in ("Lu", "Ll") or "\u3041" <= sign <= "\u9fff"
+    return sign.isascii() or (letter and not unicodedata.combining(sign))
 
 
 class Whitespace:
