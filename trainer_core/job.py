@@ -123,7 +123,13 @@ class Job:
             self.record(StateChanged(state=state))
 
     def progress(
-        self, phase: str, done: float, total: float, unit: str = "", whole: float | None = None
+        self,
+        phase: str,
+        done: float,
+        total: float,
+        unit: str = "",
+        whole: float | None = None,
+        left_out: int = 0,
     ) -> None:
         """Say how far a phase has come; cheap enough to call often.
 
@@ -133,6 +139,7 @@ class Job:
             total: How much there is.
             unit: Of both.
             whole: Share of the whole job, 0 to 1, where it is known.
+            left_out: Files and documents that could not be used so far.
 
         Raises:
             JobStopped: The job was asked to stop; for verbs without work to save.
@@ -142,7 +149,11 @@ class Job:
         due = now - self._last_progress_s >= PROGRESS_PERIOD_S
         if due or phase != self._last_phase or done >= total:
             self._last_progress_s, self._last_phase = now, phase
-            self.record(Progress(phase=phase, done=done, total=total, unit=unit, whole=whole))
+            self.record(
+                Progress(
+                    phase=phase, done=done, total=total, unit=unit, whole=whole, left_out=left_out
+                )
+            )
 
     def check_stop(self) -> None:
         """End here when asked to.

@@ -83,6 +83,8 @@ class Progress(Entry, frozen=True, kw_only=True):
     unit: str = ""
     whole: float | None = None
     """Share of the whole job, 0 to 1, where its phases alone do not tell."""
+    left_out: int = 0
+    """Files and documents that could not be used so far."""
 
 
 class MatchBucket(msgspec.Struct, frozen=True, kw_only=True):

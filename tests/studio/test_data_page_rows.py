@@ -64,6 +64,15 @@ def test_a_text_that_is_being_read_shows_how_far_it_is() -> None:
     assert cell.text == f"38{NARROW}%, 4{NARROW}min left"
 
 
+def test_files_that_cannot_be_read_are_counted_while_others_are() -> None:
+    progress = Progress(phase="reading", done=38, total=100, unit="files", left_out=3)
+    status = JobStatus(verb="prepare", state="running", alive=True, progress=progress)
+    cell = index_cell(status, JobStatus(), seconds_left=240)
+    assert cell.pill is not None
+    assert (cell.pill.word, cell.pill.role) == ("3 files skipped", "warn")
+    assert cell.text == f"importing 38{NARROW}%, 4{NARROW}min left"
+
+
 @pytest.mark.parametrize(
     ("state", "word", "text", "link"),
     [

@@ -31,8 +31,8 @@ def test_the_share_rises_and_ends_at_one(texts, tmp_path, tokenizer, near, monke
     told = []
     whole = WholeProgress(spec, lambda *one: told.append(one))
     build_corpus(spec, tmp_path / "corpus", report=whole.report)
-    shares = [share for *_, share in told if share is not None]
-    phases = [phase for phase, *_, share in told if share is None]
+    shares = [share for *_, share, _ in told if share is not None]
+    phases = [phase for phase, *_, share, _ in told if share is None]
     assert set(phases) == {"looking for files"}
     assert shares == sorted(shares)
     assert shares[0] < 0.2
@@ -48,3 +48,18 @@ def test_it_tells_not_more_often_than_anybody_looks(texts):
     whole.report("reading", 1000, 1000, "bytes")
     assert 2 <= len(told) < 20
     assert told[-1][1:3] == (1000, 1000)
+
+
+def test_what_cannot_be_used_is_told_while_it_is_read(texts, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "_PERIOD_S", 0.0)
+    (tmp_path / "texts" / "10x.bin").write_bytes(b"a\0b")
+    (tmp_path / "texts" / "20x.txt").write_bytes(b"\xff\xfe\xfd")
+    (tmp_path / "texts" / "30x.txt").write_bytes(b"")  # nothing that a person would mend
+    spec = PrepareSpec(source=texts, tokenizer=ByteTokenizer())
+    told = []
+    whole = WholeProgress(spec, lambda *one: told.append(one))
+    build_corpus(spec, tmp_path / "corpus", report=whole.report, watch=whole.watch)
+    reading = [left_out for phase, *_, left_out in told if phase == "reading"]
+    assert reading == sorted(reading)
+    assert set(reading) == {0, 1, 2}
+    assert told[-1][-1] == 2

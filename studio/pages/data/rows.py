@@ -128,7 +128,12 @@ def _prepare_cell(facts: RowFacts) -> Cell:
         wrong_setting = status.ended is not None and bool(status.ended.field)
         again = "Go on" if goes_on(status) else "Read again"
         return _ended_cell(status, "Change" if wrong_setting else again)
-    return _working_cell(status, PILLS["reading"], facts.seconds_left)
+    left_out = status.progress.left_out if status.progress else 0
+    pill = PILLS["reading"]
+    if left_out:
+        pill = PillLook(f"{plural(left_out, 'file')} skipped", "triangle-alert", "warn")
+    cell = _working_cell(status, pill, facts.seconds_left)
+    return replace(cell, text=f"importing {cell.text}") if left_out else cell
 
 
 def goes_on(status: JobStatus) -> bool:

@@ -31,6 +31,7 @@ from trainer_core.spec import PrepareSpec, PreviewSpec, TokenizersSpec
 
 Say = Callable[[str, str], None]
 """Told a title and a text of what a user should know."""
+Watch = Callable[[list[NamedSource]], None]
 
 CORPUS_FOLDER = "corpus"
 SIDES: tuple[Side, Side] = ("train", "validation")
@@ -47,6 +48,10 @@ def no_report(phase: str, done: float, total: float, unit: str) -> None:
     """Report nothing."""
 
 
+def no_watch(sources: list[NamedSource]) -> None:
+    """Watch nothing."""
+
+
 def no_word(title: str, text: str) -> None:
     """Say nothing."""
 
@@ -57,6 +62,7 @@ def build_corpus(
     *,
     report: Report = no_report,
     say: Say = no_word,
+    watch: Watch = no_watch,
     shard_tokens: int = SHARD_TOKENS,
     note_every_s: float = NOTE_PERIOD_S,
 ) -> Corpus:
@@ -71,6 +77,7 @@ def build_corpus(
         folder: The corpus folder, which must not exist.
         report: Told of the progress; may raise to end the work.
         say: Told that an interrupted attempt is gone on with, or why it is begun anew.
+        watch: Handed the sources before they are read.
         shard_tokens: Tokens in a shard file.
         note_every_s: Seconds between two notes of how far the work is, at least.
 
@@ -82,6 +89,7 @@ def build_corpus(
     partial.mkdir(parents=True, exist_ok=True)
     try:
         sources = open_sources(spec, partial / _SOURCES, report)
+        watch(sources)
         _write_or_go_on(spec, sources, partial, report, say, shard_tokens, note_every_s)
         (partial / CORPUS_FOLDER).rename(folder)
         sync(folder.parent)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from trainer_core.data.preparing.survey import NamedSource
 from trainer_core.data.tokenizers.making import LEARNING
 from trainer_core.data.tokenizers.tokenizer import worker_count
 from trainer_core.spec import BpeTokenizer, PrepareSpec
 
-Progress = Callable[[str, float, float, str, float | None], None]
-"""Told the phase, how much is done, of how much, the unit, and the share of the whole job."""
+Progress = Callable[[str, float, float, str, float | None, int], None]
+"""Told the phase, how much is done, of how much, the unit, the share of the whole job, and how many
+files and documents could not be used."""
 
 _PERIOD_S = 0.05
 """Reports come for every document, and telling one takes longer than reading a small one."""
@@ -41,6 +43,11 @@ class WholeProgress:
         self._phase = ""
         self._told_s = 0.0
         self._seconds: dict[str, float] = {}
+        self._sources: Sequence[NamedSource] = ()
+
+    def watch(self, sources: Sequence[NamedSource]) -> None:
+        """Count what is left out of these."""
+        self._sources = sources
 
     def report(self, phase: str, done: float, total: float, unit: str) -> None:
         """Take the progress of a phase."""
@@ -50,7 +57,9 @@ class WholeProgress:
         self._phase, self._told_s = phase, now_s
         if phase == "reading" or (phase == "tokenising" and not self._seconds):
             self._seconds = self._usual_seconds(total)
-        self._tell(phase, done, total, unit, self._whole(phase, done / total if total else 1.0))
+        whole = self._whole(phase, done / total if total else 1.0)
+        left_out = sum(source.skipped.problems for source in self._sources)
+        self._tell(phase, done, total, unit, whole, left_out)
 
     def _usual_seconds(self, n_bytes: float) -> dict[str, float]:
         wanted, cleaning = self._spec.tokenizer, self._spec.cleaning

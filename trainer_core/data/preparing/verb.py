@@ -58,7 +58,8 @@ def run(job: Job, spec: PrepareSpec) -> dict[str, Any]:
     begun_s = time.monotonic()
     try:
         progress = WholeProgress(spec, job.progress)
-        corpus = build_corpus(spec, folder, report=progress.report, say=partial(job.note, "info"))
+        say = partial(job.note, "info")
+        corpus = build_corpus(spec, folder, report=progress.report, say=say, watch=progress.watch)
     except JobStopped:
         if partial_of(folder).exists():
             job.note(

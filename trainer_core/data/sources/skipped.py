@@ -100,6 +100,11 @@ class Skipped:
         if len(examples) < EXAMPLES_KEPT:
             examples.append(printable(path))
 
+    @property
+    def problems(self) -> int:
+        """How much was left out that a person may want to mend."""
+        return sum(n for reason, n in self.counts.items() if _MEANINGS[reason][0] != "info")
+
     def add_all(self, others: Skipped) -> None:
         """Count what another source left out."""
         for reason, count in others.counts.items():
