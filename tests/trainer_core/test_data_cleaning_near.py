@@ -172,6 +172,16 @@ def test_many_copies_of_one_document_are_one_kind():
     assert (first <= np.arange(len(first))).all()
 
 
+def test_documents_that_are_alike_by_way_of_others_alone_are_told_apart():
+    """Each is much like the one before it; the first and the last have nothing in common."""
+    signatures = random_signatures(9)
+    for number in range(8):
+        signatures[number + 1] = signatures[number]
+        signatures[number + 1, 16 * number : 16 * number + 16] += 1
+    first = first_of_its_kind(signatures, 0.8, float)
+    assert first.tolist() == [0, 0, 2, 2, 4, 4, 6, 6, 8]
+
+
 def test_documents_with_a_common_part_do_not_hide_a_pair():
     """All share a band, such as a licence's words; the pair stands at both ends."""
     signatures = random_signatures(3000)

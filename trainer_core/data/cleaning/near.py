@@ -30,6 +30,8 @@ _COMPARED_PAIRS = 1 << 16
 """Signatures that are compared at once; it bounds the memory."""
 _ROUNDS = 8
 """In a group of equal bands each document is compared with so many others at most."""
+_FIRSTS = 256
+"""So many documents that are unlike each other are told apart where all hang together by others."""
 
 Signatures = NDArray[np.uint32]
 """(D, P)."""
@@ -99,7 +101,8 @@ def first_of_its_kind(
 ) -> NDArray[np.int64]:
     """For each document the earliest one that it is nearly equal to, (D,); itself if there is none.
 
-    Documents that hang together by others are one kind. Memory is a few numbers for each document.
+    The earliest ones are no near duplicates of each other, and each of the others is one of its
+    earliest one itself, not merely by way of others. Memory is a few numbers for each document.
 
     Args:
         signatures: Of all documents, (D, P).
@@ -115,8 +118,32 @@ def first_of_its_kind(
         others, keys = keys, _keys(signatures, band * rows, rows)
         order = np.lexsort((others, keys))
         _join_equal(first, keys[order], order, signatures, similarity)
+    _tell_apart(first := _settled(first), signatures, similarity)
     tick(1.0)
-    return _settled(first)
+    return first
+
+
+def _tell_apart(first: NDArray[np.int64], signatures: Signatures, similarity: float) -> None:
+    """Divide documents that hang together by others into those that are alike themselves.
+
+    Args:
+        first: (D,), the earliest document that each one hangs together with; changed.
+        signatures: (D, P).
+        similarity: As in `first_of_its_kind`.
+    """
+    later = np.flatnonzero(first != np.arange(len(first)))
+    apart = [
+        part[(signatures[part] == signatures[first[part]]).mean(axis=1) < similarity]
+        for part in np.array_split(later, len(later) // _COMPARED_PAIRS + 1)
+    ]
+    kinds: dict[int, list[int]] = {}
+    for number in np.concatenate(apart).tolist():
+        firsts = kinds.setdefault(int(first[number]), [])
+        known = np.array(firsts, np.int64)
+        alike = (signatures[known] == signatures[number]).mean(axis=1) >= similarity
+        first[number] = known[alike.argmax()] if alike.any() else number
+        if first[number] == number and len(firsts) < _FIRSTS:
+            firsts.append(number)
 
 
 def _keys(signatures: Signatures, begin: int, rows: int) -> NDArray[np.uint64]:

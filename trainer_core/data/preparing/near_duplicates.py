@@ -23,6 +23,8 @@ from trainer_core.data.sources.skipped import EXAMPLES_KEPT, printable
 from trainer_core.spec import CleaningConfig
 
 PAIRS_SHOWN = 20
+COMPARED = 256
+"""Of a kind, a held-out document is compared with so many that are trained on."""
 
 
 def _none() -> NDArray[np.int64]:
@@ -82,7 +84,7 @@ def near_report(
     removed = config.near_duplicates == "remove"
     kinds, places = np.unique(near.first[later], return_index=True)
     pairs = [(int(near.first[n]), int(n)) for n in later[places[:PAIRS_SHOWN]]]
-    held_out, held_out_pairs = _across(near, split)
+    held_out, held_out_pairs = _across(near, split, config.similarity)
     shown = {number for pair in (*pairs, *held_out_pairs) for number in pair}
     if removed:
         shown |= _first_of_each_source(documents, later)
@@ -106,19 +108,39 @@ def near_report(
     )
 
 
-def _across(near: NearDuplicates, split: Split) -> tuple[int, list[tuple[int, int]]]:
+def _across(
+    near: NearDuplicates, split: Split, similarity: float
+) -> tuple[int, list[tuple[int, int]]]:
     """How many held-out documents are nearly trained on, and the first ones with what is trained.
 
     A document that is cut in two is on both sides already, and does not count.
     """
-    kept = np.array([side is not None for side in split.sides])
     held = np.array([side == "validation" for side in split.sides])
-    trained = np.full(len(held), -1, np.int64)  # of each kind, a document that is trained on
-    numbers = np.flatnonzero(kept & ~held)
-    trained[near.first[numbers[::-1]]] = numbers[::-1]
-    found = np.flatnonzero(held & (trained[near.first] >= 0))
-    pairs = [(int(trained[near.first[number]]), int(number)) for number in found[:PAIRS_SHOWN]]
-    return len(found), pairs
+    trained = np.array([side == "train" for side in split.sides])
+    has_both = np.zeros(len(held), np.bool_)  # of each kind
+    has_both[near.first[trained]] = True
+    trained_of: dict[int, list[int]] = {}
+    for number in np.flatnonzero(trained & _of_several(near.first)).tolist():
+        members = trained_of.setdefault(int(near.first[number]), [])
+        if len(members) < COMPARED:
+            members.append(number)
+    count = 0
+    pairs: list[tuple[int, int]] = []
+    for number in np.flatnonzero(held & has_both[near.first]).tolist():
+        known = np.array(trained_of[int(near.first[number])])
+        shares = (near.signatures[known] == near.signatures[number]).mean(axis=1)
+        if shares.max() < similarity:
+            continue
+        count += 1
+        if len(pairs) < PAIRS_SHOWN:
+            pairs.append((int(known[shares.argmax()]), number))
+    return count, pairs
+
+
+def _of_several(first: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which documents are of a kind with others, (D,)."""
+    several: NDArray[np.bool_] = np.bincount(first, minlength=len(first))[first] > 1
+    return several
 
 
 def _first_of_each_source(documents: Survey, later: NDArray[np.int64]) -> set[int]:
