@@ -5,10 +5,12 @@ import random
 import re
 import time
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from train_for_tests import notes
 
 from trainer_core.data.cleaning import repairs
 from trainer_core.data.cleaning.report import CleaningCounts
@@ -19,7 +21,8 @@ from trainer_core.data.sources.documents import FoundDocument
 from trainer_core.data.sources.reading import NoText
 from trainer_core.data.sources.skipped import Skipped
 from trainer_core.errors import DataError, SpecError
-from trainer_core.spec import CleaningConfig, PrepareSpec, TextFiles, convert
+from trainer_core.job import run_job
+from trainer_core.spec import ByteTokenizer, CleaningConfig, PrepareSpec, TextFiles, convert
 
 
 class Texts:
@@ -176,6 +179,9 @@ def test_absurd_settings_are_refused():
         {"similarity": 0.1},
         {"near_duplicates": "yes"},
         {"normalise": "NFD"},
+        {"exclude": [""]},
+        {"exclude": ["text:abc"]},
+        {"exclude": ["text:" + 32 * "x"]},
     ):
         with pytest.raises(SpecError):
             convert(wrong, CleaningConfig, "the cleaning")
@@ -196,7 +202,7 @@ def prepare(tmp_path, texts, name="corpus", **cleaning):
         (folder / f"{number:03}.txt").write_bytes(text.encode())
     spec = PrepareSpec(
         source=TextFiles(paths=(str(folder),)),
-        tokenizer=convert({"kind": "bytes"}, PrepareSpec.__annotations__["tokenizer"], "it"),
+        tokenizer=ByteTokenizer(),
         cleaning=CleaningConfig(**cleaning),
         validation_fraction=0.2,
     )
@@ -284,6 +290,59 @@ def test_near_duplicates_of_held_out_documents_are_told(tmp_path):
 def _partner(path):
     number = int(path[-7:-4])
     return f"{path[:-7]}{number ^ 1:03}.txt"
+
+
+def job_with(tmp_path, texts, **cleaning):
+    """A finished job over some texts, and its corpus."""
+    folder = tmp_path / "texts"
+    folder.mkdir(exist_ok=True)
+    for number, text in enumerate(texts):
+        (folder / f"{number:03}.txt").write_text(text)
+    spec = PrepareSpec(
+        source=TextFiles(paths=(str(folder),)),
+        tokenizer=ByteTokenizer(),
+        cleaning=CleaningConfig(**cleaning),
+        validation_fraction=0.3,
+    )
+    job = tmp_path / f"job-{len(list(tmp_path.iterdir()))}"
+    run_job(job, spec)
+    return job, open_corpus(job / "corpus")
+
+
+def test_a_document_that_a_report_names_is_left_out_even_where_it_has_moved(tmp_path):
+    texts = [words(n) for n in range(12)]
+    _, corpus = job_with(tmp_path, texts)
+    named = corpus.train.document(1)
+    other = corpus.train.document(2)
+    (tmp_path / "texts" / Path(named.path).name).rename(tmp_path / "texts" / "moved.txt")
+    job, corpus = job_with(tmp_path, [], exclude=(f"text:{named.text}", other.path))
+    left = texts_of(corpus)
+    assert len(left) == 10
+    assert (named.text, other.text) == tuple(
+        hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        for text in (texts[int(Path(one.path).stem)] for one in (named, other))
+    )
+    assert not notes(job, "1 of the documents to leave out were not found")
+
+
+def test_documents_to_leave_out_that_are_not_there_are_told(tmp_path):
+    job, _ = job_with(
+        tmp_path, [words(n) for n in range(9)], exclude=("/no/where", "text:" + 32 * "a")
+    )
+    assert notes(job, "2 of the documents to leave out were not found")
+
+
+def test_held_out_text_that_is_nearly_trained_on_is_a_warning(tmp_path):
+    texts = []
+    for number in range(12):
+        text = words(number)
+        texts += [text, text.replace(text.split()[60], "changed", 1)]
+    job, corpus = job_with(tmp_path, texts, near_duplicates="report")
+    count = corpus.manifest.near_duplicates.held_out
+    assert count > 0
+    title = f"{count} held-out documents are nearly equal to one that is trained on"
+    (note,) = notes(job, title)
+    assert corpus.manifest.near_duplicates.held_out_pairs[0].later in note.text
 
 
 def test_a_hook_that_fails_leaves_nothing_behind(tmp_path):

@@ -69,6 +69,8 @@ def run(job: Job, spec: PrepareSpec) -> dict[str, Any]:
     except OSError as error:
         raise from_os_error(error, "writing the corpus") from None
     _note_what_was_left_out(job, corpus)
+    _note_near_duplicates(job, corpus)
+    _note_what_was_not_found(job, corpus, spec)
     _note_what_the_tokenizer_loses(job, corpus)
     return _values(corpus, seconds=time.monotonic() - begun_s)
 
@@ -85,6 +87,27 @@ def _note_what_was_left_out(job: Job, corpus: Corpus) -> None:
             "The end of one document validates",
             f"There were too few documents to hold out a whole one: {report.cut_document}",
         )
+
+
+def _note_near_duplicates(job: Job, corpus: Corpus) -> None:
+    near = corpus.manifest.near_duplicates
+    if near is None or not near.held_out:
+        return
+    pairs = [f"{pair.later}\n    like {pair.first}" for pair in near.held_out_pairs]
+    words = (
+        "The validation loss will be better than it is on new text. A preparation that removes near"
+        " duplicates has none of these."
+    )
+    title = f"{near.held_out:,} held-out documents are nearly equal to one that is trained on"
+    job.note("warning", title, "\n".join([words, *pairs[:_PATHS_NOTED]]))
+
+
+def _note_what_was_not_found(job: Job, corpus: Corpus, spec: PrepareSpec) -> None:
+    steps = (step for source in corpus.manifest.sources for step in source.cleaning)
+    found = sum(step.left_out for step in steps if step.step == "exclude")
+    if (missing := len(set(spec.cleaning.exclude)) - found) > 0:
+        words = "They are not in these sources, or have another path or text by now."
+        job.note("warning", f"{missing:,} of the documents to leave out were not found", words)
 
 
 def _note_what_the_tokenizer_loses(job: Job, corpus: Corpus) -> None:
