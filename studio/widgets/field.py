@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from studio.widgets.inputs import LineEdit
 from studio.widgets.label import Label
@@ -35,7 +35,9 @@ class Field(QWidget):
         self._hint = hint
         label = Label(name, "secondary", "muted")
         label.set_tooltip(tooltip)
-        if not control.accessibleName():
+        edits = isinstance(control, QLineEdit | QPlainTextEdit)
+        example = control.placeholderText() if edits else ""
+        if control.accessibleName() in ("", example):  # an example is no name
             control.setAccessibleName(name)
         self._message = Label(hint, "label", "muted", wrap=True)
         self._message.setVisible(bool(hint))

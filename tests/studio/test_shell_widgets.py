@@ -20,6 +20,7 @@ from studio.widgets.controls import (
 )
 from studio.widgets.device_panel import DevicePanel
 from studio.widgets.empty import EmptyState, ErrorCard, LoadingBlocks
+from studio.widgets.field import Field
 from studio.widgets.focus import FocusRing
 from studio.widgets.label import Label, Part
 from studio.widgets.name_popover import NamePopover
@@ -170,6 +171,7 @@ def test_controls_have_names_for_screen_readers():
     assert Toggle("Use index").accessibleName() == "Use index"
     assert ComboBox("Prompt").accessibleName() == "Prompt"
     assert Pill("paused").accessibleName() == "Paused"
+    assert Field("Lines", LineEdit("", "all")).control.accessibleName() == "Lines"
 
 
 def test_escape_empties_a_search_field_first(shown, qtbot):
