@@ -1,9 +1,11 @@
 """`lookup`, `duplicates`, `contamination` and `value` as jobs and on the command line."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tiny_run import POEM, make_corpus
@@ -121,6 +123,8 @@ def test_which_texts_stand_in_the_training_text(job, benchmark, capsys):
     assert contained["longest_text"] in POEM
     assert contained["share"] > 0.9
     assert contained["source"]["title"].startswith("texts/verse-")
+    text = Path(contained["source"]["path"]).read_bytes()
+    assert contained["source"]["text"] == hashlib.blake2b(text, digest_size=16).hexdigest()
     assert overlapping["name"] == f"{benchmark / 'lines.jsonl'}:3"
     assert POEM.splitlines()[1][10:-10] in overlapping["longest_text"]
     assert [text["verdict"] for text in found["found"][2:]] == ["clean", "short"]

@@ -185,12 +185,12 @@ def test_a_rule_task_and_an_empty_folder_are_no_surprise(tmp_path):
     assert (nothing.documents_read, nothing.documents_total, nothing.failed) == (0, 0, None)
 
 
-def test_a_hub_dataset_is_looked_at_in_passing(tmp_path):
+def test_a_hub_dataset_is_looked_at_without_fetching_it_all(tmp_path):
     data = tmp_path / "dataset"
     data.mkdir()
     draw = random.Random(1)
-    texts = [f"row {n} {draw.randbytes(5_000).hex()}" for n in range(400)]
-    table = pa.table({"text": texts, "url": ["u"] * 400})
+    texts = [f"row {n} {draw.randbytes(5_000).hex()}" for n in range(1600)]
+    table = pa.table({"text": texts, "url": ["u"] * 1600})
     pq.write_table(table, data / "train.parquet", row_group_size=20)
     hub = LocalHub(data)
     spec = tmp_path / "preview.toml"
@@ -205,12 +205,14 @@ def test_a_hub_dataset_is_looked_at_in_passing(tmp_path):
             text=True,
             timeout=60,
         )
+        served = hub.served
     finally:
         hub.close()
     assert done.returncode == 0, done.stderr
     (source,) = msgspec.json.decode(done.stdout, type=Preview).sources
     assert source.documents_read == 5
     assert (source.fields, source.field) == (("text", "url"), "text")
+    assert served < (data / "train.parquet").stat().st_size / 2
 
 
 @pytest.mark.parametrize(
