@@ -35,8 +35,9 @@ class Field(QWidget):
         self._hint = hint
         label = Label(name, "secondary", "muted")
         label.set_tooltip(tooltip)
-        edits = isinstance(control, QLineEdit | QPlainTextEdit)
-        example = control.placeholderText() if edits else ""
+        example = ""
+        if isinstance(control, QLineEdit | QPlainTextEdit):
+            example = control.placeholderText()
         if control.accessibleName() in ("", example):  # an example is no name
             control.setAccessibleName(name)
         self._message = Label(hint, "label", "muted", wrap=True)

@@ -53,8 +53,9 @@ class Pressable(HoverLight, KeyboardFocus, QAbstractButton):
         repaint_on_theme(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter presses too."""
-        if event.key() in self.press_keys:
+        """Enter presses too; with Ctrl it belongs to the page, which goes on."""
+        with_ctrl = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if event.key() in self.press_keys and not with_ctrl:
             self.click()
             return
         super().keyPressEvent(event)

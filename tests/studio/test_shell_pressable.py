@@ -42,6 +42,14 @@ def test_every_painted_button_is_pressed_from_the_keyboard(qtbot, make, key):
         qtbot.keyClick(button, key)
 
 
+@pytest.mark.parametrize("make", BUTTONS)
+def test_ctrl_enter_is_left_to_the_page(qtbot, make):
+    button = make()
+    qtbot.addWidget(button)
+    with qtbot.assertNotEmitted(button.clicked):
+        qtbot.keyClick(button, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+
 def test_a_button_with_a_menu_is_pressed_by_down_too(qtbot):
     class Menu(Lamp):
         press_keys = CheckpointButton.press_keys
