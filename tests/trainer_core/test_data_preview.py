@@ -16,6 +16,7 @@ from train_for_tests import ended, result
 
 from trainer_core import spec as specs
 from trainer_core.__main__ import main
+from trainer_core.data.preview import verb
 from trainer_core.data.preview.reading import SHOWN_BYTES
 from trainer_core.data.preview.report import REPORT_NAME, Preview
 from trainer_core.errors import ExitCode, SpecError
@@ -160,6 +161,23 @@ def test_near_duplicates_are_told_across_sources(tmp_path):
     (pair,) = near.pairs
     assert (pair.first, pair.later) == (str(one), str(other))
     assert 0.9 < pair.similarity < 1.0
+
+
+def test_a_preview_that_was_killed_leaves_nothing_to_the_next(tmp_path, texts, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verb.Beginning, "read", kill)
+        patch.setattr(verb.shutil, "rmtree", lambda *_, **__: None)
+        with pytest.raises(Killed):
+            preview(tmp_path, texts)
+    assert (tmp_path / "job" / verb.SCRATCH_FOLDER).is_dir()
+    (source,) = preview(tmp_path, texts).sources
+    assert source.documents_read == 40
 
 
 def test_one_source_that_fails_does_not_hide_the_others(tmp_path, texts):

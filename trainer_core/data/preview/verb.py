@@ -10,7 +10,6 @@ Values of its result:
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -42,6 +41,8 @@ from trainer_core.spec import (
 if TYPE_CHECKING:
     from trainer_core.job import Job
 
+SCRATCH_FOLDER = "reading"
+"""What is kept while a preview is made."""
 PAIRS_SHOWN = 20
 READING = "reading the beginning"
 
@@ -65,7 +66,9 @@ def run(job: Job, spec: PreviewSpec) -> dict[str, Any]:
     begun_s = time.monotonic()
     try:
         with ExitStack() as stack:
-            scratch = Path(tempfile.mkdtemp(prefix="text-", dir=job.folder))
+            scratch = job.folder / SCRATCH_FOLDER
+            shutil.rmtree(scratch, ignore_errors=True)  # of a session that was killed
+            scratch.mkdir()
             stack.callback(shutil.rmtree, scratch, ignore_errors=True)
             known = Known(scratch, signed=spec.cleaning.near_duplicates != "off")
             stack.callback(known.close)
@@ -189,17 +192,17 @@ def _source_preview(wanted: Source, source: NamedSource, read: Beginning) -> Sou
     if isinstance(wanted, TextFiles | HubDataset | SavedDataset):
         fields = columns_of(as_found(source.opened))
         field = column_chosen(fields, wanted.field) if fields else ""
-    bytes_total = _in_all(read.n_bytes, read.share)
-    if bytes_total is not None and (most := getattr(wanted, "max_bytes", 0)):
-        bytes_total = min(bytes_total, most)
+    share = read.share
+    if share and (most := getattr(wanted, "max_bytes", 0)):
+        share = min(max(share, read.n_bytes / most), 1.0)  # no more than that will be read
     return SourcePreview(
         name=source.name,
         description=source.description,
         documents=tuple(read.documents),
         documents_read=read.n_documents,
         bytes_read=read.n_bytes,
-        documents_total=_in_all(read.n_documents, read.share),
-        bytes_total=bytes_total,
+        documents_total=_in_all(read.n_documents, share),
+        bytes_total=_in_all(read.n_bytes, share),
         fields=fields,
         field=field,
         skipped=source.skipped.groups(),
