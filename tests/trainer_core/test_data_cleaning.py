@@ -135,6 +135,17 @@ def test_what_is_left_out_by_hand_is_named_by_path_or_text():
     assert clean("one", "two", "three", exclude=exclude) == ["<excluded>", "<excluded>", "three"]
 
 
+def test_every_step_counts_the_bytes_before_and_after_it():
+    digest = hashlib.blake2b(b"abcdef", digest_size=16).hexdigest()
+    config = {"min_characters": 4, "max_characters": 8, "exclude": (f"text:{digest}",)}
+    counts = counting(**config)
+    clean("abc", "abcdef", "abcdefghij", "é" * 5, counts=counts, **config)
+    length, exclude = counts.report(Skipped())
+    assert (length.bytes_before, length.bytes_after) == (3 + 6 + 10 + 10, 6 + 10)
+    assert (exclude.bytes_before, exclude.bytes_after) == (6 + 10, 10)
+    assert [example.before for example in length.examples] == ["abc", "abcdefghij"]
+
+
 def test_a_step_of_ones_own_changes_and_leaves_out(tmp_path):
     hook = tmp_path / "mine.py"
     hook.write_text(

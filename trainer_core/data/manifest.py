@@ -79,7 +79,11 @@ class CleaningExample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What one cleaning step did to a source. Bytes are those of all documents that it saw."""
+    """What one cleaning step did to a source.
+
+    Bytes are those of all documents that it saw, as far as they were read; those that it leaves out
+    have none after it.
+    """
 
     step: str
     left_out: int = 0

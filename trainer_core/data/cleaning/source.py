@@ -116,11 +116,12 @@ class _Cleaned:
     def _parts(self, document: FoundDocument) -> Iterator[str]:
         title = printable(document.title)
         if printable(document.path) in self._paths:
-            raise self._out("exclude", "excluded", title, "")
+            raise self._out("exclude", "excluded", title, "", 0)
         texts: Iterator[str] = document.parts
         for repair in self._repairs():
             texts = self._counted(repair, title, texts)
-        texts = self._within_lengths(title, texts)
+        if self._config.min_characters or self._config.max_characters:
+            texts = self._within_lengths(title, texts)
         if self._hook is not None:
             texts = self._hooked(self._hook, title, printable(document.path), texts)
         # A step may have moved the places where no token is cut, or left nothing.
@@ -153,16 +154,18 @@ class _Cleaned:
 
     def _within_lengths(self, title: str, texts: Iterable[str]) -> Iterator[str]:
         low, high = self._config.min_characters, self._config.max_characters
-        length = 0
+        length = n_bytes = 0
         beginning = ""
         for text in texts:
             beginning += text[: 2 * SHOWN_CHARACTERS - len(beginning)]
             length += len(text)
+            n_bytes += len(text.encode())
             if 0 < high < length:
-                raise self._out("length", "too_large", title, beginning)
+                raise self._out("length", "too_large", title, beginning, n_bytes)
             yield text
         if length < low:
-            raise self._out("length", "too_short", title, beginning)
+            raise self._out("length", "too_short", title, beginning, n_bytes)
+        self._counts.passed("length", n_bytes, n_bytes, None)
 
     def _hooked(self, hook: Hook, title: str, path: str, texts: Iterable[str]) -> Iterator[str]:
         held: list[str] = []
@@ -175,7 +178,7 @@ class _Cleaned:
         before = "".join(held)
         after = hook(before, title, path)
         if after is None:
-            raise self._out("hook", "hook", title, before[: 2 * SHOWN_CHARACTERS])
+            raise self._out("hook", "hook", title, before[: 2 * SHOWN_CHARACTERS], n_bytes)
         change = None
         if after != before:
             shown = first_difference(before, after)
@@ -190,14 +193,22 @@ class _Cleaned:
             yield from texts
             return
         hashed = hashlib.blake2b(digest_size=HASH_BYTES)
+        n_bytes = 0
         beginning = ""
         for text in texts:
             beginning += text[: 2 * SHOWN_CHARACTERS - len(beginning)]
-            hashed.update(text.encode())
+            data = text.encode()
+            hashed.update(data)
+            n_bytes += len(data)
             yield text
         if hashed.hexdigest() in self._texts:
-            raise self._out("exclude", "excluded", title, beginning)
+            raise self._out("exclude", "excluded", title, beginning, n_bytes)
+        self._counts.passed("exclude", n_bytes, n_bytes, None)
 
-    def _out(self, step: StepName, reason: Reason, title: str, beginning: str) -> NoText:
+    def _out(
+        self, step: StepName, reason: Reason, title: str, beginning: str, n_bytes: int
+    ) -> NoText:
+        """Count a document that a step leaves out after so many bytes of it."""
+        self._counts.passed(step, n_bytes, 0, None)
         self._counts.left_out(step, CleaningExample(title=title, before=beginning))
         return NoText(reason)
