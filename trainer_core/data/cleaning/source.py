@@ -17,14 +17,13 @@ from trainer_core.data.cleaning.repairs import (
 )
 from trainer_core.data.cleaning.report import STEPS, CleaningCounts, StepName
 from trainer_core.data.manifest import CleaningExample
+from trainer_core.data.preparing.split import DIGEST_BYTES
 from trainer_core.data.sources.documents import RECORD_BYTES, FoundDocument, LeaveOut
 from trainer_core.data.sources.files import Place, SourceFile
 from trainer_core.data.sources.reading import NoText, in_parts
 from trainer_core.data.sources.skipped import Reason, printable
 from trainer_core.spec import CleaningConfig
 from trainer_core.spec.cleaning import TEXT_PREFIX
-
-HASH_BYTES = 16
 
 
 class OpenSource(Protocol):
@@ -192,7 +191,7 @@ class _Cleaned:
         if not self._texts:
             yield from texts
             return
-        hashed = hashlib.blake2b(digest_size=HASH_BYTES)
+        hashed = hashlib.blake2b(digest_size=DIGEST_BYTES)
         n_bytes = 0
         beginning = ""
         for text in texts:

@@ -22,11 +22,11 @@ from trainer_core.data.sources.packed import (
 from trainer_core.data.sources.reading import NoText, Readable, opened
 from trainer_core.data.sources.records import lines
 from trainer_core.data.sources.rows import RowSource
+from trainer_core.data.sources.tables import DELIMITERS
 
 FILES_TRIED = 20
 """Of a source's files so many with records are looked into before it counts as having none."""
 _HEAD_CHARACTERS = 1 << 20
-_DELIMITERS = (",", ";", "\t", "|")
 
 
 def columns_of(found: OpenSource) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def _of_record(record: Any) -> list[str]:  # noqa: ANN401 - any JSON
 def _of_table(stream: Readable) -> Iterable[str]:
     line = next(lines(stream), None) or b""
     header = line.decode("utf-8-sig", "replace").strip("\r\n")
-    delimiter = max(_DELIMITERS, key=header.count)
+    delimiter = max(DELIMITERS, key=header.count)
     try:
         return [name for name in next(csv.reader([header], delimiter=delimiter), []) if name]
     except csv.Error:

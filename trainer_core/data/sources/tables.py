@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 64
 PAGE_BYTES = 1 << 20
-_DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_FIELD = 2**31 - 1  # the limit is kept by the lines, which say where it was passed
 
 
@@ -56,7 +56,7 @@ def table_documents(
     rows = _Rows(stream)
     texts = iter(rows)
     header_line = next(texts, "")
-    delimiter = max(_DELIMITERS, key=header_line.count)
+    delimiter = max(DELIMITERS, key=header_line.count)
     names = next(csv.reader([header_line], delimiter=delimiter), [])
     if not header_line.strip():
         raise NoText("empty")
