@@ -68,6 +68,14 @@ def test_a_beginning_tells_about_how_much_there_is(tmp_path, texts):
     assert source.bytes_total == pytest.approx(41_000, rel=0.05)
 
 
+def test_of_a_source_that_is_read_in_part_no_more_than_that_is_promised(tmp_path):
+    library = specs.PythonLibrary(max_bytes=2_000_000)
+    (source,) = preview(tmp_path, library, max_bytes=500_000).sources
+    assert source.bytes_total == pytest.approx(2_000_000, rel=0.01)
+    share = source.bytes_read / source.bytes_total
+    assert source.documents_total == pytest.approx(source.documents_read / share, abs=1)
+
+
 def test_a_long_document_is_read_as_far_as_asked(tmp_path):
     book = tmp_path / "book.txt"
     book.write_text("All work and no play.\n" * 500_000)
