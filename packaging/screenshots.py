@@ -22,12 +22,19 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from studio.app import Studio
+from studio.pages.data.adding.cleaning_form import CleaningForm
+from studio.pages.data.adding.flow import AddFlow
+from studio.pages.data.batches.target import BatchesTarget
+from studio.pages.data.lab.page import LabPage
+from studio.pages.data.lab.target import LabTarget
+from studio.pages.data.request import AddForm
 from studio.pages.playground.page import PlaygroundPage
 from studio.pages.wizard.page import WizardPage
 from studio.pages.wizard.target import WizardTarget
 from studio.runs.tour import find_tour, new_tour, register_tour
 from studio.storage.library import Library
 from studio.theme import Mode, theme
+from trainer_core.spec import DataConfig, InspectSpec
 from trainer_core.status import read_status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,6 +107,24 @@ def write_text(studio: Studio) -> None:
     page.output.text.show_token(longest)
 
 
+def look_at_the_text(studio: Studio) -> None:
+    """Go on to the preview of the Python library, with a cleaning step switched on."""
+    flow = studio.window.findChild(AddFlow)
+    if not isinstance(flow, AddFlow):
+        raise TypeError("no data is being added")
+    flow.go_on()
+    wait_until(lambda: flow.preview.preview is not None, 60)
+
+
+def compare_tokenizers(studio: Studio) -> None:
+    """Compare the tokenizers that the lab proposes."""
+    page = studio.window.page("lab")
+    if not isinstance(page, LabPage):
+        raise TypeError("the tokenizer lab is not open")
+    page.setup.started.emit()
+    wait_until(lambda: page.stack.currentWidget() is page.results, 120)
+
+
 def to_the_budget(studio: Studio) -> None:
     """Go on in the wizard to the step that has most to show."""
     page = studio.window.page("wizard")
@@ -114,12 +139,22 @@ def shots(library_home: Path) -> Iterator[Shot]:
     """Every page, with what the tour left."""
     library = Library.open(library_home)
     runs = {run.name: run.id for run in library.runs()}
-    dataset = library.datasets()[0].id
+    row = library.datasets()[0]
+    dataset = row.id
     library.close()
+    batches = InspectSpec(
+        corpus=str(row.corpus_folder),
+        index=str(row.index_path or ""),
+        data=DataConfig(packing="best_fit"),
+    )
     with_index = runs["with-index"]
     yield Shot("home", "home")
     yield Shot("run", "run", with_index)
     yield Shot("data", "data", dataset)
+    cleaning = CleaningForm(repair_unicode=True, whitespace=True, near_duplicates="report")
+    yield Shot("add-data", "data", AddForm(cleaning=cleaning), look_at_the_text)
+    yield Shot("batches", "batches", BatchesTarget(batches, row.name), settle_ms=3000)
+    yield Shot("lab", "lab", LabTarget(dataset), compare_tokenizers)
     yield Shot("compare", "compare", tuple(runs.values()))
     yield Shot("playground", "playground", with_index, write_text, 2500)
     yield Shot("wizard", "wizard", WizardTarget(dataset_id=dataset), to_the_budget)

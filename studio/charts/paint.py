@@ -264,11 +264,16 @@ def _paint_best(
     left = min(max(at.x() - width + 4, frame.left + 4), frame.right - width)
     top = at.y() - 24 if at.y() - 24 > frame.top else at.y() + 8
     box = QRectF(left, top, width, 16)
-    ground = QColor(palette.bg1)
-    ground.setAlphaF(0.7)  # other marks may lie below
-    painter.fillRect(box, ground)
+    _paint_ground(painter, box, palette)
     right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
     put_text(painter, box, label, "mono_small", palette.text, right)
+
+
+def _paint_ground(painter: QPainter, box: QRectF, palette: Palette) -> None:
+    """What a text stands on where curves and marks may lie below."""
+    ground = QColor(palette.bg1)
+    ground.setAlphaF(0.75)
+    painter.fillRect(box, ground)
 
 
 def _paint_limits(painter: QPainter, frame: Frame, content: Content, palette: Palette) -> None:
@@ -286,6 +291,9 @@ def _paint_limits(painter: QPainter, frame: Frame, content: Content, palette: Pa
         flag = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
         top = y + 1 if limit.place == "below" else y - 17
         box = QRectF(frame.left + 6, top, frame.right - frame.left - 12, 16)
+        width = text_width(limit.label, "label")
+        text_left = box.right() - width if right else box.left()
+        _paint_ground(painter, QRectF(text_left - 3, top, width + 6, 16), palette)
         side = flag | Qt.AlignmentFlag.AlignVCenter
         put_text(painter, box, limit.label, "label", palette.muted, side)
 
