@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
 
 from trainer_core.data.cleaning.hook import Hook, load_hook
 from trainer_core.data.cleaning.repairs import (
@@ -20,27 +19,11 @@ from trainer_core.data.manifest import CleaningExample
 from trainer_core.data.preparing.split import DIGEST_BYTES
 from trainer_core.data.sources.documents import RECORD_BYTES, FoundDocument, LeaveOut
 from trainer_core.data.sources.files import Place, SourceFile
+from trainer_core.data.sources.protocol import OpenSource
 from trainer_core.data.sources.reading import NoText, in_parts
 from trainer_core.data.sources.skipped import Reason, printable
 from trainer_core.spec import CleaningConfig
 from trainer_core.spec.cleaning import TEXT_PREFIX
-
-
-class OpenSource(Protocol):
-    """A source whose files, or what stands for them, are listed."""
-
-    @property
-    def files(self) -> Sequence[SourceFile]:
-        """What is read, in order."""
-
-    @property
-    def max_bytes(self) -> int:
-        """Read no further after this much text; 0 reads all."""
-
-    def documents(
-        self, file: SourceFile, leave_out: LeaveOut, watch: Callable[[Place], None]
-    ) -> Iterator[FoundDocument]:
-        """The documents of one of the files, in its order, the same at every reading."""
 
 
 def steps_of(config: CleaningConfig) -> tuple[StepName, ...]:

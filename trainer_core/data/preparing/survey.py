@@ -14,15 +14,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any, overload
 
 from trainer_core.data.cleaning.near import RECORD_BYTES as SIGNATURE_BYTES
 from trainer_core.data.cleaning.report import CleaningCounts
 from trainer_core.data.preparing.digests import Digests
 from trainer_core.data.preparing.growing import GrowingFile, Lost
 from trainer_core.data.preparing.split import DIGEST_BYTES, DocumentKey
-from trainer_core.data.sources.documents import FoundDocument, LeaveOut
-from trainer_core.data.sources.files import Place, SourceFile
+from trainer_core.data.sources.documents import FoundDocument
+from trainer_core.data.sources.protocol import OpenSource
 from trainer_core.data.sources.reading import NoText
 from trainer_core.data.sources.skipped import Reason, Skipped
 
@@ -33,23 +33,6 @@ SIGNATURES_NAME = "signatures.bin"
 
 Report = Callable[[str, float, float, str], None]
 """Told the phase, how much is done, of how much, and the unit; may raise to end the work."""
-
-
-class OpenSource(Protocol):
-    """A source whose files, or what stands for them, are listed."""
-
-    @property
-    def files(self) -> Sequence[SourceFile]:
-        """What is read, in order."""
-
-    @property
-    def max_bytes(self) -> int:
-        """Read no further after this much text; 0 reads all."""
-
-    def documents(
-        self, file: SourceFile, leave_out: LeaveOut, watch: Callable[[Place], None]
-    ) -> Iterator[FoundDocument]:
-        """The documents of one of the files, in its order, the same at every reading."""
 
 
 @dataclass

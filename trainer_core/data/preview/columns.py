@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BufferedReader
 from typing import Any
 
-from trainer_core.data.cleaning.source import OpenSource
 from trainer_core.data.sources.fields import column_with_text, usual_field
 from trainer_core.data.sources.files import SourceFile
 from trainer_core.data.sources.hub import StreamedSource
@@ -19,6 +18,7 @@ from trainer_core.data.sources.packed import (
     name_inside,
     unpacked,
 )
+from trainer_core.data.sources.protocol import OpenSource
 from trainer_core.data.sources.reading import NoText, Readable, opened
 from trainer_core.data.sources.records import lines
 from trainer_core.data.sources.rows import RowSource

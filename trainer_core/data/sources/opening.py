@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer_core.data.preparing.survey import OpenSource
 from trainer_core.data.sources.downloads import Report
 from trainer_core.data.sources.files import Tick, describe_files, open_files, path_of_user
 from trainer_core.data.sources.generators import LineSource, describe_lines
 from trainer_core.data.sources.hub import open_hub_dataset
+from trainer_core.data.sources.protocol import OpenSource
 from trainer_core.data.sources.rows import describe_rows, is_saved_dataset, open_saved_dataset
 from trainer_core.data.sources.skipped import Skipped, printable
 from trainer_core.data.sources.token_files import describe_token_files, open_token_files
