@@ -45,7 +45,7 @@ class Person:
         return self.desktop.studio.stdout.readline().split()
 
     def click(self, words, seconds=10.0):
-        self.desktop.xdotool("mousemove", "--sync", *self.look_for(words, seconds), "click", "1")
+        self.desktop.xdotool("mousemove", *self.look_for(words, seconds), "click", "1")
 
     def type(self, text):
         self.desktop.xdotool("type", "--delay", "4", str(text))
@@ -72,7 +72,7 @@ class Person:
 def texts(tmp_path):
     """A folder with 60 notes, one of them decoded wrongly, and a file of 200 records."""
     chance = random.Random(5)
-    words = "fire stone water north candle river seven apple winter morning".split()
+    words = ["fire", "stone", "water", "north", "candle", "river", "apple", "winter"]
 
     def text(number):
         return f"Text {number}: " + " ".join(chance.choice(words) for _ in range(80)) + "."
@@ -106,7 +106,9 @@ def test_texts_become_a_dataset_and_a_reading_that_was_stopped_goes_on(desktop, 
     check_dataset(manifest)
     person.click("More")
     person.click("Show batches")
-    person.look_for("the", 20)
+    person.click("Tokens of the sequence", 20)
+    desktop.key("Right")
+    person.look_for("tokens, itself among them")
     folder = read_more(desktop, person)
     person.click("Stop", 20)
     wait_for(lambda: read_status(folder).state == "stopped", 20, "the reading to stop")

@@ -171,6 +171,7 @@ def test_a_step_of_ones_own_changes_and_leaves_out(tmp_path):
         ("import nowhere_at_all", "nowhere_at_all"),
         ("def clean(", "SyntaxError"),
         ("raise SystemExit", "SystemExit"),
+        ("def clean(text, title, path):\n    raise SystemExit(3)", "SystemExit in line 2"),
         (None, "There is no file"),
     ],
 )

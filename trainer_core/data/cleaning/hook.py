@@ -32,7 +32,7 @@ def load_hook(named: str) -> Hook:
     def checked(text: str, title: str, document: str) -> str | None:
         try:
             found = clean(text, title, document)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _wrong(f"{path} failed on {title}: {_where(error, path)}.") from error
         if found is None or isinstance(found, str):
             return found
