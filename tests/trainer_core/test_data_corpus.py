@@ -156,6 +156,9 @@ def edit(folder, **changes):
 
 def test_no_folder_and_no_manifest_are_told_apart(folder):
     assert "does not exist" in error_of(folder / "none")
+    with pytest.raises(DataError) as caught:
+        open_corpus(folder.parent)  # the job's folder, which holds the corpus
+    assert str(folder) in caught.value.do
     (folder / "manifest.json").unlink()
     assert "manifest.json is missing" in error_of(folder)
 

@@ -94,8 +94,11 @@ def test_what_does_not_exist_is_a_clear_error(tmp_path, which):
     save(tmp_path, 10)
     with pytest.raises(CheckpointError):
         open_checkpoint(tmp_path, which)
-    with pytest.raises(CheckpointError, match="no checkpoint yet"):
+    with pytest.raises(CheckpointError, match="does not exist"):
         open_checkpoint(tmp_path / "nowhere", "best")
+    (tmp_path / "begun").mkdir()
+    with pytest.raises(CheckpointError, match="no checkpoint yet"):
+        open_checkpoint(tmp_path / "begun", "best")
 
 
 def _remove_weights(folder):

@@ -205,10 +205,14 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
+        inside = folder / "corpus"
+        do = "Choose a folder that a data preparation has finished, or run the preparation."
+        if (inside / MANIFEST_NAME).is_file():
+            do = f"Choose the folder inside it: {inside}."
         raise DataError(
             f"There is no corpus in {folder}: {MANIFEST_NAME} is missing.",
             safe="Nothing was changed.",
-            do="Choose a folder that a data preparation has finished, or run the preparation.",
+            do=do,
         ) from None
     except OSError as error:
         raise damaged(path, error.strerror or str(error)) from None

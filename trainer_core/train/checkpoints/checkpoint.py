@@ -317,6 +317,12 @@ def open_checkpoint(
     Raises:
         CheckpointError: There is none, the wanted step is damaged, or no whole one is left.
     """
+    if not run_folder.is_dir():
+        raise CheckpointError(
+            f"There is no run in {run_folder}: the folder does not exist.",
+            safe="Nothing was changed.",
+            do="Check the path.",
+        )
     steps = _wanted_steps(run_folder, which)
     if not steps:
         raise CheckpointError(
