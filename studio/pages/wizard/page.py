@@ -29,6 +29,7 @@ from studio.widgets.controls import IconButton, LineEdit
 from studio.widgets.empty import LoadingBlocks
 from studio.widgets.label import Label, Part
 from studio.widgets.scroll import ClearScroll
+from studio.widgets.step_keys import step_move
 from trainer_core.errors import KnownError, SpecError
 
 
@@ -246,26 +247,27 @@ class WizardPage(Page):
 
     def event(self, event: QEvent) -> bool:
         """Take Alt+Left for the step before, while there is one."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            alt = event.modifiers() == Qt.KeyboardModifier.AltModifier
-            if alt and event.key() == Qt.Key.Key_Left and self._current > 0:
-                event.accept()
-                return True
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and step_move(event) == "back"
+            and self._current > 0
+        ):
+            event.accept()
+            return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Alt+Left and Ctrl+Enter move, Esc closes."""
-        key, modifiers = event.key(), event.modifiers()
-        if key == Qt.Key.Key_Left and modifiers == Qt.KeyboardModifier.AltModifier:
-            self.go_back()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (
-            modifiers & Qt.KeyboardModifier.ControlModifier
-        ):
-            self.go_on()
-        elif key == Qt.Key.Key_Escape:
-            self._close()
-        else:
-            super().keyPressEvent(event)
+        match step_move(event):
+            case "back":
+                self.go_back()
+            case "on":
+                self.go_on()
+            case "close":
+                self._close()
+            case None:
+                super().keyPressEvent(event)
 
     # --- starting ----------------------------------------------------------------------------
 

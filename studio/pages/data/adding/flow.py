@@ -36,6 +36,7 @@ from studio.pages.wizard.rail import StepRail
 from studio.storage.tokenizer_labels import tokenizer_label
 from studio.widgets.empty import ErrorCard
 from studio.widgets.scroll import ClearScroll
+from studio.widgets.step_keys import step_move
 from trainer_core.errors import KnownError, SpecError
 
 SOURCE, PREVIEW, TOKENS = range(3)
@@ -291,26 +292,27 @@ class AddFlow(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """Take Alt+Left for the step before, while there is one."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            alt = event.modifiers() == Qt.KeyboardModifier.AltModifier
-            if alt and event.key() == Qt.Key.Key_Left and self._current > SOURCE:
-                event.accept()
-                return True
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and step_move(event) == "back"
+            and self._current > SOURCE
+        ):
+            event.accept()
+            return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Alt+Left and Ctrl+Enter move, Esc closes."""
-        key, modifiers = event.key(), event.modifiers()
-        if key == Qt.Key.Key_Left and modifiers == Qt.KeyboardModifier.AltModifier:
-            self.go_back()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (
-            modifiers & Qt.KeyboardModifier.ControlModifier
-        ):
-            self.go_on()
-        elif key == Qt.Key.Key_Escape:
-            self.cancelled.emit()
-        else:
-            super().keyPressEvent(event)
+        match step_move(event):
+            case "back":
+                self.go_back()
+            case "on":
+                self.go_on()
+            case "close":
+                self.cancelled.emit()
+            case None:
+                super().keyPressEvent(event)
 
 
 def _tokens_summary(form: AddForm) -> str:
