@@ -58,15 +58,21 @@ _CHUNK_CHARACTERS = 4096
 _RUN = re.compile(f"[{_SPACE}]++")
 
 
-def _run_start(text: str, end: int) -> int:
-    """Where the white space begins that reaches up to `end`; `end` where there is none."""
-    while end > 0:
-        begin = max(0, end - _CHUNK_CHARACTERS)
+def _run_start(text: str, end: int, low: int = 0) -> int:
+    """Where the white space begins that reaches up to `end`; `end` where there is none.
+
+    Args:
+        text: Any text.
+        end: Looked at is what stands before it.
+        low: What stands before this is not looked at.
+    """
+    while end > low:
+        begin = max(low, end - _CHUNK_CHARACTERS)
         kept = len(text[begin:end].rstrip(_SPACES))
         if kept:
             return begin + kept
         end = begin
-    return 0
+    return min(end, low)
 
 
 def _before_last(text: str, begin: int, end: int) -> int:
@@ -111,6 +117,8 @@ def last_cut(text: str, start: int, end: int, pattern: PatternName = "gpt2") -> 
     """
     step = 4096
     stop = min(end, len(text))
+    # White space that reaches the end may go on behind it, and may be endless.
+    stop = min(stop, _run_start(text, min(stop + 1, len(text)), start))
     while stop > start + 1:
         begin = max(start + 1, stop - step)
         cuts = [cut for cut in _cuts(text, begin, stop, pattern) if start < cut < stop]
