@@ -192,7 +192,7 @@ def test_rows_that_were_drawn_by_weights_are_not_told_from_those_of_all(corpus, 
 def test_what_cannot_be_continued_says_why(corpus, tmp_path):
     first = trained(tmp_path / "first", spec_of(corpus, 10))
     end = refused(tmp_path / "absent", spec_of(corpus, 10, continue_from=str(tmp_path / "no")))
-    assert "no checkpoint" in end.what and end.field == "continue_from"
+    assert "does not exist" in end.what and end.field == "continue_from"
     itself = tmp_path / "itself"
     end = refused(itself, spec_of(corpus, 10, continue_from=str(itself)))
     assert "continue itself" in end.what

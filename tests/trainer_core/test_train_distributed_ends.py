@@ -53,7 +53,7 @@ def test_when_one_is_asked_all_stop_in_order(corpus, tmp_path, how):
 
 
 def test_when_the_first_pauses_in_trouble_the_others_end_with_it(corpus, tmp_path):
-    wild = {"lr": 9.0, "weight_decay": 0.0, "clip_norm": 0.0, "schedule": "constant"}
+    wild = {"lr": 2.0, "weight_decay": 0.0, "clip_norm": 0.0, "schedule": "constant"}
     process = start(tmp_path / "run", several_spec(corpus, steps=5_000, optimizer=wild))
     output = output_of(process)
     assert process.returncode == ExitCode.KNOWN_ERROR, output
