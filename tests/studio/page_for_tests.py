@@ -88,3 +88,19 @@ def add_read_dataset(
     if code != 0:
         raise RuntimeError(f"reading {texts} ended with {code}")
     return row
+
+
+DATASET = DatasetRow(
+    id=7,
+    name="Bees",
+    what="Own text",
+    folder=Path("/home/data/bees"),
+    index_folder=Path("/home/indexes/bees"),
+    tokenizer="own, 300",
+    private=False,
+    created_s=0.0,
+    documents=12,
+    tokens=34_567,
+    size_bytes=120_000,
+    index_bytes=250_000,
+)

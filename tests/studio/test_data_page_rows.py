@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from page_for_tests import DATASET
 from PySide6.QtCore import QRectF
 
 from studio.pages.data.charts import label_top
@@ -20,26 +19,11 @@ from studio.pages.data.detail import warning_words
 from studio.pages.data.facts import MatchBar, make_facts, match_bars
 from studio.pages.data.index_state import NO_INDEX, index_now
 from studio.pages.data.rows import RowFacts, table_row
-from studio.storage.rows import DatasetRow
 from studio.widgets.figures import NARROW, size
 from trainer_core.errors import ExitCode
 from trainer_core.records import Ended, Noted, Progress
 from trainer_core.status import JobStatus
 
-DATASET = DatasetRow(
-    id=7,
-    name="Bees",
-    what="Own text",
-    folder=Path("/home/data/bees"),
-    index_folder=Path("/home/indexes/bees"),
-    tokenizer="own, 300",
-    private=False,
-    created_s=0.0,
-    documents=12,
-    tokens=34_567,
-    size_bytes=120_000,
-    index_bytes=250_000,
-)
 READ = JobStatus(verb="prepare", state="finished")
 
 

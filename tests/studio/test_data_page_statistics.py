@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from page_for_tests import DATASET
 from pytestqt.qtbot import QtBot
 
 from studio.pages.data.corpus import (
@@ -32,7 +33,6 @@ from studio.pages.data.packing_costs import PackingCosts
 from studio.pages.data.sources_table import SourcesTable
 from studio.pages.data.strip import FigureStrip
 from studio.pages.data.text_cards import EntropyCard, RunsCard, seen
-from studio.storage.rows import DatasetRow
 from studio.widgets.label import Label
 from trainer_core.data.corpus import open_corpus
 from trainer_core.data.preparing.build import build_corpus
@@ -40,20 +40,6 @@ from trainer_core.data.statistics import STATISTICS_NAME
 from trainer_core.spec import ByteTokenizer, PrepareSpec, TextFiles
 from trainer_core.status import JobStatus
 
-DATASET = DatasetRow(
-    id=7,
-    name="Bees",
-    what="Own text",
-    folder=Path("/home/data/bees"),
-    index_folder=Path("/home/indexes/bees"),
-    tokenizer="own, 300",
-    private=False,
-    created_s=0.0,
-    documents=12,
-    tokens=34_567,
-    size_bytes=120_000,
-    index_bytes=250_000,
-)
 COST = ContextCost(
     context=1024,
     longer=0.185,

@@ -15,7 +15,8 @@ from trainer_core.data.preparing.first_reading import survey
 from trainer_core.data.preparing.survey import NamedSource
 from trainer_core.data.sources.opening import describe, open_source
 from trainer_core.data.sources.skipped import Skipped
-from trainer_core.spec import TextFiles
+from trainer_core.journal import read_records
+from trainer_core.spec import BpeTokenizer, PrepareSpec, TextFiles
 
 
 def open_named(source, name="it"):
@@ -71,3 +72,20 @@ def zstandard(data):
 
 
 PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard}
+
+
+def numbered_texts(folder):
+    """Thirty short texts in a new folder."""
+    folder.mkdir()
+    for n in range(30):
+        (folder / f"{n:02}.txt").write_text(f"Text number {n}. " * (n + 5) + "\n")
+    return folder
+
+
+def prepare_spec(texts, **settings):
+    settings.setdefault("tokenizer", BpeTokenizer(vocab_size=280))
+    return PrepareSpec(source=TextFiles(paths=(str(texts),)), validation_fraction=0.2, **settings)
+
+
+def records(folder, kind):
+    return [r for r in read_records(folder / "journal.bin")[0] if isinstance(r, kind)]
