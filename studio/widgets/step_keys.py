@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
 
 StepMove = Literal["back", "on", "close"]
@@ -18,3 +18,12 @@ def step_move(event: QKeyEvent) -> StepMove | None:
     if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
         return "on" if modifiers & Qt.KeyboardModifier.ControlModifier else None
     return "close" if key == Qt.Key.Key_Escape else None
+
+
+def claims_back(event: QEvent) -> bool:
+    """Whether a widget is asked if Alt+Left is its own, which the window has for its history."""
+    return (
+        event.type() == QEvent.Type.ShortcutOverride
+        and isinstance(event, QKeyEvent)
+        and step_move(event) == "back"
+    )

@@ -29,7 +29,7 @@ from studio.widgets.controls import IconButton, LineEdit
 from studio.widgets.empty import LoadingBlocks
 from studio.widgets.label import Label, Part
 from studio.widgets.scroll import ClearScroll
-from studio.widgets.step_keys import step_move
+from studio.widgets.step_keys import claims_back, step_move
 from trainer_core.errors import KnownError, SpecError
 
 
@@ -247,12 +247,7 @@ class WizardPage(Page):
 
     def event(self, event: QEvent) -> bool:
         """Take Alt+Left for the step before, while there is one."""
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and step_move(event) == "back"
-            and self._current > 0
-        ):
+        if self._current > 0 and claims_back(event):
             event.accept()
             return True
         return super().event(event)

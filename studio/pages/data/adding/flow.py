@@ -36,7 +36,7 @@ from studio.pages.wizard.rail import StepRail
 from studio.storage.tokenizer_labels import tokenizer_label
 from studio.widgets.empty import ErrorCard
 from studio.widgets.scroll import ClearScroll
-from studio.widgets.step_keys import step_move
+from studio.widgets.step_keys import claims_back, step_move
 from trainer_core.errors import KnownError, SpecError
 
 SOURCE, PREVIEW, TOKENS = range(3)
@@ -292,12 +292,7 @@ class AddFlow(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """Take Alt+Left for the step before, while there is one."""
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and step_move(event) == "back"
-            and self._current > SOURCE
-        ):
+        if self._current > SOURCE and claims_back(event):
             event.accept()
             return True
         return super().event(event)
