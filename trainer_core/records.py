@@ -13,6 +13,7 @@ State = Literal[
     "compiling",
     "validating",
     "saving",
+    "waiting",
     "paused",
     "stopped",
     "finished",
@@ -217,6 +218,62 @@ class CheckpointRemoved(Entry, frozen=True, kw_only=True):
     step: int
 
 
+class PlanChanged(Entry, frozen=True, kw_only=True):
+    """A person changed the plan of a training; what is None, or 0, stays as it was.
+
+    Part of the run's record: a training that is resumed from before it makes the same change at the
+    same step again, so that it computes the same.
+    """
+
+    step: int
+    """The change holds for the steps after this one."""
+    lr: float | None = None
+    """Peak learning rate of the schedule, from here on."""
+    steps: int | None = None
+    """The run's length; what is left of the schedule is stretched or squeezed to end there."""
+    skip: int = 0
+    """Batches of the order that are left out here."""
+    why: str = ""
+
+
+class Rewound(Entry, frozen=True, kw_only=True):
+    """A person took a training back to a checkpoint; later checkpoints, and changes, are void."""
+
+    step: int
+    """Of that checkpoint."""
+    from_step: int
+    """How far it had come."""
+
+
+class Held(Entry, frozen=True, kw_only=True):
+    """The training waits by itself, its memory on the GPU freed; a checkpoint was saved before."""
+
+    step: int
+    reason: str
+    """In words, such as `the computer runs on its battery`."""
+
+
+class Released(Entry, frozen=True, kw_only=True):
+    """It goes on."""
+
+    step: int
+    seconds: float
+    """How long it waited."""
+
+
+class Provenance(Entry, frozen=True, kw_only=True):
+    """What a session ran on and with, for whoever wants to repeat it. Values are for people."""
+
+    versions: dict[str, str] = {}
+    """By package, and `python`, `cuda`, `driver`, `system`."""
+    hardware: dict[str, str] = {}
+    """`cpu`, `cores`, `ram`, `gpu`, …"""
+    data: dict[str, str] = {}
+    """Hashes: `corpus`, `index`, and so on."""
+    source: dict[str, str] = {}
+    """State of the program's own repository: `commit`, `changed`; empty where it is installed."""
+
+
 class Sampled(Entry, frozen=True, kw_only=True):
     """Text that the model wrote at a checkpoint."""
 
@@ -289,6 +346,11 @@ Record = (
     | CheckpointSaved
     | CheckpointThinned
     | CheckpointRemoved
+    | PlanChanged
+    | Rewound
+    | Held
+    | Released
+    | Provenance
     | Sampled
     | Noted
     | TextEntropy

@@ -19,12 +19,17 @@ from trainer_core.records import (
     CheckpointThinned,
     ChildStarted,
     Ended,
+    Held,
     JobStarted,
     Noted,
+    PlanChanged,
     Progress,
+    Provenance,
     Record,
+    Released,
     Result,
     Resumed,
+    Rewound,
     Sampled,
     SourcesSeen,
     State,
@@ -72,6 +77,13 @@ class JobStatus:
     """Of the training text; None in trainings of older versions."""
     seen: SourcesSeen | None = None
     """How much of each source was seen; None in trainings of older versions."""
+    changes: tuple[PlanChanged, ...] = ()
+    """What a person changed about a training's plan, in the order of their steps."""
+    rewound: tuple[Rewound, ...] = ()
+    held: Held | None = None
+    """Why a training waits; None while it does not."""
+    provenance: Provenance | None = None
+    """What the newest session runs on and with; None in older versions."""
     children: tuple[ChildStarted, ...] = ()
     result: dict[str, Any] = field(default_factory=dict)
     ended: Ended | None = None
@@ -104,6 +116,7 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
                 resumed_step=0,
                 device=record.device,
                 ended=None,
+                held=None,
                 children=(),
             )
         case Resumed():
@@ -123,6 +136,19 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
         case CheckpointRemoved():
             kept = tuple(c for c in status.checkpoints if c.step != record.step)
             return replace(status, checkpoints=kept)
+        case PlanChanged():
+            changes = (*status.changes, record)
+            return replace(status, changes=tuple(sorted(changes, key=lambda c: c.step)))
+        case Rewound():
+            status = _forget_after(status, record.step)
+            kept_changes = tuple(c for c in status.changes if c.step < record.step)
+            return replace(status, changes=kept_changes, rewound=(*status.rewound, record))
+        case Held():
+            return replace(status, held=record)
+        case Released():
+            return replace(status, held=None)
+        case Provenance():
+            return replace(status, provenance=record)
         case Sampled():
             return replace(status, samples=(*status.samples, record))
         case Noted():

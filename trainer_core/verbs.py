@@ -20,5 +20,6 @@ VERB_MODULES = {
     "export": "trainer_core.export.verb",
     "tour": "trainer_core.tour.verb",
     "rules": "trainer_core.rules.verb",
+    "queue": "trainer_core.queueing.verb",
 }
 """Where each verb's `run(job, spec)` stands; imported when it is needed, since torch is slow."""

@@ -13,16 +13,21 @@ from sqlalchemy.orm import Session
 
 from studio.storage.database import DamagedLibraryError
 from studio.storage.datasets import Datasets, get_dataset
+from studio.storage.drafts import Drafts
+from studio.storage.groups import Groups
 from studio.storage.particulars import Particulars
 from studio.storage.rebuild import RebuildReport, find_datasets, find_runs, set_aside
 from studio.storage.rows import (
     CheckpointRow,
     DatasetRow,
+    DraftRow,
     Found,
+    GroupRow,
     NoteRow,
     ProjectRow,
     PromptRow,
     RunFacts,
+    RunKind,
     RunRow,
 )
 from studio.storage.search import ranked
@@ -34,7 +39,9 @@ from trainer_core.errors import KnownError
 __all__ = [
     "CheckpointRow",
     "DatasetRow",
+    "DraftRow",
     "Found",
+    "GroupRow",
     "Library",
     "NoteRow",
     "ProjectRow",
@@ -47,7 +54,7 @@ COLOR_SLOTS = 6
 RECOVERED = "Recovered runs"
 
 
-class Library(Datasets, Particulars):
+class Library(Datasets, Drafts, Groups, Particulars):
     """The user's library; open it with `Library.open`, once per process.
 
     All methods may be called from any thread and block while they work; the studio calls them
@@ -169,6 +176,9 @@ class Library(Datasets, Particulars):
         dataset_id: int | None = None,
         folder: Path | None = None,
         color_slot: int | None = None,
+        kind: RunKind = "train",
+        group_id: int | None = None,
+        parent_id: int | None = None,
     ) -> RunRow:
         """Register a run.
 
@@ -178,6 +188,9 @@ class Library(Datasets, Particulars):
             dataset_id: What it trains on, where known.
             folder: An existing train job; None makes a new, empty folder under `runs/`.
             color_slot: Series colour, 0 to 5; None takes the one that the project used least.
+            kind: `reference` for curves of another program.
+            group_id: The group that it was started with.
+            parent_id: The run whose weights it begins with.
 
         Raises:
             KnownError: The name is empty, there is no such project or dataset, or the folder is
@@ -201,6 +214,9 @@ class Library(Datasets, Particulars):
                     _free_color_slot(session, project_id) if color_slot is None else color_slot
                 ),
                 created_s=now,
+                kind=kind,
+                group_id=group_id,
+                parent_id=parent_id,
             )
             session.add(row)
             session.flush()
@@ -308,6 +324,12 @@ class Library(Datasets, Particulars):
             color_slot=row.color_slot,
             created_s=row.created_s,
             archived=row.archived,
+            kind="reference" if row.kind == "reference" else "train",
+            starred=row.starred,
+            tags=tuple(row.tags) if isinstance(row.tags, list) else (),
+            trashed_s=row.trashed_s,
+            group_id=row.group_id,
+            parent_id=row.parent_id,
             facts=RunFacts(
                 state=row.state,
                 step=row.step,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+GroupKind = Literal["seeds", "sweep"]
+RunKind = Literal["train", "reference"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class DatasetRow:
     tokens: int | None = None
     size_bytes: int | None = None
     index_bytes: int | None = None
+    trashed_s: float | None = None
 
     @property
     def corpus_folder(self) -> Path:
@@ -90,6 +94,40 @@ class RunRow:
     created_s: float
     archived: bool
     facts: RunFacts = field(default_factory=RunFacts)
+    kind: RunKind = "train"
+    """`reference`: curves that were read from a log of another program."""
+    starred: bool = False
+    tags: tuple[str, ...] = ()
+    trashed_s: float | None = None
+    """When it was thrown away; its folder stays until the trash is emptied."""
+    group_id: int | None = None
+    parent_id: int | None = None
+    """The run whose weights this one began with."""
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """Runs that were started as one."""
+
+    id: int
+    project_id: int
+    name: str
+    kind: GroupKind
+    axes: dict[str, tuple[Any, ...]]
+    """Values by the path of each varied setting."""
+    created_s: float
+
+
+@dataclass(frozen=True)
+class DraftRow:
+    """A run that was planned and not started yet."""
+
+    id: int
+    project_id: int | None
+    name: str
+    values: dict[str, Any]
+    """What the wizard holds, as it reads it back."""
+    changed_s: float
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,40 @@ class Dataset(Table):
     tokens: Mapped[int | None]
     size_bytes: Mapped[int | None]
     index_bytes: Mapped[int | None]
+    trashed_s: Mapped[float | None]
+    """When the user threw it away; its folder stays until the trash is emptied."""
+
+
+class RunGroup(Table):
+    """Runs that were started as one: seeds of the same run, or a sweep over settings."""
+
+    __tablename__ = "run_group"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str] = mapped_column(String)
+    kind: Mapped[str]
+    """`seeds` or `sweep`."""
+    axes: Mapped[object] = mapped_column(JSON)
+    """Paths of the varied settings, each with its values."""
+    created_s: Mapped[float]
+
+
+class RunDraft(Table):
+    """A run that was planned and not started yet."""
+
+    __tablename__ = "run_draft"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int | None] = mapped_column(
+        ForeignKey("project.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str] = mapped_column(String)
+    values: Mapped[object] = mapped_column(JSON)
+    """What the wizard holds, as it reads it back."""
+    changed_s: Mapped[float] = mapped_column(index=True)
 
 
 class Run(Table):
@@ -74,6 +108,18 @@ class Run(Table):
     color_slot: Mapped[int] = mapped_column(default=0)
     created_s: Mapped[float] = mapped_column(index=True)
     archived: Mapped[bool] = mapped_column(default=False)
+    kind: Mapped[str] = mapped_column(default="train")
+    """`train`, or `reference`: curves that were read from a log of another program."""
+    starred: Mapped[bool] = mapped_column(default=False)
+    tags: Mapped[object] = mapped_column(JSON, default=list)
+    trashed_s: Mapped[float | None]
+    group_id: Mapped[int | None] = mapped_column(
+        ForeignKey("run_group.id", ondelete="SET NULL"), index=True
+    )
+    parent_id: Mapped[int | None] = mapped_column(
+        ForeignKey("run.id", ondelete="SET NULL"), index=True
+    )
+    """The run whose weights this one began with."""
     state: Mapped[str] = mapped_column(default="starting")
     step: Mapped[int] = mapped_column(default=0)
     total_steps: Mapped[int] = mapped_column(default=0)

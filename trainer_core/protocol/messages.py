@@ -53,6 +53,16 @@ class CheckpointNow(Base, frozen=True, kw_only=True):
     """Save a checkpoint after this step and go on."""
 
 
+class ChangePlan(Base, frozen=True, kw_only=True):
+    """Change the plan of a training at its next step; what is None stays."""
+
+    lr: Annotated[float, Meta(gt=0.0, le=10.0)] | None = None
+    """Peak learning rate of the schedule, from there on."""
+    steps: Annotated[int, Meta(ge=1)] | None = None
+    """The run's length."""
+    why: Annotated[str, Meta(max_length=2000)] = ""
+
+
 class Generate(Base, frozen=True, kw_only=True):
     """Continue a prompt; answered by PromptRead, TokenWritten … and GenerationEnded."""
 
@@ -205,6 +215,7 @@ Message = (
     | Pause
     | Stop
     | CheckpointNow
+    | ChangePlan
     | Generate
     | Cancel
     | FindSources

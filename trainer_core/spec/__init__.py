@@ -14,7 +14,7 @@ from trainer_core.spec.index import (
     LookupSpec,
     ValueSpec,
 )
-from trainer_core.spec.jobs import VERBS, JobSpec, RulesSpec, TourSpec, verb_of
+from trainer_core.spec.jobs import VERBS, JobSpec, QueueSpec, RulesSpec, TourSpec, verb_of
 from trainer_core.spec.labels import Label, labels
 from trainer_core.spec.model import Family, ModelConfig
 from trainer_core.spec.optimizer import OptimizerConfig
@@ -105,6 +105,7 @@ __all__ = [
     "PreviewSpec",
     "ProbeSpec",
     "PythonLibrary",
+    "QueueSpec",
     "RuleLines",
     "RulesSpec",
     "SavedDataset",

@@ -35,6 +35,19 @@ class TourSpec(Section, frozen=True, kw_only=True, tag="tour", tag_field="verb")
     seed: Seed = 1337
 
 
+class QueueSpec(Section, frozen=True, kw_only=True, tag="queue", tag_field="verb"):
+    """Start the trainings of a waiting list one after the other, each when its time has come.
+
+    The list stands in the job folder itself; see `trainer_core.waiting_list`.
+    """
+
+    runs: tuple[str, ...] = ()
+    """Folders that hold the job folders of trainings: one at work there keeps the others waiting,
+    whoever started it."""
+    poll_s: Annotated[float, Meta(ge=0.05, le=3600.0)] = 2.0
+    """How often to look, in seconds."""
+
+
 class RulesSpec(Section, frozen=True, kw_only=True, tag="rules", tag_field="verb"):
     """Train a small model on a rule task, and score how far it keeps the rules."""
 
@@ -84,6 +97,7 @@ JobSpec = (
     | ExportSpec
     | TourSpec
     | RulesSpec
+    | QueueSpec
 )
 
 VERBS: dict[str, type[Section]] = {
@@ -104,6 +118,7 @@ VERBS: dict[str, type[Section]] = {
     "export": ExportSpec,
     "tour": TourSpec,
     "rules": RulesSpec,
+    "queue": QueueSpec,
 }
 
 

@@ -77,6 +77,10 @@ class CheckpointConfig(Section, frozen=True, kw_only=True):
     every_steps: Positive = 200
     keep: Positive = 4
     """How many of the newest checkpoints stay."""
+    keep_best: Positive = 1
+    """How many of those with the lowest validation loss stay."""
+    keep_every: Annotated[int, Meta(ge=0)] = 0
+    """Those of each so many steps stay for good; 0: none do."""
     resumable: Annotated[int, Meta(ge=0)] = 0
     """How many of the newest keep what resuming needs; the others stay as weights only. 0: all."""
 
