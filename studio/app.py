@@ -26,6 +26,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from studio import places
+from studio.language import use_language
 from studio.theme import Mode, pixmap, theme
 from studio.widgets.device_panel import DeviceSampler
 from studio.window import MainWindow
@@ -56,6 +57,7 @@ class Studio:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self.settings = QSettings(str(home / SETTINGS_FILE), QSettings.Format.IniFormat)
+        use_language(str(self.settings.value("language", "")))
         theme().set_mode(_mode(self.settings.value("theme", "system")))
         theme().install(app)
         app.setWindowIcon(QIcon(pixmap("hearth", theme().palette.text, 64)))

@@ -9,6 +9,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
+from studio.language import tr
 from studio.theme import font, theme
 from studio.widgets.paint import draw_icon, painter_for, rounded_box
 from studio.widgets.pressable import Pressable
@@ -76,7 +77,7 @@ class Button(Pressable):
         trailing_icon: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(text, parent)
+        super().__init__(tr(text), parent)
         self.kind: Kind = kind
         self._icon_name = icon
         self._trailing = trailing_icon
@@ -86,6 +87,7 @@ class Button(Pressable):
 
     def set_text(self, text: str) -> None:
         """Change the word."""
+        text = tr(text)
         if text != self.text():
             self.setText(text)
             self.setAccessibleName(text)
@@ -266,8 +268,8 @@ class IconButton(Button):
     ) -> None:
         super().__init__("", icon, kind="secondary" if boxed else "quiet", parent=parent)
         self._edge = edge
-        self.setToolTip(name)
-        self.setAccessibleName(name)
+        self.setToolTip(tr(name))
+        self.setAccessibleName(tr(name))
 
     def sizeHint(self) -> QSize:
         """A square."""

@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.language import tr
 from studio.theme import FontRole, font, line_height, theme
 from studio.widgets.paint import draw_icon, painter_for, rounded_box
 from studio.widgets.pressable import Pressable
@@ -28,7 +29,7 @@ class ChoiceCard(Pressable):
     def __init__(
         self, name: str, *lines: Line, icon: str = "", parent: QWidget | None = None
     ) -> None:
-        super().__init__(name, parent)
+        super().__init__(tr(name), parent)
         self._icon = icon
         self._lines: tuple[Line, ...] = lines
         self.setCheckable(True)

@@ -15,11 +15,17 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 
+from studio.language import tr
 from studio.theme import font, text_width, theme
 from studio.widgets.buttons import HEIGHT_PX, ButtonSize
 from studio.widgets.focus import KeyboardFocus
 from studio.widgets.paint import bar, draw_icon, painter_for, repaint_on_theme, rounded_box
 from studio.widgets.pressable import Pressable
+
+
+def _translated(choices: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Keys as they are, words in the user's language."""
+    return [(key, tr(word)) for key, word in choices]
 
 
 class Segmented(KeyboardFocus, QWidget):
@@ -47,7 +53,7 @@ class Segmented(KeyboardFocus, QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._choices = list(choices)
+        self._choices = _translated(choices)
         self._current = current or choices[0][0]
         self._hovered = -1
         self._size: ButtonSize = size
@@ -55,7 +61,7 @@ class Segmented(KeyboardFocus, QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(name or ", ".join(word for _, word in choices))
+        self.setAccessibleName(tr(name) or ", ".join(word for _, word in self._choices))
         repaint_on_theme(self)
 
     @property
@@ -71,7 +77,7 @@ class Segmented(KeyboardFocus, QWidget):
 
     def set_choices(self, choices: list[tuple[str, str]], current: str = "") -> None:
         """Show other choices; the one in force stays if it is still there."""
-        self._choices = list(choices)
+        self._choices = _translated(choices)
         keys = [key for key, _ in choices]
         wanted = current or self._current
         self._current = wanted if wanted in keys else keys[0]
@@ -178,7 +184,7 @@ class Toggle(Pressable):
 
     def __init__(self, name: str, checked: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
-        self.setAccessibleName(name)
+        self.setAccessibleName(tr(name))
         self.setCheckable(True)
         self.setChecked(checked)
 
@@ -210,7 +216,7 @@ class CheckBox(Pressable):
     focus_radius = 4.0
 
     def __init__(self, text: str, checked: bool = False, parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
+        super().__init__(tr(text), parent)
         self.setCheckable(True)
         self.setChecked(checked)
 
@@ -246,7 +252,7 @@ class Slider(KeyboardFocus, QSlider):
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self.setAccessibleName(name)
+        self.setAccessibleName(tr(name))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setMinimumWidth(80)

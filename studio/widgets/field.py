@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
+from studio.language import tr
 from studio.widgets.inputs import LineEdit
 from studio.widgets.label import Label
 
@@ -32,14 +33,14 @@ class Field(QWidget):
     ) -> None:
         super().__init__(parent)
         self.control = control
-        self._hint = hint
+        self._hint = hint = tr(hint)
         label = Label(name, "secondary", "muted")
         label.set_tooltip(tooltip)
         example = ""
         if isinstance(control, QLineEdit | QPlainTextEdit):
             example = control.placeholderText()
         if control.accessibleName() in ("", example):  # an example is no name
-            control.setAccessibleName(name)
+            control.setAccessibleName(tr(name))
         self._message = Label(hint, "label", "muted", wrap=True)
         self._message.setVisible(bool(hint))
         column = QVBoxLayout(self)
@@ -65,7 +66,7 @@ class Field(QWidget):
     def set_hint(self, hint: str) -> None:
         """Say something else while there is no error."""
         was_error = bool(self.error)
-        self._hint = hint
+        self._hint = tr(hint)
         if not was_error:
             self.set_error("")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import time
 
+from studio.language import tr, tr_plural
+
 NARROW = "\u2005"
 MISSING = "–"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -87,7 +89,7 @@ def weekday_clock(time_s: float | None) -> str:
     if time_s is None or is_missing(time_s):
         return MISSING
     local = time.localtime(time_s)
-    return f"{_DAYS[local.tm_wday]} {local.tm_hour:02d}:{local.tm_min:02d}"
+    return f"{tr(_DAYS[local.tm_wday])} {local.tm_hour:02d}:{local.tm_min:02d}"
 
 
 def clock(time_s: float | None) -> str:
@@ -104,7 +106,7 @@ def day(time_s: float | None) -> str:
         return MISSING
     local = time.localtime(time_s)
     year = "" if local.tm_year == time.localtime().tm_year else f" {local.tm_year}"
-    return f"{local.tm_mday} {_MONTHS[local.tm_mon - 1]}{year}"
+    return f"{local.tm_mday} {tr(_MONTHS[local.tm_mon - 1])}{year}"
 
 
 def started(time_s: float | None) -> str:
@@ -112,7 +114,7 @@ def started(time_s: float | None) -> str:
     if time_s is None or is_missing(time_s):
         return MISSING
     local = time.localtime(time_s)
-    return f"{_DAYS[local.tm_wday]} {day(time_s)} {clock(time_s)}"
+    return f"{tr(_DAYS[local.tm_wday])} {day(time_s)} {clock(time_s)}"
 
 
 def size(n_bytes: float | None) -> str:
@@ -133,4 +135,4 @@ def gib(value: float | None, digits: int = 1) -> str:
 
 def plural(n: int, one: str, many: str = "") -> str:
     """1 run, 4 runs."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    return f"{n:,} {tr_plural(one, many or one + 's', n)}"

@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit, QSizePolicy, QWidget
 
+from studio.language import tr
 from studio.theme import FontRole, font, theme
 from studio.widgets.focus import KeyboardFocus
 from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, rounded_box
@@ -34,8 +35,8 @@ class LineEdit(KeyboardFocus, QLineEdit):
         super().__init__(text, parent)
         role: FontRole = "mono" if mono else "body"
         self.setFont(font(role))
-        self.setPlaceholderText(placeholder)
-        self.setAccessibleName(name or placeholder)
+        self.setPlaceholderText(tr(placeholder))
+        self.setAccessibleName(tr(name or placeholder))
         self.setFixedHeight(30)
 
     def set_invalid(self, invalid: bool) -> None:
@@ -60,8 +61,8 @@ class TextEdit(KeyboardFocus, QPlainTextEdit):
     ) -> None:
         super().__init__(text, parent)
         self.setFont(font(role))
-        self.setPlaceholderText(placeholder)
-        self.setAccessibleName(name or placeholder)
+        self.setPlaceholderText(tr(placeholder))
+        self.setAccessibleName(tr(name or placeholder))
         self.setTabChangesFocus(True)
 
 

@@ -17,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.language import tr
 from studio.theme import FontRole, Tone, font, line_height, tone_colour
 from studio.widgets.figures import NARROW
 from studio.widgets.paint import painter_for, repaint_on_theme
@@ -70,6 +71,7 @@ class Label(QWidget):
         self._wrap = wrap
         self._elide = elide and not wrap
         self._align = align
+        text = tr(text)
         self._parts: tuple[Part, ...] = (Part(text),)
         self._text = text
         self._own_tooltip = ""
@@ -111,7 +113,7 @@ class Label(QWidget):
 
     def set_tooltip(self, text: str) -> None:
         """A tooltip of its own, shown whether the text is cut or not."""
-        self._own_tooltip = text
+        self._own_tooltip = tr(text)
         self._refresh_tooltip()
 
     # --- geometry ---

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu, QWidget
 
+from studio.language import tr
 from studio.theme import font, icon, theme
 
 
@@ -22,6 +23,7 @@ class Menu(QMenu):
         self, word: str, action: Callable[[], object], icon_name: str = "", *, enabled: bool = True
     ) -> None:
         """Add an entry."""
+        word = tr(word)
         tint = theme().palette.muted if enabled else theme().palette.faint
         entry = self.addAction(icon(icon_name, tint), word) if icon_name else self.addAction(word)
         entry.setEnabled(enabled)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from studio.language import tr
 from studio.theme import font, theme
 from studio.widgets.card import Panel
 from studio.widgets.device_panel import DevicePanel
@@ -41,6 +42,7 @@ class _Entry(Pressable):
     """One page."""
 
     def __init__(self, destination: Destination, shortcut: str) -> None:
+        destination = replace(destination, title=tr(destination.title))
         super().__init__(destination.title)
         self._destination = destination
         self._shortcut = shortcut

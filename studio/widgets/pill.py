@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.language import tr
 from studio.theme import RoleName, font, theme
 from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme
 
@@ -51,7 +52,8 @@ PILLS: dict[str, PillLook] = {
 
 def look_for(state: str) -> PillLook:
     """The look of a state; an unknown one is shown by its own word in grey."""
-    return PILLS.get(state) or PillLook(state.replace("_", " ").capitalize(), "", "neutral")
+    look = PILLS.get(state) or PillLook(state.replace("_", " ").capitalize(), "", "neutral")
+    return replace(look, word=tr(look.word))
 
 
 def pill_font() -> QFont:

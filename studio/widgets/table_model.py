@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
+from studio.language import tr
 from studio.widgets.cells import Cell, Column, Row
 
 Index = QModelIndex | QPersistentModelIndex
@@ -17,7 +19,10 @@ class TableModel(QAbstractTableModel):
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
-        self.columns = tuple(columns)
+        self.columns = tuple(
+            replace(column, title=tr(column.title), tooltip=tr(column.tooltip))
+            for column in columns
+        )
         self._rows: list[Row] = []
         self._given: list[object] = []
         self._sort_column = -1
