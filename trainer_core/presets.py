@@ -262,6 +262,23 @@ def parameter_count(config: ModelConfig) -> int:
     return total + (match_parameter_count(config) if config.match_input else 0)
 
 
+def flops_per_token(config: ModelConfig) -> float:
+    """Arithmetic that training needs for one token, forward and backward: 6 N + 12 L H D T.
+
+    Letters: L layers, H heads, D head size, T context length.
+    N are the parameters that a token is multiplied by: embedding tables are only looked up, but for
+    the output matrix. What activation checkpointing computes again does not count.
+
+    Source: Chowdhery et al., "PaLM", 2022, appendix B; attention counts in full, as there.
+    """
+    plain = msgspec.structs.replace(config, match_input=False)
+    looked_up = 0 if config.tie_embeddings else config.vocab_size * config.n_embd
+    if config.recipe.positions == "learned":
+        looked_up += config.context_length * config.n_embd
+    attention = 12 * config.n_layer * config.n_head * config.head_size * config.context_length
+    return 6.0 * (parameter_count(plain) - looked_up) + attention
+
+
 def _attention_count(config: ModelConfig) -> int:
     width, recipe = config.n_embd, config.recipe
     queries = config.n_head * config.head_size

@@ -148,7 +148,7 @@ def number_labels(values: tuple[float, ...], step: float) -> tuple[str, ...]:
     """Labels of evenly spaced ticks: one unit and enough digits for all of them."""
     largest = max((abs(value) for value in values), default=0.0)
     if largest >= 1e15 or 0 < largest < 1e-4:
-        return tuple("0" if value == 0 else f"{value:.3g}" for value in values)
+        return tuple("0" if value == 0 else _power_text(value) for value in values)
     if largest < _SUFFIX_FROM:
         digits = max(0, -math.floor(math.log10(step) + 1e-9))
         return tuple(f"{value + 0.0:,.{digits}f}" for value in values)
@@ -167,7 +167,7 @@ def short_number(value: float) -> str:
         return "–" if math.isnan(value) else ("∞" if value > 0 else "-∞")
     size, suffix = next(((s, name) for s, name in _UNITS if abs(value) >= s), (1.0, ""))
     if abs(value) >= 1e15 or (value != 0 and abs(value) < 1e-4):
-        return f"{value:.3g}"
+        return _power_text(value)
     return f"{value / size:.3g}" + suffix
 
 
@@ -198,6 +198,10 @@ def _step(rough: float, unit: Unit) -> float:
             # Through text, so that 0.1 * 3 does not become 0.30000000000000004 on the axis.
             return float(f"{factor * power:.6g}")
     return 10.0 * power
+
+
+def _power_text(value: float) -> str:
+    return f"{value:.3g}".replace("e+", "e")
 
 
 def _trimmed(text: str) -> str:

@@ -12,8 +12,11 @@ from studio.charts.axis import Scale
 from studio.charts.pyramid import FloatArray, IndexArray, Pyramid
 from studio.charts.smoothing import RunningMean
 
-XMode = Literal["steps", "tokens", "time"]
-"""What a chart's x axis counts: optimizer steps, training tokens, or active training seconds."""
+XMode = Literal["steps", "tokens", "time", "flop"]
+"""What a chart's x axis counts.
+
+Optimizer steps, training tokens, active training seconds, or floating-point operations.
+"""
 
 Doubles = npt.NDArray[np.float64]
 _PER_PIXEL: Final = 2
@@ -33,14 +36,18 @@ class Timeline:
             "steps": empty,
             "tokens": empty,
             "time": empty,
+            "flop": empty,
         }
 
     def __len__(self) -> int:
         return len(self._columns["steps"])
 
-    def update(self, steps: Doubles, tokens: Doubles, time_s: Doubles) -> None:
-        """Take new columns, (n,) each."""
+    def update(
+        self, steps: Doubles, tokens: Doubles, time_s: Doubles, flop: Doubles | None = None
+    ) -> None:
+        """Take new columns, (n,) each; without `flop` that axis is not asked for."""
         self._columns = {"steps": steps, "tokens": tokens, "time": time_s}
+        self._columns["flop"] = steps if flop is None else flop
 
     def at(self, mode: XMode, rows: npt.ArrayLike) -> Doubles:
         """Positions of rows, (k,)."""

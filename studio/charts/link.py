@@ -12,7 +12,7 @@ from studio.charts.lines import Timeline, XMode
 
 _MARGIN: Final = 1.035
 """A full view ends a little behind the newest value."""
-_LEAST_SPAN: Final[dict[XMode, float]] = {"steps": 4.0, "tokens": 4.0, "time": 0.01}
+_LEAST_SPAN: Final[dict[XMode, float]] = {"steps": 4.0, "tokens": 4.0, "time": 0.01, "flop": 4.0}
 
 
 class ChartLink(QObject):
@@ -34,8 +34,8 @@ class ChartLink(QObject):
         self.timeline = timeline
         self._mode: XMode = "steps"
         self._log = False
-        self._first: dict[XMode, float] = {"steps": 1.0, "tokens": 1.0, "time": 1.0}
-        self._last: dict[XMode, float] = {"steps": 1.0, "tokens": 1.0, "time": 1.0}
+        self._first: dict[XMode, float] = dict.fromkeys(_LEAST_SPAN, 1.0)
+        self._last: dict[XMode, float] = dict.fromkeys(_LEAST_SPAN, 1.0)
         self._window: tuple[float, float] | None = None
         self._hovered: float | None = None
         self._pinned: float | None = None

@@ -17,6 +17,8 @@ def position_label(mode: XMode, step: float, position: float) -> str:
         return f"{step:,.0f}"
     if mode == "time":
         return figures.duration(position)
+    if mode == "flop":
+        return f"{position:.2e}".replace("e+", "e")
     if position < 10_000:
         return f"{position:,.0f}"
     return f"{position / 1e9:.2f}B" if position >= 1e9 else figures.count(position)

@@ -1,7 +1,8 @@
 import pytest
 
+from trainer_core.presets import flops_per_token
 from trainer_core.spec import ModelConfig
-from trainer_core.train.mfu import flops_per_token, mfu, peak_flops
+from trainer_core.train.mfu import mfu, peak_flops
 
 GPT2 = ModelConfig(
     family="gpt2", vocab_size=50257, context_length=1024, n_layer=12, n_head=12, n_embd=768

@@ -1,13 +1,8 @@
-"""How much of a device's arithmetic a training uses: model FLOPs utilisation.
-
-Letters: T context length, H heads, D head size.
-"""
+"""How much of a device's arithmetic a training uses: model FLOPs utilisation."""
 
 from __future__ import annotations
 
-import msgspec
-
-from trainer_core.presets import parameter_count
+from trainer_core.presets import flops_per_token
 from trainer_core.spec import ModelConfig
 
 PEAK_BF16_FLOPS: tuple[tuple[str, float], ...] = (
@@ -31,22 +26,6 @@ PEAK_BF16_FLOPS: tuple[tuple[str, float], ...] = (
 
 Source: NVIDIA's data sheets and architecture papers of these GPUs, without sparsity.
 """
-
-
-def flops_per_token(config: ModelConfig) -> float:
-    """Arithmetic that training needs for one token, forward and backward: 6 N + 12 L H D T.
-
-    N are the parameters that a token is multiplied by: embedding tables are only looked up, but for
-    the output matrix. What activation checkpointing computes again does not count.
-
-    Source: Chowdhery et al., "PaLM", 2022, appendix B; attention counts in full, as there.
-    """
-    plain = msgspec.structs.replace(config, match_input=False)
-    looked_up = 0 if config.tie_embeddings else config.vocab_size * config.n_embd
-    if config.recipe.positions == "learned":
-        looked_up += config.context_length * config.n_embd
-    attention = 12 * config.n_layer * config.n_head * config.head_size * config.context_length
-    return 6.0 * (parameter_count(plain) - looked_up) + attention
 
 
 def peak_flops(device_name: str) -> float | None:
