@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -22,11 +19,9 @@ from typing import Literal
 
 import psutil
 
-import trainer_core
 from studio.runs.commands import send_patiently
-from studio.runs.launch import read_launch, write_launch
 from trainer_core import spec as specs
-from trainer_core.errors import JobFolderError, KnownError, LockedError, from_os_error
+from trainer_core.errors import JobFolderError, KnownError, from_os_error
 from trainer_core.files import write_whole_file
 from trainer_core.protocol import (
     CheckpointNow,
@@ -38,14 +33,13 @@ from trainer_core.protocol import (
 )
 from trainer_core.protocol.client import ConnectionLostError
 from trainer_core.protocol.messages import name_of
-from trainer_core.status import LOG_FILE, SPEC_FILE, read_status
+from trainer_core.spawn import CORE, process_of, start_job
+from trainer_core.status import SPEC_FILE, read_status
 
 STUDIO_LOG = "studio.log"
 HowEnded = Literal["asked", "terminated", "killed", "not_running", "left"]
 """Which rung of the ladder ended a job; `left`: the studio closed before it did."""
 
-CORE = (sys.executable, "-P", "-m", "trainer_core")
-"""-P: a file in the current folder must not take the place of a module."""
 _POLL_S = 0.05
 _LOOK_S = 0.25
 
@@ -135,33 +129,14 @@ class Supervisor:
 
     def resume(self, folder: Path) -> int:
         """Go on with a job where it stopped; see `start` for the errors."""
-        if not (folder / SPEC_FILE).exists():
-            raise JobFolderError(
-                f"{folder} holds no job.",
-                safe="Nothing was started.",
-                do="Put its folder back, or begin a new job.",
-            )
         return self._launch(folder, "resumed")
 
     def _launch(self, folder: Path, how: str) -> int:
         folder = folder.absolute()
-        if _process_of(folder) is not None:
-            raise LockedError(
-                f"A process works in {folder} already.",
-                safe="It goes on.",
-                do="Watch it, or stop it first.",
-            )
         self.reap()
-        began_s = time.time()
-        try:
-            with (folder / LOG_FILE).open("ab") as log:
-                child = _spawn([*self._command, "run", str(folder)], folder, log.fileno())
-        except OSError as error:
-            raise from_os_error(error, "starting the job") from error
-        try:
-            write_launch(folder, child.pid, began_s)
-        except OSError as error:  # the job is at work and will say itself what it lacks
-            self._log.warning("%s: %s", folder.name, error)
+        child, problem = start_job(folder, self._command)
+        if problem is not None:
+            self._log.warning("%s: %s", folder.name, problem)
         with self._guard:
             self._children.append((folder.name, child))
         self._log.info("%s: %s as process %d", folder.name, how, child.pid)
@@ -197,7 +172,7 @@ class Supervisor:
             try:
                 send_patiently(folder, message, self._patience.answer_s, self._closing)
             except KnownError as error:
-                starting = _process_of(folder) is not None and not _listens(folder)
+                starting = process_of(folder) is not None and not _listens(folder)
                 if starting and time.monotonic() < deadline and not self._closing.wait(_POLL_S):
                     continue
                 self._log.warning("%s: %s was not taken: %s", folder.name, name, error.what)
@@ -209,13 +184,13 @@ class Supervisor:
         try:
             self._ask(folder, Pause())
         except ConnectionLostError:
-            process = _process_of(folder)
+            process = process_of(folder)
             if process is None:
                 raise
             self._signal(folder, process, "SIGTERM")
 
     def _stop(self, folder: Path) -> HowEnded:
-        process = _process_of(folder)
+        process = process_of(folder)
         if process is None:
             return "not_running"
         heard = True
@@ -297,58 +272,6 @@ def freeze_spec(folder: Path, spec: specs.JobSpec) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     write_whole_file(path, specs.to_toml(spec).encode())
-
-
-def _spawn(command: list[str], folder: Path, log: int) -> subprocess.Popen[bytes]:
-    """Start a command, free of this process's session and files."""
-    environment = dict(os.environ)
-    source = str(Path(trainer_core.__file__).parents[1])
-    others = environment.get("PYTHONPATH")
-    environment["PYTHONPATH"] = os.pathsep.join([source, others] if others else [source])
-    environment["PYTHONUNBUFFERED"] = environment["PYTHONFAULTHANDLER"] = "1"
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        creationflags=flags,
-        start_new_session=sys.platform != "win32",
-    )
-
-
-def _process_of(folder: Path) -> Owner | None:
-    """The process at work in a folder: the one that took it, or one that was just started.
-
-    One that has written its last record is on its way out and does not count.
-
-    Raises:
-        LockedError: It runs on another computer, out of reach.
-        JobFolderError: The journal is damaged at its head or of a newer version.
-    """
-    owner = read_owner(folder)
-    if owner is not None and owner.alive and not _has_ended(folder, owner):
-        if owner.host != socket.gethostname():
-            raise LockedError(
-                f"This job runs on {owner.host}.",
-                safe="It goes on.",
-                do="Stop it on that computer.",
-            )
-        return owner
-    launch = read_launch(folder)
-    if launch is None or not launch.alive:
-        return None
-    status = read_status(folder)
-    return launch.process if status.started_s < launch.time_s or status.ended is None else None
-
-
-def _has_ended(folder: Path, owner: Owner) -> bool:
-    status = read_status(folder)
-    return status.ended is not None and status.pid == owner.pid
 
 
 def _listens(folder: Path) -> bool:
