@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from studio.pages.data.build_form import BuildForm
-from studio.pages.data.corpus import StatisticsFacts
 from studio.pages.typed import Typed, parse
 from studio.pages.wizard.continuing import Continued, check_continued
-from studio.pages.wizard.names import NAMES
-from studio.pages.wizard.sequences import SequenceForm, SourceChoice, data_settings
-from studio.widgets.figures import size
+from studio.pages.wizard.data_choice import DataChoice
+from studio.pages.wizard.messages import MIXING, field_message, setting_name
+from studio.pages.wizard.sequences import SequenceForm, data_settings
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
 from trainer_core.presets import PRESETS
 from trainer_core.spec import (
-    INDEX_MEMORY_MIN,
     InspectSpec,
     ModelConfig,
     OptimizerConfig,
@@ -40,8 +37,22 @@ FIELDS: dict[str, str] = {
 }
 """Settings that are typed, by the path that errors name them with."""
 
-MIXING = "data.mixing"
-"""Where the paths of weights begin."""
+__all__ = [
+    "MIXING",
+    "DataChoice",
+    "Draft",
+    "build_spec",
+    "field_message",
+    "handy",
+    "inspect_spec",
+    "setting_name",
+]
+
+Value = int | float | str | bool
+"""A setting as it is typed or chosen."""
+Fixed = Literal["", "hours", "parameters", "tokens"]
+TOKENS = "tokens"
+"""In the place of a path: the budget in training tokens."""
 
 _KIND = (
     "family",
@@ -56,43 +67,12 @@ _KIND = (
 """What tells presets of one shape apart; it has no field."""
 
 FIELD_OF = {path: name for name, path in FIELDS.items()}
+_OF_PRESET = ("model.", "optimizer.", "budget.micro")
+"""Settings that another named size brings with it."""
+_USUAL = TrainSpec(corpus="-")
 _VALIDATIONS = 20
 _CHECKPOINTS = 8
 _WARMUP_SHARE = 0.05
-
-
-@dataclass(frozen=True)
-class DataChoice:
-    """A dataset that can be trained on.
-
-    Attributes:
-        train_tokens: Of the training part.
-        index_bytes: Size of the index, or None while there is none.
-        index: The index folder, whether or not it is there.
-        index_state: `ready`, `building`, `stopped`, `failed`, `outdated` or `absent`.
-        index_hit_rate: Share of held-out tokens that the index names; None while unknown.
-        sources: What its text was put together from; none in an old corpus.
-        statistics: Of its documents; None for a corpus without them.
-    """
-
-    id: int
-    name: str
-    what: str
-    tokenizer: str
-    corpus: Path
-    index: Path | None
-    vocab_size: int
-    train_tokens: int
-    validation_tokens: int
-    documents: int = 0
-    train_documents: int = 0
-    text_bytes: int = 0
-    index_state: str = "absent"
-    index_bytes: int | None = None
-    index_hit_rate: float | None = None
-    index_max_length: int = 32
-    sources: tuple[SourceChoice, ...] = ()
-    statistics: StatisticsFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +98,14 @@ class Draft:
     """Settings of the index build that comes first, where there is no index yet."""
     sequences: SequenceForm = field(default_factory=SequenceForm)
     continues: Continued | None = None
+    extra: tuple[tuple[str, Value], ...] = ()
+    """Further settings that were typed or chosen, by the path that the spec names them with."""
+    goal: str = ""
+    """Key of the recipe that it began with."""
+    fixed: Fixed = ""
+    """Which end the other settings were worked out from; empty where none is."""
+    fixed_value: float = 0.0
+    """Of that end: hours, parameters or tokens."""
     base: TrainSpec | None = field(default=None, compare=False)
     """The spec of the run that this one repeats with changes; settings without a field stay."""
 
@@ -135,9 +123,54 @@ class Draft:
             context_length=config.context_length,
             batch_size=preset.batch_size,
             lr=preset.lr,
+            extra=tuple(pair for pair in self.extra if not pair[0].startswith(_OF_PRESET)),
             base=None,
         )
         return made.with_tokens(tokens) if tokens else made
+
+    def with_setting(self, path: str, value: Value) -> Draft:
+        """The draft with another setting, by its path."""
+        return self.with_values({path: value})
+
+    def with_values(self, values: Mapping[str, Value]) -> Draft:
+        """The draft with other settings by their paths; `tokens` is the budget in tokens.
+
+        Tokens stay what they were where batch or context change and no steps are given.
+        """
+        tokens = values.get(TOKENS, self.training_tokens)
+        fields: dict[str, Any] = {}
+        extra = dict(self.extra)
+        for path, value in values.items():
+            if path in FIELD_OF:
+                fields[FIELD_OF[path]] = value
+            elif path == "model.match_input":
+                fields["use_index"] = bool(value)
+            elif path != TOKENS:
+                extra[path] = value
+        made = replace(self, extra=tuple(extra.items()), **fields)
+        resized = TOKENS in values or {"batch_size", "context_length"} & fields.keys()
+        if resized and "steps" not in fields and isinstance(tokens, int | float) and tokens:
+            return made.with_tokens(tokens)
+        return made
+
+    def without_settings(self, *paths: str) -> Draft:
+        """The draft with further settings as they were to begin with."""
+        return replace(self, extra=tuple(pair for pair in self.extra if pair[0] not in paths))
+
+    def in_force(self, path: str) -> Value:
+        """A setting by its path: as typed, else of the repeated run or the preset, else usual."""
+        if path in FIELD_OF:
+            typed: Value = getattr(self, FIELD_OF[path])
+            return typed
+        for known, value in self.extra:
+            if known == path:
+                return value
+        found: Any = self.unshown()
+        usual: Any = _USUAL
+        for part in path.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+            usual = getattr(usual, part)
+        return usual if found is None else found  # type: ignore[no-any-return]  # a plain value
 
     def with_tokens(self, tokens: float) -> Draft:
         """The draft with as many steps as come closest to this many training tokens."""
@@ -167,8 +200,9 @@ class Draft:
     def _matches(self, config: ModelConfig) -> bool:
         mine = (self.n_layer, self.n_embd, self.n_head, self.context_length)
         shape = (config.n_layer, config.n_embd, config.n_head, config.context_length)
-        own = PRESETS[self.preset].config if self.base is None else self.base.model
-        return mine == shape and all(getattr(own, key) == getattr(config, key) for key in _KIND)
+        return mine == shape and all(
+            self.in_force(f"model.{key}") == getattr(config, key) for key in _KIND
+        )
 
     def unshown(self) -> dict[str, Any]:
         """Settings, most of which have no field: those of the repeated run, or of the preset."""
@@ -235,7 +269,7 @@ def _settings(draft: Draft, data: DataChoice, index: str) -> dict[str, Any]:
     """The draft as plain settings, on top of what has no field."""
     base = draft.unshown()
     uses_index = draft.use_index or data.index_state == "ready"
-    return {
+    settings = {
         **base,
         "verb": "train",
         "corpus": str(data.corpus),
@@ -251,11 +285,20 @@ def _settings(draft: Draft, data: DataChoice, index: str) -> dict[str, Any]:
             "match_input": draft.use_index,
             "match_length_max": _index_max_length(draft, data),
         },
-        "budget": {"steps": draft.steps, "batch_size": draft.batch_size},
+        "budget": {
+            **base.get("budget", {}),
+            "steps": draft.steps,
+            "batch_size": draft.batch_size,
+        },
         "data": data_settings(draft.sequences, data.sources),
         "continue_from": str(draft.continues.folder) if draft.continues else "",
         **_rhythm(draft, base),
     }
+    for path, value in draft.extra:
+        section, _, name = path.rpartition(".")
+        place = settings if not section else settings.setdefault(section, {})
+        place[name] = value
+    return settings
 
 
 def _index_max_length(draft: Draft, data: DataChoice) -> Typed:
@@ -269,12 +312,12 @@ def _rhythm(draft: Draft, base: dict[str, Any]) -> dict[str, Any]:
     """Warm-up, validation and checkpoints at a pace that fits the number of steps."""
     steps = draft.steps if isinstance(draft.steps, int) and draft.steps > 0 else 1
     optimizer = {**base.get("optimizer", {}), "lr": draft.lr}
-    wanted = optimizer.get("warmup_steps", OptimizerConfig().warmup_steps)
-    optimizer["warmup_steps"] = min(wanted, int(steps * _WARMUP_SHARE))
     evaluation = dict(base.get("evaluation", {}))
     evaluation["by_source"] = draft.sequences.by_source
     checkpoint = dict(base.get("checkpoint", {}))
     if draft.base is None or draft.base.budget.steps != draft.steps:
+        wanted = optimizer.get("warmup_steps", OptimizerConfig().warmup_steps)
+        optimizer["warmup_steps"] = min(wanted, int(steps * _WARMUP_SHARE))
         evaluation["every_steps"] = handy(steps / _VALIDATIONS)
         checkpoint["every_steps"] = handy(steps / _CHECKPOINTS)
     return {"optimizer": optimizer, "evaluation": evaluation, "checkpoint": checkpoint}
@@ -286,35 +329,3 @@ def handy(number: float) -> int:
         return 1
     magnitude = 10 ** math.floor(math.log10(number))
     return int(max(factor for factor in (1, 2, 5) if factor * magnitude <= number) * magnitude)
-
-
-def field_message(error: SpecError) -> str:
-    """The error in as few words as stand beside a field."""
-    text = error.what
-    found = re.search(r"cannot be used: (?P<why>.*)\.$", text)
-    if found is None:
-        return text.rstrip(".")
-    why = found["why"]
-    low = re.search(r"Expected `\w+` >= (?P<low>\S+)", why)
-    if low:
-        return f"at least {float(low['low']):,.10g}"
-    high = re.search(r"Expected `\w+` <= (?P<high>\S+)", why)
-    if high:
-        return f"at most {float(high['high']):,.10g}"
-    if re.search(r"Expected `\w+` > 0", why):
-        return "must be more than 0"
-    if error.field == "memory_limit_bytes" and "is below" in why:
-        return f"at least {size(INDEX_MEMORY_MIN)}"
-    if "Expected `int`, got `float`" in why:
-        return "a whole number"
-    if "Expected `int`" in why or "Expected `float`" in why:
-        return "a number"
-    return re.sub(r"\b[a-z]+_[a-z_]+\b", lambda found: NAMES.get(found[0], found[0]), why)
-
-
-def setting_name(path: str) -> str:
-    """What people call the setting at a path, or an empty string."""
-    if path.startswith(MIXING):
-        return "Mixing"
-    name = NAMES.get(FIELD_OF.get(path, path), "")
-    return name[:1].upper() + name[1:]

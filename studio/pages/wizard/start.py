@@ -21,10 +21,11 @@ from studio.pages.data.corpus import (
 )
 from studio.pages.data.index_state import read_outdated
 from studio.pages.data.jobs import build_index
-from studio.pages.wizard.continuing import Continued, continued_by
+from studio.pages.wizard.continuing import Continued
 from studio.pages.wizard.draft import DataChoice, Draft, build_spec
+from studio.pages.wizard.opening import data_of_spec, draft_of_spec
 from studio.pages.wizard.plan import MeasuredRate, Surroundings
-from studio.pages.wizard.sequences import SourceChoice, form_of
+from studio.pages.wizard.sequences import SourceChoice
 from studio.runs.supervisor import Supervisor, freeze_spec
 from studio.storage.library import DatasetRow, Library, ProjectRow, RunRow
 from studio.storage.slugs import slug
@@ -188,26 +189,9 @@ def draft_from_run(
     spec = specs.load(run.folder / SPEC_FILE)
     if not isinstance(spec, TrainSpec):
         raise KnownError(f"{run.name} is no training.", do="Choose a training run.")
-    data = next((c for c in choices if str(c.corpus) == spec.corpus), None)
+    data = data_of_spec(spec, choices)
     data = data or next((c for c in choices if c.id == run.dataset_id), None)
-    draft = Draft(
-        data=data,
-        use_index=spec.model.match_input,
-        n_layer=spec.model.n_layer,
-        n_embd=spec.model.n_embd,
-        n_head=spec.model.n_head,
-        context_length=spec.model.context_length,
-        batch_size=spec.budget.batch_size,
-        lr=spec.optimizer.lr,
-        steps=spec.budget.steps,
-        seed=spec.seed,
-        name=f"{run.name}-2",
-        project_id=run.project_id,
-        sequences=form_of(spec.data, by_source=spec.evaluation.by_source),
-        continues=continued_by(spec),
-        base=spec,
-    )
-    draft = replace(draft, preset=draft.matching_preset)
+    draft = replace(draft_of_spec(spec, data), name=f"{run.name}-2", project_id=run.project_id)
     return _continued(draft, run) if continues else draft
 
 
