@@ -55,7 +55,7 @@ def test_odd_numbers_never_crash_a_label():
     assert short_number(2e-7) == "2e-07"
     assert linear_ticks(math.nan, 1, 5).values == ()
     assert linear_ticks(5, 5, 5).values == ()
-    assert linear_ticks(0, 1e300, 5).labels[-1].endswith("e+300")
+    assert linear_ticks(0, 1e300, 5).labels[-1].endswith("e300")
 
 
 @given(
