@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from studio.runs.events import Event, event_of, is_void, work_name
+from studio.runs.importing.reference import VERB as REFERENCE_VERB
 from studio.runs.pace import Pace, SessionStart, measure_pace
 from studio.runs.series import StepSeries, SystemSeries
 from studio.runs.tail import Update
@@ -182,6 +183,8 @@ class JobModel:
         Args:
             now_s: Seconds since the epoch; None takes the clock.
         """
+        if self.verb == REFERENCE_VERB:
+            return self.steps.last("elapsed_s") if self.steps.n else 0.0
         if self.status.sessions == 0:
             return 0.0
         end_s = self._seen_s
