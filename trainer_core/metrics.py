@@ -77,13 +77,19 @@ def _check_header(header: bytes, dtype: np.dtype[np.void], path: Path) -> None:
         )
 
 
-def read_rows(path: Path, start: int = 0, dtype: np.dtype[np.void] = STEP_DTYPE) -> Rows:
+def read_rows(
+    path: Path,
+    start: int = 0,
+    dtype: np.dtype[np.void] = STEP_DTYPE,
+    most: int | None = None,
+) -> Rows:
     """Whole rows from a row number on, possibly while another process appends.
 
     Args:
         path: The file.
         start: First row wanted, from 0.
         dtype: `STEP_DTYPE` or `SYSTEM_DTYPE`.
+        most: Rows wanted at most; None wants all.
 
     Returns:
         A copy, (rows,); empty when the file is absent or shorter.
@@ -98,10 +104,18 @@ def read_rows(path: Path, start: int = 0, dtype: np.dtype[np.void] = STEP_DTYPE)
                 return np.empty(0, dtype)
             _check_header(header, dtype, path)
             file.seek(_HEADER.size + start * dtype.itemsize)
-            data = file.read()
+            return np.fromfile(file, dtype, -1 if most is None else most)
     except FileNotFoundError:
         return np.empty(0, dtype)
-    return np.frombuffer(data, dtype, count=len(data) // dtype.itemsize).copy()
+
+
+def count_rows(path: Path, dtype: np.dtype[np.void] = STEP_DTYPE) -> int:
+    """Whole rows in a file; 0 when it is absent."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return 0
+    return max(size - _HEADER.size, 0) // dtype.itemsize
 
 
 class RowLog:

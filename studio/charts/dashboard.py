@@ -29,6 +29,8 @@ _LEGEND: Final = (
 )
 _CARD_PX: Final = {1: 280, 2: 230}
 """Least height of a card with so many of them side by side."""
+_OPENED_ROWS: Final = 2_000
+"""So many steps at once come when a run is opened: someone waits for the charts."""
 _EVENT_LEGEND: Final = (LegendEntry("dot", "warn", "event"),)
 
 
@@ -66,7 +68,9 @@ class Dashboard(QWidget):
 
     def sync(self) -> None:
         """Take in what the model has learned since the last time."""
+        before = len(self.steps.timeline)
         grew = self.steps.sync(self.model.steps)
+        opened = len(self.steps.timeline) - before > _OPENED_ROWS
         self._set_extents()
         seconds = self.system.sync(self.model.system)
         key = marks.key(self.model)
@@ -74,9 +78,9 @@ class Dashboard(QWidget):
             self._marks_key = key
             self._set_marks()
             for chart in (self.loss, self.speed, self.norm):
-                chart.refresh()
+                chart.refresh(at_once=opened)
         if grew or seconds:
-            self.strips.sync()
+            self.strips.sync(at_once=opened)
 
     def set_smoothing(self, steps: int) -> None:
         """Draw the training loss as the mean of this many steps; 1 shows it as it is."""

@@ -109,6 +109,11 @@ class SystemFeed:
         self._taken = table.n
         return grew
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held by where the seconds lie, slack included."""
+        return sum(column.nbytes for column in self._columns.values())
+
     def has(self, name: str) -> bool:
         """Whether any value of a column exists on this computer."""
         low, _ = self.lines[name].pyramid.extremes([0, len(self.lines[name].pyramid)])

@@ -91,9 +91,13 @@ class PlotCanvas(KeyboardFocus, QWidget):
 
     # --- drawing -------------------------------------------------------------------------------
 
-    def refresh(self) -> None:
-        """Have the picture drawn anew soon, because the content changed."""
-        self._queue.request(self)
+    def refresh(self, *, at_once: bool = False) -> None:
+        """Have the picture drawn anew soon, because the content changed.
+
+        Args:
+            at_once: Someone waits for it: draw it at the screen's pace.
+        """
+        self._queue.request(self, by_hand=at_once)
 
     def is_seen(self) -> bool:
         """Whether any part of it is on the screen."""

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from studio.charts.pyramid import FloatArray, GrowingArray, IndexArray, Pyramid
 
 _BLOCK: Final = 8
+_AT_ONCE: Final = 8192
+"""Blocks that are summed in one go: what that takes in memory stays small."""
 LARGEST: Final = 1e9
 """Values beyond this are not summed: they would eat the digits of all sums after them."""
 
@@ -68,15 +70,14 @@ class RunningMean:
         self._number.extend(np.zeros(1, dtype=np.int64))
 
     def _catch_up(self) -> None:
-        """Sum the blocks that have become whole since the last time."""
-        done = len(self._sum) - 1
+        """Sum the blocks that have become whole since the last time, some at a time."""
         whole = len(self._pyramid) // _BLOCK
-        if whole <= done:
-            return
-        values = self._pyramid.values[done * _BLOCK : whole * _BLOCK]
-        counted, numbers = _counted(values.reshape(-1, _BLOCK))
-        self._sum.extend(self._sum.view[-1] + np.cumsum(counted.sum(axis=1)))
-        self._number.extend(self._number.view[-1] + np.cumsum(numbers.sum(axis=1)))
+        for done in range(len(self._sum) - 1, whole, _AT_ONCE):
+            end = min(done + _AT_ONCE, whole)
+            values = self._pyramid.values[done * _BLOCK : end * _BLOCK]
+            counted, numbers = _counted(values.reshape(-1, _BLOCK))
+            self._sum.extend(self._sum.view[-1] + np.cumsum(counted.sum(axis=1)))
+            self._number.extend(self._number.view[-1] + np.cumsum(numbers.sum(axis=1)))
 
     def _before(self, end: IndexArray) -> tuple[npt.NDArray[np.float64], IndexArray]:
         """Sum and number of `values[: end[i]]`, (k,) each."""

@@ -87,8 +87,8 @@ class SystemStrips(ChartCard):
         """Whether the strips show a GPU."""
         return self._kinds is _GPU
 
-    def sync(self) -> None:
-        """Show what the feed has taken in; call it after the feed."""
+    def sync(self, *, at_once: bool = False) -> None:
+        """Show what the feed has taken in; call it after the feed. See `PlotCanvas.refresh`."""
         self._use(_GPU if self._feed.has("gpu_used_gib") else _HOST)
         for kind, chart in zip(self._kinds, self.charts, strict=True):
             strip = chart.content.strip
@@ -99,7 +99,7 @@ class SystemStrips(ChartCard):
                 near = _highest(self._feed, kind.column) > 0.5 * total
                 chart.content.limits = [Limit(total)] if near else []
                 strip.remark = f"limit {total:.1f}" if math.isfinite(total) else ""
-            chart.refresh()
+            chart.refresh(at_once=at_once)
 
     def _use(self, kinds: tuple[_Kind, ...]) -> None:
         if kinds is self._kinds:

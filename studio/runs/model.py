@@ -215,8 +215,10 @@ class JobModel:
             self._take_record(record)
         if update.rows is not None:
             self.steps.truncate(update.first_row)
+            self.steps.reserve(update.rows_known)
             self.steps.append(update.rows)
         if update.system_rows is not None:
+            self.system.reserve(update.system_rows_known)
             self._take_system_rows(update.first_system_row, update.system_rows)
         self._take_liveness(update)
         self.behind = update.more
@@ -244,6 +246,8 @@ class JobModel:
 
     def _forget_validations(self, step: int) -> None:
         """Drop validations from this step on: a session that died early left one behind."""
+        if not self.validations or self.validations[-1].step < step:
+            return
         kept = tuple(each for each in self.validations if each.step < step)
         if len(kept) != len(self.validations):
             self.status = replace(self.status, validations=kept)

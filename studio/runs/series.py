@@ -51,6 +51,11 @@ class Columns:
         view.flags.writeable = False
         return view
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held, slack included."""
+        return sum(int(column.nbytes) for column in self._columns.values())
+
     def last(self, name: str) -> float:
         """The newest value of a column; NaN when there is none."""
         return float(self._columns[name][self.n - 1]) if self.n else float("nan")
@@ -62,6 +67,11 @@ class Columns:
         for name in self.names:
             self._columns[name][self.n : self.n + count] = rows[name]
         self.n += count
+
+    def reserve(self, n: int) -> None:
+        """Make room for n rows at once, where so many are known to come."""
+        if n > self._capacity:
+            self._resize(n)
 
     def truncate(self, n: int) -> None:
         """Keep the first n rows."""
@@ -80,11 +90,14 @@ class Columns:
         self.generation += 1
 
     def _make_room(self, n: int) -> None:
-        if n <= self._capacity:
-            return
-        self._capacity = max(_CAPACITY_MIN, n, self._capacity * 2)
+        if n > self._capacity:
+            # A quarter more each time: copying stays linear in sum, slack stays small.
+            self._resize(max(_CAPACITY_MIN, n, self._capacity * 5 // 4))
+
+    def _resize(self, capacity: int) -> None:
+        self._capacity = capacity
         for name, old in self._columns.items():
-            grown = np.empty(self._capacity, old.dtype)
+            grown = np.empty(capacity, old.dtype)
             grown[: self.n] = old[: self.n]
             self._columns[name] = grown
 

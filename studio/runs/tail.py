@@ -18,13 +18,13 @@ from studio.runs.launch import log_tail, read_launch
 from trainer_core import spec as specs
 from trainer_core.errors import JobFolderError, KnownError, from_os_error
 from trainer_core.journal import read_records
-from trainer_core.metrics import STEP_DTYPE, SYSTEM_DTYPE, Rows, read_rows
+from trainer_core.metrics import STEP_DTYPE, SYSTEM_DTYPE, Rows, count_rows, read_rows
 from trainer_core.protocol import read_owner
 from trainer_core.records import Ended, JobStarted, Record, Resumed
 from trainer_core.status import JOURNAL_FILE, SPEC_FILE, STEPS_FILE, SYSTEM_FILE
 
 RECORDS_MAX = 2_000
-ROWS_MAX = 200_000
+ROWS_MAX = 100_000
 """Bounds of one update, so that applying it never holds up a frame for long."""
 
 _HEAD_BYTES = 64
@@ -41,8 +41,11 @@ class Update:
     first_row: int = 0
     """Step rows from this number on are replaced by `rows`."""
     rows: Rows | None = None
+    rows_known: int = 0
+    """Step rows that there are, read or not; 0 where that was not asked."""
     first_system_row: int = 0
     system_rows: Rows | None = None
+    system_rows_known: int = 0
     reset: bool = False
     """The folder holds another job than before: forget everything first."""
     alive: bool = False
@@ -230,6 +233,8 @@ class JobTail:
             first_system_row=system.first,
             system_rows=system.rows,
             more=steps.more or system.more,
+            rows_known=steps.known,
+            system_rows_known=system.known,
         )
 
     def _new_rows(
@@ -245,7 +250,8 @@ class JobTail:
             again: Report even that there are no rows.
         """
         before = 1 if last else 0
-        rows = read_rows(self.folder / name, known - before, dtype)
+        path = self.folder / name
+        rows = read_rows(path, known - before, dtype, before + ROWS_MAX + 1)
         if len(rows) < before or (before and rows[0].tobytes() != last):
             return None
         rows = rows[before:]
@@ -257,6 +263,7 @@ class JobTail:
             rows=taken if len(taken) or again else None,
             last=taken[-1].tobytes() if len(taken) else last,
             more=len(rows) > ROWS_MAX,
+            known=count_rows(path, dtype) if len(rows) > ROWS_MAX else known + len(taken),
         )
 
 
@@ -268,6 +275,7 @@ class _NewRows:
     rows: Rows | None
     last: bytes
     more: bool
+    known: int
 
     @property
     def end(self) -> int:

@@ -112,8 +112,8 @@ def test_a_resume_between_reading_the_journal_and_the_rows_is_noticed(job, monke
     follow(tail, model)
     read_rows = tails.read_rows
 
-    def read_late(path, start, dtype):
-        rows = read_rows(path, start, dtype)
+    def read_late(path, start, dtype, most):
+        rows = read_rows(path, start, dtype, most)
         if path.name == "steps.bin" and job.steps.rows == 35:
             job.resume(20)
             job.steps.append(step_rows(20, 40, loss=1.0))

@@ -18,7 +18,7 @@ from studio.widgets.label import Label, Part
 from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from trainer_core.records import Sampled, Validated
 
-SHOWN_AT_FIRST: Final = 40
+SHOWN_AT_FIRST: Final = 20
 _CUT: Final = 210
 """Characters of a text that are shown until it is clicked."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,8 @@ from trainer_core.protocol import Generate
 from trainer_core.spec import TrainSpec
 
 STACK_BELOW_PX: Final = 1180
+_PIECES_S: Final = 1.0
+"""The charts of a run that is still being read are drawn this often."""
 
 
 class RunView(QWidget):
@@ -64,6 +67,7 @@ class RunView(QWidget):
         self.model = model
         self._context = context
         self._active = True
+        self._synced_s = time.monotonic()
         self._problem: Problem | None = None
         self._banner: ErrorCard | None = None
         self._export: ExportStrip | None = None
@@ -156,14 +160,21 @@ class RunView(QWidget):
         model = self.model
         if self.actions_.busy.startswith("Pausing") and not model.alive:
             self.actions_.settle()
-        self.charts.sync()
         if model.behind and model.step:
-            return  # a long run is read in pieces: wait with the rest for the last one
+            # A long run is read in pieces: show now and then how far that is, the rest at the end.
+            if time.monotonic() - self._synced_s >= _PIECES_S:
+                self._sync_charts()
+            return
+        self._sync_charts()
         self.controls.set_total_steps(model.total_steps, self._wanted_smoothing())
         self.header.show_model(model)
         self.tiles.show_facts(tiles(model, self.controls.smoothing))
         self._show_side()
         self._show_problem(model.error)
+
+    def _sync_charts(self) -> None:
+        self.charts.sync()
+        self._synced_s = time.monotonic()
 
     def _wanted_smoothing(self) -> int:
         kept = str(self._context.settings.value(SMOOTHING_SETTING, "0"))
