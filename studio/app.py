@@ -126,6 +126,7 @@ class Studio:
         from studio.runs.supervisor import Supervisor
         from studio.tasks import JobWatcher
         from studio.tour import Tour
+        from studio.undo import UndoStack
 
         tasks = self._tasks
         if tasks is None:
@@ -147,6 +148,7 @@ class Studio:
             settings=self.settings,
             navigate=self.window.navigate,
             toast=self.window.show_error,
+            undo=UndoStack(tasks, self.window),
             tour=tour,
             rules=rules,
             search=self.window.call_up_search,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from studio.storage.library import Library
     from studio.tasks import JobWatcher, Tasks
     from studio.tour import Tour
+    from studio.undo import UndoStack
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Context:
         settings: What belongs to this window alone, such as the theme; works while read-only.
         navigate: Opens a page by key with a target.
         toast: Shows an error above the page without leaving it.
+        undo: Changes of the library that can be taken back are made through it.
         tour: The newest tour; None in a studio that takes none.
         rules: The rule tasks at work; None in a studio that starts none.
         search: Calls up the search, with its right edge at a pixel column of the window.
@@ -51,6 +53,7 @@ class Context:
     settings: QSettings
     navigate: Callable[[str, object | None], None]
     toast: Callable[[BaseException], None]
+    undo: UndoStack
     tour: Tour | None = None
     rules: RuleRuns | None = None
     search: Callable[[int | None], None] = lambda _right: None

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from studio.context import Context
 from studio.history import History, Place
 from studio.pages.page import Page
+from studio.undo import Announcement
 from studio.widgets.empty import ErrorCard, LoadingBlocks
 from studio.widgets.nav import DESTINATIONS, NavRail
 from studio.widgets.notice import Notice
@@ -89,6 +90,7 @@ class MainWindow(QWidget):
         """Take up work: from now on pages can be opened."""
         self._context = context
         context.tasks.failed.connect(self.show_error)
+        context.undo.announced.connect(self._on_announced)
         if context.library.read_only:
             self.notice.show_text(
                 f"{context.library.read_only_reason} You can look at everything here,"
@@ -221,8 +223,21 @@ class MainWindow(QWidget):
             bind(f"Ctrl+{number}", partial(self.navigate, destination.key))
         bind("Ctrl+K", self.call_up_search)
         bind("Ctrl+N", lambda: self.navigate("wizard"))
+        bind("Ctrl+Z", self._undo)
+        bind("Ctrl+Shift+Z", self._redo)
         bind("Alt+Left", self.go_back)
         bind("Alt+Right", self.go_forward)
+
+    def _undo(self) -> None:
+        if self._context is not None:
+            self._context.undo.undo()
+
+    def _redo(self) -> None:
+        if self._context is not None:
+            self._context.undo.redo()
+
+    def _on_announced(self, told: Announcement) -> None:
+        self.toasts.say(told.text, told.button, told.action)
 
     def _restore_geometry(self) -> None:
         kept = self._settings.value("window/geometry")

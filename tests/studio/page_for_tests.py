@@ -16,6 +16,7 @@ from studio.runs.supervisor import Supervisor
 from studio.storage.library import DatasetRow, Library
 from studio.tasks import JobWatcher, Tasks
 from studio.theme import theme
+from studio.undo import UndoStack
 from trainer_core.job import run_job
 from trainer_core.spec import BpeTokenizer, PrepareSpec, TextFiles, Tokenizer
 
@@ -49,6 +50,7 @@ def open_studio(app: QApplication, home: Path) -> Iterator[tuple[Context, Seen]]
         settings=QSettings(str(home / "studio.ini"), QSettings.Format.IniFormat),
         navigate=lambda page, target: seen.places.append((page, target)),
         toast=seen.errors.append,
+        undo=UndoStack(tasks),
     )
     tasks.failed.connect(seen.errors.append)
     try:
