@@ -31,7 +31,7 @@ MINIMUM_SIZE_PX = (1180, 720)
 PAGES: dict[str, str] = {
     # Imported when first opened: the window is painted before anything heavy is read.
     "home": "studio.pages.home.page:HomePage",
-    "runs": "studio.pages.runs:RunsPage",
+    "runs": "studio.pages.runs.page:RunsPage",
     "run": "studio.pages.run.page:RunPage",
     "data": "studio.pages.data.page:DataPage",
     "batches": "studio.pages.data.batches.page:BatchesPage",

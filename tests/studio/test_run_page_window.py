@@ -14,7 +14,7 @@ from synthetic_runs import records_for, step_rows, system_rows, train_spec
 
 from studio.pages.home.facts import run_row
 from studio.pages.run.page import RunPage
-from studio.pages.runs import RunsPage
+from studio.pages.runs.page import RunsPage
 from studio.widgets.empty import EmptyState, ErrorCard
 from studio.widgets.menu import Menu
 from trainer_core.records import Ended, StateChanged

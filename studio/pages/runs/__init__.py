@@ -1,0 +1,1 @@
+"""The list of all runs: find, organise, open, throw away."""
