@@ -41,6 +41,21 @@ class Curve:
 
 
 @dataclass
+class Ribbon:
+    """An area between two lines, behind all curves, such as the spread of several runs.
+
+    Attributes:
+        low: Its lower edge.
+        high: Its upper edge; on the same timeline.
+        colour: Palette field.
+    """
+
+    low: Line
+    high: Line
+    colour: str
+
+
+@dataclass
 class Points:
     """Marks at steps, such as validations or checkpoints.
 
@@ -125,6 +140,7 @@ class Content:
 
     timeline: Timeline
     curves: list[Curve] = field(default_factory=list)
+    ribbons: list[Ribbon] = field(default_factory=list)
     points: list[Points] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)

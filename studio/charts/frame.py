@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from studio.charts.axis import Scale, Ticks, linear_ticks, log_ticks, time_log_ticks
-from studio.charts.content import Content, Curve, Note, Points
+from studio.charts.content import Content, Curve, Note, Points, Ribbon
 from studio.charts.lines import Doubles, Trace, XMode, trace
 from studio.charts.pyramid import IndexArray
 from studio.charts.ranges import vertical_range
@@ -69,6 +69,15 @@ class DrawnCurve:
 
 
 @dataclass(frozen=True)
+class DrawnRibbon:
+    """A ribbon in pixels: its lower edge from left to right and its upper one back."""
+
+    ribbon: Ribbon
+    x: Doubles
+    y: Doubles
+
+
+@dataclass(frozen=True)
 class DrawnPoints:
     """Marks in pixels; `chosen` are their indices."""
 
@@ -107,6 +116,7 @@ class Frame:
     x_ticks: Ticks
     y_ticks: Ticks
     curves: tuple[DrawnCurve, ...]
+    ribbons: tuple[DrawnRibbon, ...]
     points: tuple[DrawnPoints, ...]
     notes: tuple[DrawnNote, ...]
     outside: Doubles
@@ -164,6 +174,7 @@ def build_frame(content: Content, axis: Axis, width: float, height: float) -> Fr
         x_ticks=Ticks((), ()) if empty else _x_ticks(axis, x),
         y_ticks=Ticks((), ()) if empty else y_ticks,
         curves=curves,
+        ribbons=tuple(_outlined(ribbon, axis.mode, x, y) for ribbon in content.ribbons),
         points=tuple(_placed(points, axis.mode, x, y) for points in content.points),
         notes=_noted(content, axis.mode, x, y),
         outside=_outside(curves, top, x.pixel(axis.first_percent) if not axis.zoomed else left),
@@ -250,6 +261,14 @@ def _trace_parts(curve: Curve, mode: XMode, x: Scale) -> list[_Traced]:
 def _drawn(part: _Traced, y: Scale) -> DrawnCurve:
     heights = _kept_near(y.pixels(part.trace.y), y)
     return DrawnCurve(part.curve, part.trace.x, heights, part.trace.whole, part.is_band)
+
+
+def _outlined(ribbon: Ribbon, mode: XMode, x: Scale, y: Scale) -> DrawnRibbon:
+    low, high = trace(ribbon.low, mode, x), trace(ribbon.high, mode, x)
+    places = np.concatenate([low.x, high.x[::-1]])
+    heights = _kept_near(y.pixels(np.concatenate([low.y, high.y[::-1]])), y)
+    there = np.isfinite(places) & np.isfinite(heights)
+    return DrawnRibbon(ribbon, places[there], heights[there])
 
 
 def _placed(points: Points, mode: XMode, x: Scale, y: Scale) -> DrawnPoints:

@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from studio.charts.content import Content, Strip
-from studio.charts.frame import DrawnCurve, DrawnNote, DrawnPoints, Frame
+from studio.charts.frame import DrawnCurve, DrawnNote, DrawnPoints, DrawnRibbon, Frame
 from studio.charts.paths import path_of
 from studio.palette import Palette
 from studio.theme import FontRole, font, text_width
@@ -22,6 +22,8 @@ _STRONG: Final = 0.45
 """A strong line is drawn twice, this far up and down: wide pens are many times slower."""
 _FAINT: Final = 0.58
 """How much of the ground is mixed into the colour of extremes."""
+_AREA: Final = 0.72
+"""Likewise for areas."""
 _DIAMOND: Final = 4.5
 _DASH: Final = (4.0, 3.0)
 _NOTE_GAP: Final = 11.0
@@ -49,6 +51,8 @@ def paint_chart(painter: QPainter, frame: Frame, content: Content, palette: Pale
     painter.setClipRect(
         QRectF(frame.left, frame.top - 1, frame.right - frame.left + 1, frame.height + 2)
     )
+    for ribbon in frame.ribbons:
+        _paint_ribbon(painter, ribbon, palette)
     for drawn in frame.curves:
         _paint_curve(painter, drawn, palette)
     _paint_outside(painter, frame, palette)
@@ -108,6 +112,13 @@ def _paint_outside(painter: QPainter, frame: Frame, palette: Palette) -> None:
 
 
 # --- lines -----------------------------------------------------------------------------------
+
+
+def _paint_ribbon(painter: QPainter, drawn: DrawnRibbon, palette: Palette) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(mixed(colour(palette, drawn.ribbon.colour).name(), palette.bg1, _AREA))
+    corners = [QPointF(x, y) for x, y in zip(drawn.x.tolist(), drawn.y.tolist(), strict=True)]
+    painter.drawPolygon(QPolygonF(corners))
 
 
 def _paint_curve(painter: QPainter, drawn: DrawnCurve, palette: Palette) -> None:
