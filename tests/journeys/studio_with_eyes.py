@@ -1,8 +1,8 @@
 """The studio, and eyes for whoever sits before it: says where something stands on the screen.
 
 Each line of its input is a word to look for; the answer is a line with the place where it stands,
-`x y` in pixels of the screen, or an empty one while it cannot be seen. Nothing is clicked or typed
-here.
+`x y` in pixels of the screen, or an empty one while it cannot be seen. The word `?` asks for what
+has the keyboard: its name is the answer. Nothing is clicked or typed here.
 """
 
 import sys
@@ -29,6 +29,10 @@ class Eyes(QObject):
             self.asked.emit(line.rstrip("\n"))
 
     def answer(self, words):
+        if words == "?":
+            focused = QApplication.focusWidget()
+            print("" if focused is None else name_of(focused), flush=True)
+            return
         place = find(words)
         print("" if place is None else f"{place.x()} {place.y()}", flush=True)
 
