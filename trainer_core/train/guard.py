@@ -7,6 +7,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trainer_core.checkpoint_plan import CALM_STEPS
 from trainer_core.errors import KnownError
 from trainer_core.metrics import Rows
 from trainer_core.spec import TrainSpec
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SPIKE_FACTOR = 10.0
 NORMS_KEPT = 128
 NORMS_NEEDED = 16
-FAST_STEPS, SLOW_STEPS = 10, 100
+FAST_STEPS, SLOW_STEPS = CALM_STEPS, 100
 """Horizons of the two averages of the loss."""
 HIGH_STEPS = 50
 """A loss that was high for so many steps in a row does not come down by itself any more; shorter

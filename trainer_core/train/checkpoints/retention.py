@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from trainer_core.checkpoint_plan import CheckpointSize
 from trainer_core.errors import CheckpointError
 from trainer_core.spec import TrainSpec
 from trainer_core.train.checkpoints.checkpoint import (
@@ -21,7 +21,7 @@ from trainer_core.train.checkpoints.checkpoint import (
 from trainer_core.train.checkpoints.manifest import read_manifest
 from trainer_core.train.checkpoints.saving import keep_weights_only, remove_checkpoint
 from trainer_core.train.checkpoints.tensor_file import tensor_file_bytes
-from trainer_core.train.guard import FAST_STEPS, Calm
+from trainer_core.train.guard import Calm
 
 _RANDOM_BYTES = 5_056
 _REST_BYTES = 2_048
@@ -96,34 +96,6 @@ def thin_checkpoints(
             checkpoint = read_checkpoint(run_folder, step, verify=False)
             thinned[step] = keep_weights_only(checkpoint).size_bytes
     return thinned
-
-
-@dataclass(frozen=True)
-class CheckpointSize:
-    """Bytes of one checkpoint of a training.
-
-    Attributes:
-        weights_only: When its weights alone are kept.
-        resumable: With all that a training needs to go on. As much memory is taken while it runs,
-            for the copy that is written in the background.
-    """
-
-    weights_only: int
-    resumable: int
-
-    def most_on_disk(self, spec: TrainSpec) -> int:
-        """The most that all checkpoints of a run take at a time.
-
-        Besides those that are kept there are the best one, those that the guard could go back to,
-        and the next while it is written.
-        """
-        config = spec.checkpoint
-        full = config.keep if not config.resumable else min(config.keep, config.resumable)
-        at_once = (config.every_steps, spec.evaluation.every_steps)  # a best one is saved as well
-        back = 1 + sum(-(-FAST_STEPS // every_steps) for every_steps in at_once)
-        best = self.weights_only if config.resumable else self.resumable
-        thin = (config.keep - full) * self.weights_only
-        return (max(full, back) + 1) * self.resumable + thin + best
 
 
 def checkpoint_size(spec: TrainSpec) -> CheckpointSize:

@@ -1,0 +1,353 @@
+"""How long a training will take: by a probe, by earlier runs, or by the arithmetic it needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from studio.planner.facts import DataFacts, Machine, PastRun, ProbeFacts, Surroundings, shape_of
+from trainer_core.checkpoint_plan import checkpoints_saved
+from trainer_core.presets import flops_per_token, parameter_count
+from trainer_core.probe_table import ProbeRow
+from trainer_core.spec import TrainSpec
+
+Source = Literal["probe", "run", "reckoned"]
+
+SIMILAR_FACTOR = 3.0
+"""Runs that need so many times the arithmetic for a token say too little."""
+_CORE_FLOPS = {True: 2.5e11, False: 0.8e11}
+"""What a processor's core trains at, with products in bf16 and in float32; see RESULTS.md."""
+_GPU_SHARE = 0.35
+"""Of its peak in bf16, what a GPU trains at; measured ones lie between 0.25 and 0.5."""
+_GPU_FLOPS = 40e12
+"""Peak in bf16 of a GPU that nobody knows: that of an older card for games."""
+_FORWARD_SHARE = 1 / 3
+"""Of a training step's time, what measuring the same text takes."""
+_START_S = {"cpu": 3.0, "cuda": 6.0}
+_END_S = 0.3
+_DISK_BYTES_PER_S = 300e6
+_BANDS: dict[Source, float] = {"probe": 0.05, "run": 0.12, "reckoned": 1.0}
+"""Two standard deviations of log time, about, by where it comes from."""
+_SAMPLE_TOKENS_PER_S = 100.0
+
+
+@dataclass(frozen=True)
+class TimeParts:
+    """Seconds of the parts of a training.
+
+    Attributes:
+        start: Until the first step: the program, the data, the model.
+        compile: Compiling the step.
+        steps: The steps themselves.
+        validation: Measuring held-out text.
+        checkpoints: Standing still for checkpoints, samples, and writing the last one.
+    """
+
+    start: float
+    compile: float
+    steps: float
+    validation: float
+    checkpoints: float
+
+    @property
+    def seconds(self) -> float:
+        """All of them."""
+        return self.start + self.compile + self.steps + self.validation + self.checkpoints
+
+
+@dataclass(frozen=True)
+class TimeEstimate:
+    """How long a training will take.
+
+    Attributes:
+        parts: Seconds by what for.
+        low_s: Lower end of the band.
+        high_s: Upper end.
+        source: Where the speed of the steps comes from.
+        from_run: Name of the earlier run, where it is one.
+        exact: Whether nothing had to be scaled: the same shape and batch were measured.
+        measured_s: When the probe was made, seconds since the epoch; 0 without one.
+        tokens_per_s: Over everything.
+        validation_s: One validation.
+    """
+
+    parts: TimeParts
+    low_s: float
+    high_s: float
+    source: Source
+    from_run: str = ""
+    exact: bool = False
+    measured_s: float = 0.0
+    tokens_per_s: float = 0.0
+    validation_s: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """From the start to the end."""
+        return self.parts.seconds
+
+    @property
+    def band_s(self) -> float:
+        """Half the width of the band."""
+        return (self.high_s - self.low_s) / 2
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a training's parts go on this computer; seconds.
+
+    Attributes:
+        step: One step.
+        spread: Share by which steps differ, one standard deviation of their mean.
+        validation: One validation.
+        blocked: Standing still for a checkpoint.
+        written: Until a checkpoint is whole on the disk.
+        start: Until the first step.
+        compile: Of the step; 0 where it is not compiled.
+    """
+
+    step: float
+    spread: float
+    validation: float
+    blocked: float
+    written: float
+    start: float
+    compile: float
+    source: Source
+    from_run: str = ""
+    exact: bool = False
+    measured_s: float = 0.0
+
+
+def estimate_time(spec: TrainSpec, data: DataFacts, around: Surroundings) -> TimeEstimate:
+    """How long a training will take; a few microseconds for each earlier run."""
+    return time_of(spec, speed_of(spec, data, around))
+
+
+def time_of(spec: TrainSpec, speed: Speed) -> TimeEstimate:
+    """The time of a training whose parts have this speed."""
+    steps_s = spec.budget.steps * speed.step
+    saves = checkpoints_saved(spec)
+    samples = saves * len(spec.evaluation.sample_prompts) * spec.evaluation.sample_tokens
+    parts = TimeParts(
+        start=speed.start,
+        compile=speed.compile,
+        steps=steps_s,
+        validation=validations(spec, steps_s, speed.validation) * speed.validation,
+        checkpoints=saves * speed.blocked
+        + max(speed.written - speed.blocked, 0.0)
+        + samples / _SAMPLE_TOKENS_PER_S
+        + _END_S,
+    )
+    spread = math.hypot(_BANDS[speed.source] * (0.5 if speed.exact else 1.0), 2 * speed.spread)
+    if speed.source == "probe":
+        spread = math.hypot(_BANDS["probe"], 2 * speed.spread)
+    tokens = spec.budget.steps * spec.budget.batch_size * spec.model.context_length
+    return TimeEstimate(
+        parts=parts,
+        low_s=parts.seconds * math.exp(-spread),
+        high_s=parts.seconds * math.exp(spread),
+        source=speed.source,
+        from_run=speed.from_run,
+        exact=speed.exact,
+        measured_s=speed.measured_s,
+        tokens_per_s=tokens / parts.seconds if parts.seconds else 0.0,
+        validation_s=speed.validation,
+    )
+
+
+def validations(spec: TrainSpec, steps_s: float, validation_s: float) -> float:
+    """How often held-out text is measured: before the first step, on the way, at the end.
+
+    Args:
+        spec: When it is due: every so many steps, or so that it takes a share of the time.
+        steps_s: Seconds that all steps take.
+        validation_s: Seconds of one validation.
+    """
+    steps, evaluation = spec.budget.steps, spec.evaluation
+    if evaluation.time_share and validation_s > 0:
+        allowed = evaluation.time_share / (1 - evaluation.time_share) * steps_s
+        return max(2.0, 1.0 + min(float(steps), float(int(allowed / validation_s))))
+    return 1.0 + -(-steps // evaluation.every_steps)
+
+
+def validation_tokens(spec: TrainSpec, data: DataFacts) -> int:
+    """Held-out tokens that one validation measures, over all its sets and ways."""
+    evaluation, context = spec.evaluation, spec.model.context_length
+
+    def of(tokens: int) -> int:
+        windows = max(1, min((tokens - 1) // context, evaluation.max_tokens // context))
+        return windows * context
+
+    own = of(max(data.validation_tokens, context + 1))
+    sets = len(evaluation.sets) * max(1, evaluation.max_tokens // context) * context
+    if evaluation.by_source and data.sources > 1:
+        each = max(data.validation_tokens // data.sources, context + 1)
+        sets += data.sources * of(each)
+    ways = 2 if evaluation.without_index and spec.model.match_input else 1
+    return (own + sets) * ways
+
+
+# --- the speed of the parts -----------------------------------------------------------------------
+
+
+def speed_of(spec: TrainSpec, data: DataFacts, around: Surroundings) -> Speed:
+    """The best that is known about the speed of a training here."""
+    measured = _of_probe(spec, data, around)
+    if measured is not None:
+        return measured
+    told = _of_runs(spec, data, around)
+    return told if told is not None else _reckoned(spec, data, around.machine)
+
+
+def row_of(spec: TrainSpec, machine: Machine, probe: ProbeFacts) -> tuple[ProbeRow, bool] | None:
+    """The row of a probe that tells most of a training, and whether it is just its way to train."""
+    rows = [row for row in probe.table.rows if row.ok and row.tokens_per_s > 0]
+    precision = machine.precision_of(spec)
+    wanted = spec.activation_checkpointing, spec.compile == "on"
+
+    def distance(row: ProbeRow) -> tuple[bool, bool, bool, float]:
+        variant = row.variant
+        return (
+            variant.activation_checkpointing != wanted[0],
+            variant.precision != precision,
+            variant.compile != wanted[1] and spec.compile != "auto",
+            abs(math.log(row.batch_size / spec.micro_batch_size)),
+        )
+
+    if not rows:
+        return None
+    best = min(rows, key=distance)
+    found = distance(best)
+    return best, not (found[0] or found[1] or found[2]) and found[3] < 1e-9
+
+
+def _of_probe(spec: TrainSpec, data: DataFacts, around: Surroundings) -> Speed | None:
+    probe = around.probe
+    if probe is None or not probe.fits(spec):
+        return None
+    found = row_of(spec, around.machine, probe)
+    if found is None:
+        return None
+    row, exact = found
+    table = probe.table
+    per_process = spec.budget.batch_size // spec.distributed.world_size
+    step_s = row.step_ms / 1000 * per_process / row.batch_size
+    # A quarter of the steps lies below, a quarter above: their distance is 1.35 deviations.
+    spread = (row.step_ms_high - row.step_ms_low) / 1.35 / max(row.step_ms, 1e-9)
+    rate = table.validation_tokens_per_s
+    rate = rate or row.tokens_per_s / _FORWARD_SHARE
+    blocked, written = _checkpoint_guess(spec)
+    if table.checkpoint is not None:
+        blocked, written = table.checkpoint.blocked_s, table.checkpoint.seconds
+    return Speed(
+        step=step_s,
+        spread=spread / math.sqrt(max(row.steps, 1)),
+        validation=validation_tokens(spec, data) / rate,
+        blocked=blocked,
+        written=written,
+        start=_START_S[around.machine.device_of(spec)] + row.first_step_s - row.step_ms / 1000
+        if row.first_step_s
+        else _START_S[around.machine.device_of(spec)],
+        compile=row.compile_s,
+        source="probe",
+        exact=exact,
+        measured_s=probe.measured_s,
+    )
+
+
+def _of_runs(spec: TrainSpec, data: DataFacts, around: Surroundings) -> Speed | None:
+    run = nearest_run(spec, around.runs)
+    if run is None:
+        return None
+    wanted = flops_per_token(spec.model)
+    tokens = spec.budget.batch_size * spec.model.context_length
+    ratio = flops_per_token(run.spec.model) / wanted
+    s_per_token = 1.0 / (run.tokens_per_s * ratio)
+    exact = is_same_work(spec, run.spec)
+    guess = _reckoned(spec, data, around.machine)
+    validation = guess.validation
+    if run.s_per_step is not None:
+        own = run.spec.budget.batch_size * run.spec.model.context_length
+        s_per_token = run.s_per_step / own / ratio
+        validation = validation_tokens(spec, data) * s_per_token * _FORWARD_SHARE
+        if run.validation_s and exact:
+            validation = run.validation_s
+    step_s = s_per_token * tokens
+    whole = run.s_per_step is None  # then its rate has the validations in it already
+    return Speed(
+        step=step_s,
+        spread=0.0,
+        validation=0.0 if whole else validation,
+        blocked=0.0 if whole else (run.checkpoint_s or guess.blocked),
+        written=guess.written,
+        start=run.start_s if run.start_s is not None else guess.start,
+        compile=0.0,
+        source="run",
+        from_run=run.name,
+        exact=exact,
+    )
+
+
+def nearest_run(spec: TrainSpec, runs: Sequence[PastRun]) -> PastRun | None:
+    """The earlier run that tells most of a training's speed; None where none is similar."""
+    wanted = math.log(flops_per_token(spec.model))
+    step = math.log(spec.budget.batch_size * spec.model.context_length)
+    best: tuple[float, PastRun] | None = None
+    for run in runs:
+        if run.tokens_per_s <= 0:
+            continue
+        apart = abs(math.log(flops_per_token(run.spec.model)) - wanted)
+        batch = math.log(run.spec.budget.batch_size * run.spec.model.context_length)
+        distance = apart + abs(batch - step) / 4
+        if apart <= math.log(SIMILAR_FACTOR) and (best is None or distance < best[0]):
+            best = distance, run
+    return None if best is None else best[1]
+
+
+def is_same_work(one: TrainSpec, other: TrainSpec) -> bool:
+    """Whether steps of two trainings take the same time."""
+    return (
+        shape_of(one.model) == shape_of(other.model)
+        and one.budget.batch_size == other.budget.batch_size
+        and one.micro_batch_size == other.micro_batch_size
+        and one.precision == other.precision
+        and one.compile == other.compile
+        and one.activation_checkpointing == other.activation_checkpointing
+        and one.optimizer.kind == other.optimizer.kind
+    )
+
+
+def reckoned_flops(machine: Machine, spec: TrainSpec) -> float:
+    """Arithmetic per second that this computer trains at, where nothing was measured."""
+    if machine.device_of(spec) == "cuda":
+        return _GPU_SHARE * (machine.peak_flops or _GPU_FLOPS)
+    cores = spec.threads or machine.cores
+    return _CORE_FLOPS[machine.precision_of(spec) == "bf16"] * cores
+
+
+def _reckoned(spec: TrainSpec, data: DataFacts, machine: Machine) -> Speed:
+    rate = reckoned_flops(machine, spec) * spec.distributed.world_size
+    s_per_token = flops_per_token(spec.model) / rate
+    if spec.activation_checkpointing:
+        s_per_token *= 4 / 3
+    tokens = spec.budget.batch_size * spec.model.context_length
+    blocked, written = _checkpoint_guess(spec)
+    return Speed(
+        step=s_per_token * tokens,
+        spread=0.0,
+        validation=validation_tokens(spec, data) * s_per_token * _FORWARD_SHARE,
+        blocked=blocked,
+        written=written,
+        start=_START_S[machine.device_of(spec)],
+        compile=0.0,
+        source="reckoned",
+    )
+
+
+def _checkpoint_guess(spec: TrainSpec) -> tuple[float, float]:
+    """Seconds of standing still for a checkpoint and until it is whole, about."""
+    size = 12 * parameter_count(spec.model)
+    return size / 5e9, size / _DISK_BYTES_PER_S

@@ -1,0 +1,201 @@
+"""Memory that a training takes, worked out from its shape; a probe's figure where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from studio.planner.facts import Machine, ProbeFacts
+from studio.planner.scaling import plain_parameters
+from trainer_core.presets import parameter_count
+from trainer_core.spec import ModelConfig, TrainSpec
+
+_PROGRAM_BYTES = {"cpu": 420e6, "cuda": 700e6}
+"""What torch itself takes: the process, or on a GPU its context and the libraries' workspaces."""
+_COMPILER_BYTES = {"cpu": 160e6, "cuda": 0.0}
+_KEPT_LOGITS = {"cpu": 1 << 26, "cuda": 1 << 30}
+_LOGITS_AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 28}
+"""As in `trainer_core.model.cross_entropy`."""
+_SPILL = 1.03
+"""What allocators take beyond what is asked for."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Memory of the device that a training takes at its peak, in bytes.
+
+    Attributes:
+        weights: With the copies that products in half precision need.
+        gradients: One for each weight.
+        optimizer: Its state.
+        activations: What the backward pass needs, for a micro batch; the logits among it.
+        program: Torch itself, its compiler, and the copy of a checkpoint that is being written
+            where that lies in the same memory.
+        source: `measured` by a probe, or `calculated`.
+        limit: Memory of the device; 0 where it is unknown.
+        free: What other programs leave of it; 0 where it is unknown.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    program: int
+    source: Literal["measured", "calculated"] = "calculated"
+    limit: int = 0
+    free: int = 0
+
+    @property
+    def model(self) -> int:
+        """What does not depend on the batch."""
+        return self.weights + self.gradients + self.optimizer + self.program
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.model + self.activations
+
+    @property
+    def share(self) -> float:
+        """Of the device's memory; 0 where that is unknown."""
+        return self.total / self.limit if self.limit else 0.0
+
+    @property
+    def fits(self) -> bool:
+        """Whether the device has as much."""
+        return not self.limit or self.total <= self.limit
+
+
+def estimate_memory(
+    spec: TrainSpec, machine: Machine, probe: ProbeFacts | None = None
+) -> MemoryEstimate:
+    """The memory of a training.
+
+    Args:
+        spec: What is planned.
+        machine: Where.
+        probe: What was measured, if it is about this shape.
+    """
+    device = machine.device_of(spec)
+    made = _calculated(spec, machine)
+    measured = measured_peak(spec, machine, probe)
+    if measured is None:
+        return made
+    copy = _copy_bytes(spec) if device == "cpu" else 0
+    fixed = made.weights + made.gradients + made.optimizer
+    # A GPU's peak is that of torch's allocator, which does not count the context.
+    program = min(made.program - copy, max(measured - fixed, 0)) if device == "cpu" else 0
+    outside = copy if device == "cpu" else made.program
+    activations = max(measured - fixed - program, 0)
+    return MemoryEstimate(
+        weights=made.weights,
+        gradients=made.gradients,
+        optimizer=made.optimizer,
+        activations=activations,
+        program=program + outside,
+        source="measured",
+        limit=made.limit,
+        free=made.free,
+    )
+
+
+def measured_peak(spec: TrainSpec, machine: Machine, probe: ProbeFacts | None) -> int | None:
+    """The probe's peak for exactly this micro batch and way to train, in bytes; None without."""
+    if probe is None or not probe.fits(spec):
+        return None
+    precision = machine.precision_of(spec)
+    rows = [
+        row
+        for row in probe.table.rows
+        if row.ok
+        and row.batch_size == spec.micro_batch_size
+        and row.variant.precision == precision
+        and row.variant.activation_checkpointing == spec.activation_checkpointing
+    ]
+    return max((row.peak_memory_bytes for row in rows), default=None)
+
+
+def _calculated(spec: TrainSpec, machine: Machine) -> MemoryEstimate:
+    device = machine.device_of(spec)
+    half = machine.precision_of(spec) in ("bf16", "fp16")
+    count = parameter_count(spec.model)
+    shares = spec.distributed.world_size if spec.distributed.strategy == "fsdp" else 1
+    matrices = count - _table_parameters(spec.model)
+    copy = _copy_bytes(spec) if device == "cpu" else 0
+    compiled = _COMPILER_BYTES[device] if spec.compile == "on" else 0.0
+    return MemoryEstimate(
+        weights=round(4 * count / shares + (2 * matrices if half else 0)),
+        gradients=round(4 * count / shares),
+        optimizer=round(optimizer_bytes(spec) / shares),
+        activations=round(_SPILL * activation_bytes(spec, machine)),
+        program=round(_PROGRAM_BYTES[device] + compiled + copy),
+        limit=machine.memory_bytes(spec),
+        free=machine.gpu_free_bytes if device == "cuda" else machine.ram_free_bytes,
+    )
+
+
+def _table_parameters(model: ModelConfig) -> int:
+    """Of tables that are only looked up, which no product needs in half precision."""
+    tables = 0 if model.tie_embeddings else model.vocab_size * model.n_embd
+    return tables + parameter_count(model) - plain_parameters(model)
+
+
+def _copy_bytes(spec: TrainSpec) -> int:
+    """The copy of weights and optimizer that is written in the background."""
+    return 4 * parameter_count(spec.model) + optimizer_bytes(spec)
+
+
+def optimizer_bytes(spec: TrainSpec) -> int:
+    """State of the optimizer: two moments for AdamW, one momentum for each matrix under Muon."""
+    count, kind = parameter_count(spec.model), spec.optimizer.kind
+    if kind == "adamw":
+        return 8 * count
+    matrices = _layer_matrices(spec.model)
+    if kind == "muon":
+        return 4 * matrices + 8 * (count - matrices)
+    # Adafactor: a row and a column for each matrix and table, everything for the few vectors.
+    model = spec.model
+    edges = model.n_layer * 6 * (model.n_embd + model.inner) + 2 * model.vocab_size
+    return 4 * edges
+
+
+def _layer_matrices(model: ModelConfig) -> int:
+    """Parameters in the matrices of the layers."""
+    queries = model.n_head * model.head_size
+    heads = queries + 2 * model.kv_heads * model.head_size
+    attention = model.n_embd * heads + queries * model.n_embd
+    factors = 3 if model.recipe.feed_forward == "swiglu" else 2
+    return model.n_layer * (attention + factors * model.n_embd * model.inner)
+
+
+def activation_bytes(spec: TrainSpec, machine: Machine) -> float:
+    """What the backward pass of a micro batch needs, its logits among it, in bytes."""
+    model, device = spec.model, machine.device_of(spec)
+    half = machine.precision_of(spec) in ("bf16", "fp16")
+    number = 2 if half else 4
+    tokens = spec.micro_batch_size * model.context_length
+    layer = tokens * _layer_bytes_per_token(model, number)
+    if spec.activation_checkpointing:
+        layers = layer + 4 * tokens * model.n_embd * model.n_layer
+    else:
+        layers = layer * model.n_layer
+    ends = tokens * model.n_embd * (3 * 4 + 2 * number)
+    logits = tokens * model.vocab_size
+    kept = logits * number if logits <= _KEPT_LOGITS[device] else 0
+    at_once = 3 * 4 * min(logits, _LOGITS_AT_ONCE[device])
+    return float(layers + ends + kept + at_once)
+
+
+def _layer_bytes_per_token(model: ModelConfig, number: int) -> float:
+    """What one layer keeps for the backward pass, for each token.
+
+    The stream and what the norms read are in float32 whatever the precision; `number` is the size
+    of everything else.
+    """
+    queries = model.n_head * model.head_size
+    heads = queries + 2 * model.kv_heads * model.head_size
+    stream = 2 * 4 * model.n_embd + 2 * number * model.n_embd
+    attention = number * (2 * heads + 2 * queries)
+    inner = {"swiglu": 4, "relu2": 3, "gelu": 2}[model.recipe.feed_forward]
+    dropout = 3 * model.n_embd if model.dropout else 0
+    return float(stream + attention + number * inner * model.inner + dropout)
