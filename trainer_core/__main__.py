@@ -162,6 +162,7 @@ _TEMPLATES: dict[str, specs.Section] = {
     "export": specs.ExportSpec(run="run", destination="model"),
     "tour": specs.TourSpec(),
     "rules": specs.RulesSpec(task="simple_dummy2"),
+    "queue": specs.QueueSpec(),
 }
 
 

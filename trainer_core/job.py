@@ -22,6 +22,8 @@ import msgspec
 
 from trainer_core import __version__, protocol, status
 from trainer_core import spec as specs
+from trainer_core.conduct.conduct import Conduct
+from trainer_core.conduct.judging import Reason
 from trainer_core.ending import JobStopped, ended_by
 from trainer_core.errors import ExitCode, JobFolderError, LockedError, from_os_error
 from trainer_core.files import write_whole_file
@@ -62,6 +64,11 @@ _VERB_COMMANDS: dict[str, tuple[type, ...]] = {
 }
 """What a verb takes besides Pause and Stop, which every job takes."""
 
+_HOLDING_VERBS = frozenset({"train", "tour", "rules"})
+"""Those that hold by themselves when it is wanted: a training is a part of each."""
+_QUIET_VERBS = frozenset({"generate", "lookup", "preview", "inspect"})
+"""Those that the computer need not stay awake for: somebody sits before it, or nobody cares."""
+
 LOCK_PATIENCE_S = 3.0
 PROGRESS_PERIOD_S = 0.25
 _log = logging.getLogger(__name__)
@@ -84,12 +91,15 @@ class Job:
         journal: JournalWriter,
         server: protocol.Server,
         parent: Job | None = None,
+        conduct: Conduct | None = None,
     ) -> None:
         self.folder = folder
         self.verb = verb
         self.server = server
         self.step = 0
         """The training step that system readings are filed under; kept by the verb."""
+        self.conduct: Conduct | None = parent.conduct if parent is not None else conduct
+        """Says when to hold; None in processes that only help another."""
         self._journal = journal
         self._parent = parent
         self._wish: _Wish = parent._wish if parent is not None else _Wish()
@@ -105,6 +115,11 @@ class Job:
         self._take_messages()
         return self._wish.wanted
 
+    @property
+    def hold_reason(self) -> Reason | None:
+        """Why the job should wait for a while, by its manners, or None; costs nothing."""
+        return self.conduct.reason if self.conduct is not None else None
+
     def record(self, record: Record) -> None:
         """Append a record, stamped with the time, and hint to whoever watches.
 
@@ -114,6 +129,8 @@ class Job:
         stamped = msgspec.structs.replace(record, time_s=time.time())
         with self._guard:
             self._journal.append(stamped, sync=not isinstance(record, Progress | StateChanged))
+        if self.conduct is not None and self._parent is None:
+            self.conduct.observe(stamped)
         self.hint()
 
     def state(self, state: State) -> None:
@@ -121,6 +138,8 @@ class Job:
         if state != self._state:
             self._state = state
             self.record(StateChanged(state=state))
+            if self.conduct is not None:
+                self.conduct.rest(state == "waiting")
 
     def progress(
         self,
@@ -377,30 +396,49 @@ def run_alone(folder: Path, spec: specs.JobSpec, *, parent: Job | None = None) -
         spec: What is frozen in it.
         parent: The job that this one is a part of.
     """
+    verb = specs.verb_of(spec)
     with contextlib.ExitStack() as stack:
+        conduct: Conduct | None = None
+        if parent is None:  # entered before the lock: last messages go out when it is free again
+            holds, awake = verb in _HOLDING_VERBS, verb not in _QUIET_VERBS
+            conduct = stack.enter_context(Conduct(folder, holds=holds, awake=awake))
         stack.enter_context(locked(folder))
         try:
             stack.enter_context(_logging_to(folder / status.LOG_FILE))
             journal = stack.enter_context(JournalWriter(folder / status.JOURNAL_FILE))
-            server = protocol.Server(folder, specs.verb_of(spec))
+            server = protocol.Server(folder, verb)
         except OSError as error:
             raise from_os_error(error, "opening the job folder") from None
         stack.callback(server.close)
-        job = Job(folder, specs.verb_of(spec), journal, server, parent)
+        job = Job(folder, verb, journal, server, parent, conduct)
         if parent is None:
             stack.enter_context(signals_to(job))
-        return _run_in(job, spec)
+        return _run_in(job, spec, own=parent is None)
 
 
-def _run_in(job: Job, spec: specs.JobSpec) -> ExitCode:
-    """Everything between the first and the last record of a session."""
+@contextlib.contextmanager
+def _minded(job: Job) -> Iterator[None]:
+    """Have the job's manners minded meanwhile."""
+    if job.conduct is None:
+        yield
+        return
+    job.conduct.start(lambda level, title, text: job.note(level, title, text, job.step or None))
+    try:
+        yield
+    finally:
+        job.conduct.end()
+
+
+def _run_in(job: Job, spec: specs.JobSpec, *, own: bool) -> ExitCode:
+    """Everything between the first and the last record of a session; `own`: of a whole process."""
     try:
         job.record(
             JobStarted(
                 verb=job.verb, pid=os.getpid(), host=socket.gethostname(), version=__version__
             )
         )
-        ended = _run_verb(job, spec)
+        with _minded(job) if own else contextlib.nullcontext():
+            ended = _run_verb(job, spec)
         job.record(ended)
     except OSError as error:
         _log.error("the journal cannot be written: %s", error)

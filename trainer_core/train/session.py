@@ -31,6 +31,7 @@ from trainer_core.train.distributed import Wishes, World
 from trainer_core.train.distributed.state import random_states, whole_on_main
 from trainer_core.train.distributed.strategy import whole_model
 from trainer_core.train.guard import Guard, Trouble
+from trainer_core.train.holding import hold
 from trainer_core.train.inputs import Inputs
 from trainer_core.train.meter import StepMeter
 from trainer_core.train.mfu import mfu
@@ -90,7 +91,8 @@ class Session:
         wishes, measures = self._agreed(step)
         measures = measures and self.state.validated_step != step
         scheduled = step > 0 and step % self.spec.checkpoint.every_steps == 0
-        if self.meter.due or wishes.wanted or wishes.save or measures or scheduled or last:
+        asked = bool(wishes.wanted) or wishes.save or wishes.hold
+        if self.meter.due or asked or measures or scheduled or last:
             self.hand_over()
         self.watchdog.rest()  # only now: a GPU is waited for when figures are handed over
         wanted, best = wishes.wanted, False
@@ -101,6 +103,8 @@ class Session:
             self.save(reason)
         if last and self.state.validated_step == step:
             return  # finished, whatever is wanted
+        if wishes.hold and not wanted:
+            wanted = hold(self)
         if wanted:
             raise JobStopped("paused" if wanted == "pause" else "stopped", step)
         self.job.state("running")
@@ -112,7 +116,12 @@ class Session:
         due = self.rhythm.due(step)
         by_clock = bool(self.spec.evaluation.time_share) and 0 < step < self.steps
         wishes = self.world.agree(
-            Wishes(self.job.wanted, bool(self.job.commands()), by_clock and due),
+            Wishes(
+                self.job.wanted,
+                bool(self.job.commands()),
+                by_clock and due,
+                self.job.hold_reason is not None,
+            ),
             now=step == self.steps,
         )
         return wishes, wishes.validate if by_clock else due
@@ -232,9 +241,10 @@ class Session:
         self.saved_step = self.state.step
         if not self.world.is_main:
             return
-        self.saver.save(SaveOrder(snapshot, reason, self.guard.calm, began_s))
+        if not self.saver.save(SaveOrder(snapshot, reason, self.guard.calm, began_s)):
+            self.saved_step = -1
         self.job.record(self._sources_seen())
-        if reason not in ("pause", "stop"):
+        if reason not in ("hold", "pause", "stop"):
             model = whole_model(self.model, snapshot.weights)
             write_samples(self.job, self.spec, self.inputs, model, self.state.step)
 

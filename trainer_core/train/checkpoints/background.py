@@ -21,7 +21,7 @@ from trainer_core.train.checkpoints.saving import save_checkpoint
 from trainer_core.train.checkpoints.snapshot import Snapshot, SnapshotMemory
 from trainer_core.train.guard import Calm
 
-Reason = Literal["schedule", "best", "asked", "pause", "stop", "end"]
+Reason = Literal["schedule", "best", "asked", "hold", "pause", "stop", "end"]
 MUST_SAVE: frozenset[Reason] = frozenset({"pause", "stop", "end"})
 """Reasons to save after which the process ends: failing then is an error, not a warning."""
 _SPARE_BYTES = 256 << 20
@@ -68,17 +68,20 @@ class BackgroundSaver:
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
 
-    def save(self, order: SaveOrder) -> None:
+    def save(self, order: SaveOrder) -> bool:
         """Save a snapshot; returns as soon as it may be changed again.
+
+        Returns:
+            Whether it is on the disk or on its way there.
 
         Raises:
             KnownError: The process ends after this checkpoint, and the disk is full or gone.
         """
         self.wait()
-        copied = None if order.reason in MUST_SAVE else self._copied(order.snapshot)
+        waits = order.reason in MUST_SAVE or order.reason == "hold"
+        copied = None if waits else self._copied(order.snapshot)
         if copied is None:
-            self._write(order, blocked_s=None)
-            return
+            return self._write(order, blocked_s=None)
         snapshot, ready = copied
         order = SaveOrder(snapshot, order.reason, order.calm, order.began_s)
         blocked_s = time.perf_counter() - order.began_s
@@ -86,6 +89,7 @@ class BackgroundSaver:
             target=self._in_background, args=(order, blocked_s, ready), name="checkpoint"
         )
         self._thread.start()
+        return True
 
     def wait(self) -> None:
         """Wait until the last checkpoint is on the disk, or has failed to get there.
@@ -120,17 +124,18 @@ class BackgroundSaver:
         except BaseException as error:  # noqa: BLE001 - handed over to the loop, which raises it
             self._failure = error
 
-    def _write(self, order: SaveOrder, blocked_s: float | None) -> None:
-        """Write, tell, and tidy; None: the training waits for all of it."""
+    def _write(self, order: SaveOrder, blocked_s: float | None) -> bool:
+        """Write, tell, and tidy; whether it was written. None: the training waits for all of it."""
         try:
             self._log.sync()
             saved = save_checkpoint(self._job.folder, order.snapshot)
         except OSError as error:
             self._tell_failure(order, from_os_error(error, "saving the checkpoint"))
-            return
+            return False
         seconds = time.perf_counter() - order.began_s
         self._tell_saved(saved, order.reason, seconds, seconds if blocked_s is None else blocked_s)
         self._tidy(order)
+        return True
 
     def _tell_failure(self, order: SaveOrder, problem: KnownError) -> None:
         if order.reason in MUST_SAVE:

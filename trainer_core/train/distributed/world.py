@@ -29,11 +29,13 @@ class Wishes(NamedTuple):
         wanted: Whether to end.
         save: Whether to save a checkpoint and go on.
         validate: Whether held-out text is due to be measured.
+        hold: Whether to free the device and wait.
     """
 
     wanted: Wanted = ""
     save: bool = False
     validate: bool = False
+    hold: bool = False
 
 
 NO_WISHES = Wishes()
@@ -143,11 +145,11 @@ class World:
         mine, self._pending = self._pending, NO_WISHES
         period = self._next_period() if self.is_main else 0
         code = _CODES.index(mine.wanted)
-        figures = torch.tensor([code, mine.save, mine.validate, period])
+        figures = torch.tensor([code, mine.save, mine.validate, mine.hold, period])
         dist.all_reduce(figures, dist.ReduceOp.MAX)
-        code, save, validate, self._period = figures.tolist()
+        code, save, validate, hold, self._period = figures.tolist()
         self._calls, self._agreed_s = 0, time.perf_counter()
-        return Wishes(_CODES[code], bool(save), bool(validate))
+        return Wishes(_CODES[code], bool(save), bool(validate), bool(hold))
 
     def _next_period(self) -> int:
         """Calls until the next exchange; grows slowly, since the next steps may be slower."""
@@ -186,4 +188,4 @@ def _unsynchronised(module: nn.Module) -> Iterator[None]:
 
 def _either(a: Wishes, b: Wishes) -> Wishes:
     wanted = max(a.wanted, b.wanted, key=_CODES.index)
-    return Wishes(wanted, a.save or b.save, a.validate or b.validate)
+    return Wishes(wanted, a.save or b.save, a.validate or b.validate, a.hold or b.hold)

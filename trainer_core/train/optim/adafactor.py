@@ -52,6 +52,10 @@ class AdafactorRule:
         """`row_var` and `col_var` or `variance`, and `step`, as torch names them."""
         return dict(self._torchs.state[parameter])
 
+    def held(self) -> list[Tensor]:
+        """See `Rule`."""
+        return [each for p in self.parameters for each in self._torchs.state[p].values()]
+
     def put(self, parameter: nn.Parameter, state: Mapping[str, Tensor]) -> None:
         """See `Rule`."""
         for kind, own in self.state(parameter).items():

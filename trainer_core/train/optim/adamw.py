@@ -69,6 +69,10 @@ class AdamWRule:
             "step": self._step,
         }
 
+    def held(self) -> list[Tensor]:
+        """See `Rule`."""
+        return [*self._exp_avg.values(), *self._exp_avg_sq.values()]
+
     def put(self, parameter: nn.Parameter, state: Mapping[str, Tensor]) -> None:
         """See `Rule`."""
         for kind, own in self.state(parameter).items():

@@ -104,6 +104,10 @@ class MuonRule:
         """`momentum_buffer`, as torch names it, in the parameter's shape."""
         return {"momentum_buffer": torch.cat([part for _, part in self._momenta(parameter)])}
 
+    def held(self) -> list[Tensor]:
+        """See `Rule`."""
+        return [stack.momentum for stack in self._stacks.values()]
+
     def put(self, parameter: nn.Parameter, state: Mapping[str, Tensor]) -> None:
         """See `Rule`."""
         for start, part in self._momenta(parameter):

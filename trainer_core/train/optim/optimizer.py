@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -32,6 +32,9 @@ class Rule(Protocol):
 
     def put(self, parameter: nn.Parameter, state: Mapping[str, Tensor]) -> None:
         """Remember what `state` gave."""
+
+    def held(self) -> Iterable[Tensor]:
+        """The tensors that its state stands in, none of them a copy."""
 
 
 class Optimizer:
@@ -80,6 +83,10 @@ class Optimizer:
         """Forget the gradients."""
         for parameter in self._owners:
             parameter.grad = None
+
+    def held(self) -> list[Tensor]:
+        """The tensors that the state stands in, wherever the rules have it."""
+        return [tensor for rule in self._rules for tensor in rule.held()]
 
     def tensors(self, names: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The state as `<kind>/<name>`, for a checkpoint.
