@@ -115,6 +115,21 @@ class Note:
     boxed: bool = False
 
 
+@dataclass(frozen=True)
+class Flag:
+    """Something that was done to the run at a step: a line from top to bottom, named at the top.
+
+    Attributes:
+        step: When.
+        label: What, in a word or two.
+        colour: Palette field or role.
+    """
+
+    step: int
+    label: str
+    colour: str = "info"
+
+
 @dataclass
 class Strip:
     """Heading of a narrow chart in a stack: name, figure at the crosshair, remark at the right."""
@@ -144,6 +159,7 @@ class Content:
     points: list[Points] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
     log_y: bool = False
     floor: float | None = None
     y_unit: Unit = "number"

@@ -105,6 +105,20 @@ def paint_cross(
         _paint_chip(painter, frame, cross, palette)
 
 
+def paint_span(
+    painter: QPainter, frame: Frame, span: tuple[float, float], palette: Palette
+) -> None:
+    """Draw the part of the axis that a drag spans."""
+    left, right = sorted(span)
+    area = QRectF(left, frame.top, right - left, frame.height)
+    tint = QColor(palette.info.fg)
+    tint.setAlphaF(0.14)
+    painter.fillRect(area, tint)
+    edge = QColor(palette.info.fg)
+    for x in (left, right):
+        painter.fillRect(QRectF(round(x), frame.top, 1, frame.height), edge)
+
+
 def _opaque_box(painter: QPainter, box: QRectF, radius: float, palette: Palette) -> None:
     painter.setPen(QPen(QColor(palette.line2), 1.0))
     painter.setBrush(QColor(palette.bg2))

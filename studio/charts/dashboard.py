@@ -140,7 +140,7 @@ class Dashboard(QWidget):
         self.speed = self._chart(self._speed_content, "Tokens per second by step")
         self.norm = self._chart(self._norm_content, "Gradient norm by step")
         self._loss_card = ChartCard("Loss", _LEGEND)
-        self._log_x = CheckBox("log x")
+        self._log_x = CheckBox("log x", quiet=True)
         self._log_x.toggled.connect(self.link.set_log)
         self._loss_card.add_right(self._log_x)
         self._loss_card.add_chart(self.loss)
@@ -164,6 +164,7 @@ class Dashboard(QWidget):
         marks.set_validations(self._validations, model.validations, model.best)
         marks.set_checkpoints(self._checkpoints, self._weights_only, model.checkpoints)
         self._loss_content.limits = marks.plateaus(model) or marks.entropies(model)
+        self._loss_content.flags = marks.flags(model)
         clip = marks.clip_norm(model.spec)
         self._norm_content.limits = (
             [Limit(clip, f"clipped above {marks.norm_text(clip)}")] if clip else []

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from studio.charts.axis import Scale, Ticks, linear_ticks, log_ticks, time_log_ticks
-from studio.charts.content import Content, Curve, Note, Points, Ribbon
+from studio.charts.content import Content, Curve, Flag, Note, Points, Ribbon
 from studio.charts.lines import Doubles, Trace, XMode, trace
 from studio.charts.pyramid import IndexArray
 from studio.charts.ranges import vertical_range
@@ -97,6 +97,15 @@ class DrawnNote:
 
 
 @dataclass(frozen=True)
+class DrawnFlag:
+    """A flag in pixels; only where there is room its name is written."""
+
+    flag: Flag
+    x: float
+    named: bool
+
+
+@dataclass(frozen=True)
 class Frame:
     """One picture of a chart.
 
@@ -119,6 +128,7 @@ class Frame:
     ribbons: tuple[DrawnRibbon, ...]
     points: tuple[DrawnPoints, ...]
     notes: tuple[DrawnNote, ...]
+    flags: tuple[DrawnFlag, ...]
     outside: Doubles
     empty: bool
 
@@ -177,6 +187,7 @@ def build_frame(content: Content, axis: Axis, width: float, height: float) -> Fr
         ribbons=tuple(_outlined(ribbon, axis.mode, x, y) for ribbon in content.ribbons),
         points=tuple(_placed(points, axis.mode, x, y) for points in content.points),
         notes=_noted(content, axis.mode, x, y),
+        flags=() if empty else _flagged(content, axis.mode, x),
         outside=_outside(curves, top, x.pixel(axis.first_percent) if not axis.zoomed else left),
         empty=empty,
     )
@@ -300,6 +311,20 @@ def _noted(content: Content, mode: XMode, x: Scale, y: Scale) -> tuple[DrawnNote
         if x.start <= place <= x.stop:
             height = y.start if height != height else min(max(height, y.stop), y.start)
             found.append(DrawnNote(note, place, height))
+    return tuple(found)
+
+
+def _flagged(content: Content, mode: XMode, x: Scale) -> tuple[DrawnFlag, ...]:
+    """The newest flags keep their names where several stand close together."""
+    found: list[DrawnFlag] = []
+    steps = [flag.step for flag in content.flags]
+    places = x.pixels(content.timeline.of_steps(mode, steps)).tolist()
+    free = x.stop
+    for flag, place in sorted(zip(content.flags, places, strict=True), key=lambda each: -each[1]):
+        if x.start <= place <= x.stop:
+            named = place + 4 + len(flag.label) * AXIS_CHAR <= free
+            found.append(DrawnFlag(flag, place, named))
+            free = place - 4 if named else free
     return tuple(found)
 
 

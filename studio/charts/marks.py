@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from studio.charts.content import Limit, Note, Points
+from studio.charts.content import Flag, Limit, Note, Points
 from studio.charts.lines import Line
 from studio.runs.model import JobModel
 from studio.widgets import figures
-from trainer_core.records import CheckpointSaved, Noted, Validated
+from trainer_core.records import CheckpointSaved, Noted, PlanChanged, Validated
 from trainer_core.rule_tasks import task_of
 from trainer_core.spec import JobSpec, TrainSpec
 
@@ -19,6 +19,9 @@ BYTE_VOCAB: Final = 257
 _SLOW: Final = 0.85
 """A warning is written into the speed chart where it went slower than this share of the average."""
 _WRITTEN_MAX: Final = 30
+_FLAGS_MAX: Final = 60
+_FLAGGED: Final = {"resumed": "resumed", "held": "waited"}
+"""Kinds of events that are flagged in the loss chart, and how."""
 
 
 def key(model: JobModel) -> tuple[object, ...]:
@@ -32,6 +35,9 @@ def key(model: JobModel) -> tuple[object, ...]:
         saved[:1],
         sum(each.resumable for each in saved),
         len(model.status.notes),
+        len(model.events),
+        model.status.changes,
+        model.status.rewound,
         model.status.entropy,
         model.ruled is None,
         model.spec is None,
@@ -105,6 +111,30 @@ def set_checkpoints(points: Points, weights_only: Points, saved: Sequence[Checkp
         mine = [each for each in saved if each.resumable == resumable]
         taker.steps = [each.step for each in mine]
         taker.filled = [each is saved[-1] for each in mine]
+
+
+def flags(model: JobModel) -> list[Flag]:
+    """What was done to a run, at its steps: changes of its plan, rewinds, resumes, holds."""
+    found = [Flag(change.step, change_word(change)) for change in model.status.changes]
+    found += [Flag(each.step, "rewound") for each in model.status.rewound]
+    taken = {flag.step for flag in found}
+    for event in model.events:
+        if event.kind in _FLAGGED and event.step and event.step not in taken:
+            found.append(Flag(event.step, _FLAGGED[event.kind], "muted"))
+            taken.add(event.step)
+    return found[-_FLAGS_MAX:]
+
+
+def change_word(change: PlanChanged) -> str:
+    """A change of the plan in a word or two, such as `lr 2.0e-4`."""
+    words = []
+    if change.lr is not None:
+        words.append(f"lr {figures.short_lr(change.lr)}")
+    if change.steps is not None:
+        words.append(f"end {change.steps:,}")
+    if change.skip:
+        words.append(f"skip {change.skip:,}")
+    return ", ".join(words)
 
 
 def spike_notes(notes: Sequence[Noted], norms: Line, clip: float) -> list[Note]:

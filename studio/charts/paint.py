@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from studio.charts.content import Content, Strip
-from studio.charts.frame import DrawnCurve, DrawnNote, DrawnPoints, DrawnRibbon, Frame
+from studio.charts.frame import DrawnCurve, DrawnFlag, DrawnNote, DrawnPoints, DrawnRibbon, Frame
 from studio.charts.paths import path_of
 from studio.palette import Palette
 from studio.theme import FontRole, font, text_width
@@ -26,6 +26,7 @@ _AREA: Final = 0.72
 """Likewise for areas."""
 _DIAMOND: Final = 4.5
 _DASH: Final = (4.0, 3.0)
+_DOTS: Final = (1.0, 3.0)
 _NOTE_GAP: Final = 11.0
 _END_GAP: Final = 15.0
 _END_WIDTH: Final = 130.0
@@ -57,6 +58,8 @@ def paint_chart(painter: QPainter, frame: Frame, content: Content, palette: Pale
         _paint_curve(painter, drawn, palette)
     _paint_outside(painter, frame, palette)
     painter.restore()
+    for flag in frame.flags:
+        _paint_flag(painter, frame, flag, palette)
     if not frame.empty:
         _paint_limits(painter, frame, content, palette)
     for marks in frame.points:
@@ -302,6 +305,23 @@ def _paint_limits(painter: QPainter, frame: Frame, content: Content, palette: Pa
         _paint_ground(painter, QRectF(text_left - 3, top, width + 6, 16), palette)
         side = flag | Qt.AlignmentFlag.AlignVCenter
         put_text(painter, box, limit.label, "label", palette.muted, side)
+
+
+def _paint_flag(painter: QPainter, frame: Frame, drawn: DrawnFlag, palette: Palette) -> None:
+    """A dotted line through the chart with its name at the top, right of it."""
+    tint = colour(palette, drawn.flag.colour)
+    pen = QPen(tint, 1.0)
+    pen.setDashPattern(list(_DOTS))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setPen(pen)
+    x = round(drawn.x) + 0.5
+    painter.drawLine(QPointF(x, frame.top), QPointF(x, frame.bottom))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    if drawn.named:
+        box = QRectF(x + 4, frame.top, text_width(drawn.flag.label, "axis") + 2, 14)
+        _paint_ground(painter, box, palette)
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        put_text(painter, box, drawn.flag.label, "axis", tint.name(), left)
 
 
 def _paint_note(painter: QPainter, frame: Frame, drawn: DrawnNote, palette: Palette) -> None:

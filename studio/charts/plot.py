@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.charts.axis import Scale
 from studio.charts.content import Content, Curve
-from studio.charts.crosshair import Box, BoxRow, Cross, Ring, paint_cross
+from studio.charts.crosshair import Box, BoxRow, Cross, Ring, paint_cross, paint_span
 from studio.charts.frame import Frame, build_frame
 from studio.charts.link import ChartLink
 from studio.charts.paint import paint_chart, paint_strip
@@ -39,7 +39,10 @@ _WHEEL: Final = 1.2
 
 
 class PlotCanvas(KeyboardFocus, QWidget):
-    """One chart. Wheel zooms x, drag pans, double-click resets, a click keeps the crosshair.
+    """One chart. Wheel zooms x, double-click resets, a click keeps the crosshair.
+
+    A drag takes the part that it spans; where a part is in view already, it pans instead, unless
+    Shift is held.
 
     Args:
         content: What it shows; change it, then call `refresh`.
@@ -80,6 +83,8 @@ class PlotCanvas(KeyboardFocus, QWidget):
         self._by_hand = False
         self._press: QPointF | None = None
         self._dragged_from: tuple[float, float] | None = None
+        self._span: tuple[float, float] | None = None
+        """Pixels between which a drag selects; None while none does."""
         self.setAccessibleName(name)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -147,6 +152,8 @@ class PlotCanvas(KeyboardFocus, QWidget):
         cross = self._cross(frame)
         if cross is not None and not frame.empty:
             paint_cross(painter, frame, cross, self.content, theme().palette)
+        if self._span is not None:
+            paint_span(painter, frame, self._span, theme().palette)
         if self.content.strip is not None:
             latest = "" if cross is None else cross.figure
             figure = latest or self._latest_figure()
@@ -178,11 +185,11 @@ class PlotCanvas(KeyboardFocus, QWidget):
         label = position_label(self.link.mode, at, position)
         curves = self.content.curves
         values = [(curve, self._read(curve, at)) for curve in curves if curve.ring]
-        rings = [Ring(curve.colour, value) for curve, value in values if np.isfinite(value)]
+        told = any(note.boxed and note.step == at and note.text for note in self.content.notes)
+        rings = [] if told else [Ring(each.colour, y) for each, y in values if np.isfinite(y)]
         figure = ""
         if self.content.strip is not None and values:
             figure = value_text(values[0][1], self.content.strip.digits)
-        told = any(note.boxed and note.step == at and note.text for note in self.content.notes)
         box = self._box(at) if self.content.boxed and not told else None
         return Cross(frame.x.pixel(position), label, rings, box, figure)
 
@@ -204,7 +211,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
         """Begin a click or a drag."""
         if event.button() == Qt.MouseButton.LeftButton:
             self._press = event.position()
-            self._dragged_from = None
+            self._dragged_from = self._span = None
         super().mousePressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -213,18 +220,36 @@ class PlotCanvas(KeyboardFocus, QWidget):
         if self._press is None:
             self._hover(at)
             return
-        if self._dragged_from is None and abs(at.x() - self._press.x()) >= _DRAG_PX:
+        dragging = self._dragged_from is not None or self._span is not None
+        if not dragging and abs(at.x() - self._press.x()) >= _DRAG_PX:
+            self._begin_drag(event, self._press.x())
+        if self._span is not None:
+            frame = self.frame()
+            self._span = (self._span[0], min(max(at.x(), frame.left), frame.right))
+            self.update()
+        elif self._dragged_from is not None:
+            self._pan(at.x() - self._press.x())
+
+    def _begin_drag(self, event: QMouseEvent, x: float) -> None:
+        frame = self.frame()
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if (shift or not self.link.zoomed) and frame.holds_x(x):
+            self._span = (x, x)
+            self.setCursor(Qt.CursorShape.SizeHorCursor)
+        else:
             self._dragged_from = self.link.visible()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
-        if self._dragged_from is not None:
-            self._pan(at.x() - self._press.x())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End a drag, or take a click: on a diamond, or to keep the crosshair."""
         if event.button() != Qt.MouseButton.LeftButton or self._press is None:
             return
         dragged, self._press, self._dragged_from = self._dragged_from, None, None
+        span, self._span = self._span, None
         self.setCursor(Qt.CursorShape.CrossCursor)
+        if span is not None:
+            self._take_span(*span)
+            return
         if dragged is not None:
             self._hover(event.position())
             return
@@ -233,6 +258,14 @@ class PlotCanvas(KeyboardFocus, QWidget):
             self.mark_clicked.emit(step)
         elif self.frame().holds_x(event.position().x()):
             self.link.pin_hovered()
+
+    def _take_span(self, start: float, stop: float) -> None:
+        """Show what a drag has spanned; nothing where it came back to where it began."""
+        self.update()
+        if abs(stop - start) >= _DRAG_PX:
+            axis = self._axis()
+            low, high = sorted((axis.value(start), axis.value(stop)))
+            self._act_by_hand(lambda: self.link.show_range(low, high))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Show everything again and let the crosshair go."""
@@ -257,7 +290,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
         super().leaveEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrows move the crosshair by a pixel, or ten with Shift; plus and minus zoom."""
+        """Arrows move the crosshair by a pixel, ten with Shift; Page keys pan, + and - zoom."""
         frame = self.frame()
         position = self.link.crosshair_position()
         at = (frame.left + frame.right) / 2 if position is None else self._axis().pixel(position)
@@ -266,6 +299,14 @@ class PlotCanvas(KeyboardFocus, QWidget):
         key = Qt.Key(event.key())
         if key in moves:
             self._move_crosshair(frame, at, moves[key])
+        elif key in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown) and self.link.zoomed:
+            half = (frame.right - frame.left) / 2
+            self._dragged_from = self.link.visible()
+            self._pan(half if key == Qt.Key.Key_PageUp else -half)
+            self._dragged_from = None
+        elif key == Qt.Key.Key_Escape and self._span is not None:
+            self._press = self._span = None
+            self.update()
         elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
             self._zoom(at, 1 / _WHEEL)
         elif key == Qt.Key.Key_Minus:

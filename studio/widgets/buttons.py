@@ -144,7 +144,7 @@ class Button(Pressable):
         return width + icons * (self._icon_size() + 5)
 
     def _icon_size(self) -> int:
-        return 14 if self.kind in ("link", "primary") or self._size == "small" else 16
+        return 14 if self.text() or self.kind == "link" or self._size == "small" else 16
 
     def _paint_content(self, painter: QPainter, look: Look) -> None:
         painter.setFont(self._label_font())

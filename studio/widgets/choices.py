@@ -16,7 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 
 from studio.language import tr
-from studio.theme import font, text_width, theme
+from studio.theme import FontRole, font, text_width, theme
 from studio.widgets.buttons import HEIGHT_PX, ButtonSize
 from studio.widgets.focus import KeyboardFocus
 from studio.widgets.paint import bar, draw_icon, painter_for, repaint_on_theme, rounded_box
@@ -211,18 +211,27 @@ class Toggle(Pressable):
 
 
 class CheckBox(Pressable):
-    """A box with a word beside it; `toggled` says when it changes."""
+    """A box with a word beside it; `toggled` says when it changes. A quiet one is small."""
 
     focus_radius = 4.0
 
-    def __init__(self, text: str, checked: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        checked: bool = False,
+        *,
+        quiet: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(tr(text), parent)
+        self._quiet = quiet
+        self._role: FontRole = "label" if quiet else "secondary"
         self.setCheckable(True)
         self.setChecked(checked)
 
     def sizeHint(self) -> QSize:
         """Box, gap, word."""
-        return QSize(14 + 7 + text_width(self.text(), "secondary"), 20)
+        return QSize(14 + 7 + text_width(self.text(), self._role), 20)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The box, filled with a tick when on."""
@@ -238,8 +247,9 @@ class CheckBox(Pressable):
         if on:
             ink = p.ink if self.isEnabled() else p.faint
             draw_icon(painter, "check", ink, box.left() + 1, box.top() + 1, 12)
-        painter.setFont(font("secondary"))
-        painter.setPen(QColor(p.text if self.isEnabled() else p.faint))
+        painter.setFont(font(self._role))
+        tint = p.muted if self._quiet else p.text
+        painter.setPen(QColor(tint if self.isEnabled() else p.faint))
         words = QRectF(21, 0, self.width() - 21, self.height())
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter, self.text())
         painter.end()

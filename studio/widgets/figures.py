@@ -136,3 +136,9 @@ def gib(value: float | None, digits: int = 1) -> str:
 def plural(n: int, one: str, many: str = "") -> str:
     """1 run, 4 runs."""
     return f"{n:,} {tr_plural(one, many or one + 's', n)}"
+
+
+def short_lr(value: float) -> str:
+    """A learning rate in two digits, such as `4.0e-4`."""
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{digits}e{int(power)}"

@@ -14,13 +14,12 @@ from studio.pages.run.facts import (
     head_facts,
     is_at_work,
     lr_text,
-    short_lr,
     smoothing_choices,
     tiles,
     trend,
 )
 from studio.runs.events import Event
-from studio.widgets.figures import NARROW
+from studio.widgets.figures import NARROW, short_lr
 
 
 def plain(text):
@@ -76,7 +75,10 @@ def test_six_tiles_of_a_run_with_an_index():
     assert (found["Index hit rate"].value, plain(found["Index hit rate"].unit)) == ("31.5", " %")
     assert text_of(found["Index hit rate"]) == "mean match 7.3"
     assert text_of(found["Tokens per second"]) == "average 20,480"
-    assert found["Memory"].unit == " / 16 GiB" and 0 < found["Memory"].share < 0.2
+    assert (
+        found["Memory"].unit == f"{NARROW}/{NARROW}16{NARROW}GiB"
+        and 0 < found["Memory"].share < 0.2
+    )
     assert text_of(found["Learning rate"]) == "cosine, peak 3.0e-3"
 
 
@@ -98,7 +100,7 @@ def test_tiles_without_figures_give_the_reason():
 
 def test_the_gpus_memory_goes_before_the_processes():
     found = by_label(make_run(600, gpu=True))
-    assert (found["VRAM"].value, found["VRAM"].unit) == ("21.3", " / 24 GiB")
+    assert (found["VRAM"].value, found["VRAM"].unit) == ("21.3", f"{NARROW}/{NARROW}24{NARROW}GiB")
 
 
 def test_the_way_of_a_noisy_series():

@@ -94,7 +94,7 @@ def test_a_run_at_work_is_shown_with_everything_that_it_told(qtbot, studio):
     page = open_run(qtbot, studio, add_run(studio[0]))
     view = page.view
     assert view.header.pill.accessibleName() == "Training"
-    assert view.header._left.text().startswith("Step 600 / 1,000")
+    assert view.header._left.text().startswith("Step 600\u2009/\u20091,000")
     assert "Finishes" in view.header._right.text()
     assert view.header._note.text().startswith("Reattached at")
     assert view.header.pause.isVisible() and not view.header.resume.isVisible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Final
 import msgspec
 
 from studio.pages.compare.facts import Compared
-from studio.pages.run.facts import short_lr
+from studio.pages.compare.seeds import deviation
 from studio.palette import RoleName
 from studio.widgets import figures
 from studio.widgets.cells import Cell, Column, Row
+from studio.widgets.figures import short_lr
 from trainer_core.presets import parameter_count
 from trainer_core.spec import TrainSpec
 
@@ -23,6 +25,8 @@ _NOT_LEARNED: Final = ("evaluation.", "checkpoint.", "threads", "device", "verb"
 
 
 _RUN_PX: Final = 148
+_SPREAD_PX: Final = 62
+"""What a loss needs besides where it is the mean of several seeds."""
 _RESULTS: Final = (
     # key, heading, pixels, definition
     ("speed", "Tokens/s", 76, "While training"),
@@ -80,6 +84,7 @@ def settings(runs: Sequence[Compared]) -> list[Setting]:
         Setting(key, title, {run_id: show(spec) for run_id, spec in specs.items()})
         for key, title, show in _TELLING
     ]
+    _add_references(runs, found)
     covered = {path for key, _, _ in _TELLING for path in key.split()}
     flat = {run_id: flat_settings(spec) for run_id, spec in specs.items()}
     for path in sorted({path for each in flat.values() for path in each} - covered):
@@ -87,6 +92,19 @@ def settings(runs: Sequence[Compared]) -> list[Setting]:
             values = {run_id: each.get(path, NOT_APPLICABLE) for run_id, each in flat.items()}
             found.append(Setting(path, _title(path), values))
     return found
+
+
+def _add_references(runs: Sequence[Compared], found: Sequence[Setting]) -> None:
+    """What is known of models of other programs: their size, and the tokens that they saw."""
+    by_key = {each.key: each for each in found}
+    for run in runs:
+        if run.reference is None:
+            continue
+        if run.reference.parameters:
+            size = figures.count(run.reference.parameters)
+            by_key["parameters"].values[run.row.id] = size
+        if run.has("tokens"):
+            by_key["budget.steps"].values[run.row.id] = figures.count(run.facts.tokens_seen)
 
 
 def flat_settings(spec: TrainSpec) -> dict[str, str]:
@@ -108,15 +126,23 @@ def flat_settings(spec: TrainSpec) -> dict[str, str]:
 # --- the table -----------------------------------------------------------------------------------
 
 
-def columns_for(shown: Sequence[Setting]) -> list[Column]:
-    """The columns of the table: run, settings, results."""
+def columns_for(shown: Sequence[Setting], *, seeds: bool = False) -> list[Column]:
+    """The columns of the table: run, settings, results; wider ones for means of seeds."""
     made = [Column("run", "Run", _RUN_PX, 8, "text", sortable=False)]
     made += [
         Column(each.key, each.title, _width(each), 1, "mono_muted", sortable=False)
         for each in shown
     ]
     made += [
-        Column(key, title, width, style="mono", right=True, sortable=False, tooltip=tooltip)
+        Column(
+            key,
+            title,
+            width + (_SPREAD_PX if seeds and key in ("val_loss", "bits") else 0),
+            style="mono",
+            right=True,
+            sortable=False,
+            tooltip=tooltip,
+        )
         for key, title, width, tooltip in _RESULTS
     ]
     return made
@@ -130,9 +156,10 @@ def shown_settings(found: Sequence[Setting], *, only_differing: bool) -> list[Se
     return [each for each in found if each.key in telling]
 
 
-def fitting(found: Sequence[Setting], room: int) -> list[Setting]:
+def fitting(found: Sequence[Setting], room: int, *, seeds: bool = False) -> list[Setting]:
     """The first settings whose columns fit beside the results into so many pixels."""
     left = room - _RUN_PX - sum(width for _, _, width, _ in _RESULTS)
+    left -= 2 * _SPREAD_PX if seeds else 0
     shown = []
     for each in found:
         left -= _width(each)
@@ -161,7 +188,8 @@ def _row(run: Compared, shown: Sequence[Setting], base: Compared | None, *, loss
     cells: dict[str, Cell | str] = {"run": Cell(run.row.name, series=run.slot, tooltip=run.problem)}
     for each in shown:
         value = each.values.get(run.row.id, figures.MISSING)
-        differs = base is not None and value != each.values.get(base.row.id)
+        known = base is not None and {run.row.id, base.row.id} <= each.values.keys()
+        differs = known and base is not None and value != each.values[base.row.id]
         plain = is_base and value != NOT_APPLICABLE
         cells[each.key] = Cell(
             value,
@@ -171,15 +199,24 @@ def _row(run: Compared, shown: Sequence[Setting], base: Compared | None, *, loss
         )
     last = run.last
     cells["speed"] = figures.count(run.facts.tokens_per_s)
-    cells["time"] = figures.duration(run.facts.elapsed_s)
+    cells["time"] = figures.duration(run.facts.elapsed_s if run.has("time") else None)
+    of_seeds = f"Mean of {len(run.members)} seeds ± standard deviation" if run.members else ""
     cells["val_loss"] = Cell(
-        figures.loss(last.loss) if last is not None else figures.MISSING,
+        _with_spread(run, last.loss, bits=False) if last is not None else figures.MISSING,
         style=None if losses else "mono_muted",
-        tooltip="" if losses else "Not comparable: the tokenizers differ",
+        tooltip=of_seeds if losses else "Not comparable: the tokenizers differ",
     )
-    cells["bits"] = figures.loss(last.bits_per_byte) if last is not None else figures.MISSING
+    cells["bits"] = Cell(
+        _with_spread(run, last.bits_per_byte, bits=True) if last is not None else figures.MISSING,
+        tooltip=of_seeds,
+    )
     cells["change"] = _change(run, base, is_base=is_base, losses=losses)
     return Row(run.row.id, cells)
+
+
+def _with_spread(run: Compared, mean: float, *, bits: bool) -> str:
+    apart = deviation(run, bits=bits)
+    return figures.loss(mean) + (f" ± {apart:.3f}" if apart is not None else "")
 
 
 def _change(run: Compared, base: Compared | None, *, is_base: bool, losses: bool) -> Cell:
@@ -191,6 +228,8 @@ def _change(run: Compared, base: Compared | None, *, is_base: bool, losses: bool
         change = run.last.loss - base.last.loss
     else:
         change = run.last.bits_per_byte - base.last.bits_per_byte
+    if not math.isfinite(change):
+        return Cell(figures.MISSING, style="mono_muted")
     return Cell(change_text(change, 3), role=change_role(change, 3))
 
 

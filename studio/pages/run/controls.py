@@ -49,13 +49,12 @@ class RunControls(QWidget):
         self._steps = [1]
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(12)
+        row.setSpacing(11)
         self._smooth_word = Label("Smoothing", "secondary", "muted", elide=False)
         self.slider = Slider("Smoothing")
         self.slider.setFixedWidth(84)
         self.slider.valueChanged.connect(self._on_slider)
         self._smooth_value = Label("", "mono", elide=False)
-        self._smooth_value.setFixedWidth(88)
         self._axis_word = Label("X axis", "secondary", "muted", elide=False)
         self.mode = Segmented(
             [("steps", "Steps"), ("tokens", "Tokens"), ("time", "Time")], name="X axis"
@@ -80,7 +79,7 @@ class RunControls(QWidget):
         for group in groups:
             for widget in group:
                 row.addWidget(widget)
-            row.addSpacing(8)
+            row.addSpacing(6)
         row.addStretch(1)
         for button in (self.reset, self.export, self.drawer):
             row.addWidget(button)

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 from studio.runs.events import Event, EventGroup, grouped
 from studio.theme import font, theme
 from studio.widgets import figures
+from studio.widgets.card import Hairline
 from studio.widgets.choices import Segmented
 from studio.widgets.empty import EmptyState
 from studio.widgets.focus import KeyboardFocus
@@ -236,6 +237,7 @@ class EventsPanel(QWidget):
         row.setContentsMargins(16, 12, 16, 12)
         row.addWidget(self.choice, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(head)
+        column.addWidget(Hairline())
         self.model = _Model()
         self.view = _View()
         self.view.setModel(self.model)

@@ -227,7 +227,7 @@ def _speed(model: JobModel) -> TileFacts:
 def _memory(model: JobModel) -> TileFacts:
     used, total = model.system.last("gpu_used_gib"), model.system.last("gpu_total_gib")
     if math.isfinite(used):
-        unit = f" / {total:.0f} GiB" if math.isfinite(total) else " GiB"
+        unit = _of_gib(total)
         share = used / total if total > 0 else None
         return TileFacts("VRAM", figures.gib(used), unit, share=share, tooltip="Of the GPU.")
     used, total = model.system.last("process_gib"), model.system.last("ram_total_gib")
@@ -235,9 +235,14 @@ def _memory(model: JobModel) -> TileFacts:
     if not math.isfinite(used):
         return _none_yet("Memory", "not measured yet", tooltip=tooltip)
     digits = 2 if used < 10 else 1
-    unit = f" / {total:.0f} GiB" if math.isfinite(total) else " GiB"
+    unit = _of_gib(total)
     share = used / total if total > 0 else None
     return TileFacts("Memory", figures.gib(used, digits), unit, share=share, tooltip=tooltip)
+
+
+def _of_gib(total: float) -> str:
+    thin = figures.NARROW
+    return f"{thin}/{thin}{total:.0f}{thin}GiB" if math.isfinite(total) else f"{thin}GiB"
 
 
 def _hit_rate(model: JobModel, smoothing: int) -> TileFacts:
@@ -286,7 +291,7 @@ def _learning_rate(model: JobModel) -> TileFacts:
         return _none_yet("Learning rate", "no step yet", tooltip=tooltip)
     optimizer = model.spec.optimizer
     phase = _phase(optimizer, model.step, model.total_steps)
-    context = ((f"{phase}, peak ", False), (short_lr(optimizer.lr), True))
+    context = ((f"{phase}, peak ", False), (figures.short_lr(optimizer.lr), True))
     value = lr_text(model.steps.last("lr"))
     return TileFacts("Learning rate", value, context=context, tooltip=_course(optimizer))
 
@@ -311,12 +316,6 @@ def _phase(optimizer: OptimizerConfig, step: int, steps: int) -> str:
 def _course(optimizer: OptimizerConfig) -> str:
     words = f"Warm-up, {_SCHEDULES[optimizer.schedule][1]}."
     if optimizer.kind == "muon":
-        peak = short_lr(optimizer.muon_lr)
+        peak = figures.short_lr(optimizer.muon_lr)
         words += f" Muon changes the matrices, with a peak of {peak}; this is AdamW's."
     return words
-
-
-def short_lr(value: float) -> str:
-    """A learning rate in two digits, such as `4.0e-4`."""
-    digits, _, power = f"{value:.1e}".partition("e")
-    return f"{digits}e{int(power)}"

@@ -186,7 +186,7 @@ class RunHeader(Panel):
         self.crumb.clicked.connect(self.list_wanted)
         row.addWidget(self.crumb)
         title = Label("", "title")
-        title.set_parts(Part("/", tone="faint", weight=QFont.Weight.Normal), Part(f"  {name}"))
+        title.set_parts(Part("/", tone="faint", weight=QFont.Weight.Normal), Part(f"\u2002 {name}"))
         title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         title.setMinimumWidth(60)
         self.title = title
@@ -194,8 +194,9 @@ class RunHeader(Panel):
         self._note_icon = IconLabel("refresh-cw", "ok", 14)
         self._note = Label("", "secondary", "ok")
         row.addWidget(title)
+        row.addSpacing(1)
         row.addWidget(self.pill)
-        row.addSpacing(4)
+        row.addSpacing(6)
         row.addWidget(self._note_icon)
         row.addWidget(self._note)
         row.addStretch(1)
@@ -297,8 +298,8 @@ class RunHeader(Panel):
 
     def _show_figures(self, facts: HeadFacts) -> None:
         self.progress.set_share(facts.share)
-        total = (f" / {facts.total}",) if facts.total else ()
-        tokens = f" / {facts.total_tokens}" if facts.total_tokens else ""
+        total = (_over(facts.total),) if facts.total else ()
+        tokens = _over(facts.total_tokens) if facts.total_tokens else ""
         self._left.set_parts(
             "Step ",
             _figure(facts.step),
@@ -332,6 +333,11 @@ class RunHeader(Panel):
 
 
 _GAP: Final = "\u2003\u2003"
+
+
+def _over(total: str) -> str:
+    """A total behind what is done of it, with thin spaces around the stroke."""
+    return f"\u2009/\u2009{total}"
 
 
 def _figure(text: str) -> Part:

@@ -121,7 +121,7 @@ class Tabs(KeyboardFocus, QWidget):
             if count:
                 painter.setFont(font("mono_small"))
                 painter.setPen(QColor(palette.muted))
-                left = box.left() + text_width(_WORDS[key], "strong") + 7
+                left = box.left() + text_width(_WORDS[key], "strong") + 5
                 rest = QRectF(left, 0, box.right() - left + 4, self.height())
                 painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, f"{count:,}")
             if on:
@@ -135,9 +135,9 @@ class Tabs(KeyboardFocus, QWidget):
             width = float(text_width(_WORDS[key], "strong"))
             count = self._counts.get(key, 0)
             if count:
-                width += 7 + text_width(f"{count:,}", "mono_small")
+                width += 5 + text_width(f"{count:,}", "mono_small")
             boxes[key] = QRectF(left, 0, width, self.height())
-            left += width + (22 if len(self.shown) < len(TABS) else 14)
+            left += width + (20 if len(self.shown) < len(TABS) else 14)
         return boxes
 
     def _at(self, event: QMouseEvent) -> str:

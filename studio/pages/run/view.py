@@ -111,6 +111,7 @@ class RunView(QWidget):
         row.setSpacing(0)
         self.body = ScrollBody(spacing=12)
         self.body.column.setContentsMargins(24, 12, 16, 20)
+        self.body.set_right_margin(16)
         self._notices = QVBoxLayout()
         self._notices.setSpacing(8)
         self.body.column.addLayout(self._notices)
