@@ -14,11 +14,11 @@ from studio.pages.compare.facts import (
     comparability,
     free_slot,
     gains,
-    of_model,
     other_for,
     same_tokenizer,
     short_names,
 )
+from studio.pages.compare.loading import of_model
 from studio.pages.compare.settings import (
     change_role,
     change_text,

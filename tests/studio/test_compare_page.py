@@ -55,7 +55,7 @@ def test_runs_are_drawn_against_the_plain_one(qtbot, studio):
     index = add_run(studio[0], "index-4m")
     page = open_page(qtbot, studio, [index.id, plain.id], runs=2)
     assert page.base.row.id == plain.id
-    assert page._compared_to.text() == "compared to plain-4m"
+    assert page.settings.compared_to.text() == "compared to plain-4m"
     page.chart.link.pin(150 * 4096)
     box = page.chart.canvas._cross(page.chart.canvas.frame()).box
     assert box.title.endswith("tokens") and box.change_title == "to plain"
@@ -98,7 +98,7 @@ def test_never_more_than_six(qtbot, studio):
     rows = [add_run(studio[0], f"run-{i}", level=i / 10) for i in range(7)]
     page = open_page(qtbot, studio, [row.id for row in rows], runs=6)
     assert not page.chips.add.isVisible()
-    assert len({run.slot for run in page._runs}) == 6
+    assert len({run.slot for run in page._lines}) == 6
 
 
 def test_different_tokenizers_show_bits_per_byte_only(qtbot, studio):
@@ -117,10 +117,10 @@ def test_the_axis_and_the_toggle_change_what_is_shown(qtbot, studio):
     assert page.chart.content.x_title == "training time"
     page.chart.canvas.redraw()
     assert page.chart.canvas.frame().x.high == pytest.approx(60, rel=0.05)
-    before = len(page.table.model.columns)
-    page.only.setChecked(False)
-    assert len(page.table.model.columns) > before
-    page.table.row_activated.emit(plain.id)
+    before = len(page.settings.table.model.columns)
+    page.settings.only.setChecked(False)
+    assert len(page.settings.table.model.columns) > before
+    page.settings.table.row_activated.emit(plain.id)
     assert page._other_id == plain.id
 
 
@@ -133,7 +133,7 @@ def test_a_run_whose_folder_is_gone_says_so(qtbot, studio):
 def test_the_comparison_becomes_a_picture(qtbot, studio, tmp_path):
     first, second = add_run(studio[0], "a"), add_run(studio[0], "b", level=0.1)
     page = open_page(qtbot, studio, [first.id, second.id], runs=2)
-    page._write("png", tmp_path / "c.png")
-    page._write("svg", tmp_path / "c.svg")
+    page.files.write("png", tmp_path / "c.png")
+    page.files.write("svg", tmp_path / "c.svg")
     qtbot.waitUntil(lambda: (tmp_path / "c.svg").exists() and (tmp_path / "c.png").exists())
     assert QImage(str(tmp_path / "c.png")).width() > 2000

@@ -5,29 +5,43 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
 
 from studio.charts.lines import Doubles, XMode
-from studio.runs.facts import facts_of
-from studio.runs.model import JobModel
-from studio.runs.tail import JobTail
+from studio.runs.importing.reference import Reference
 from studio.storage.rows import RunFacts, RunRow
+from trainer_core.presets import flops_per_token
 from trainer_core.records import MATCH_BUCKETS, MatchBucket, Validated, bucket_label
 from trainer_core.spec import TrainSpec
 
 RUNS_MAX: Final = 6
-_MANIFEST: Final = "manifest.json"
+Metric = Literal["validation", "training"]
 
 
 class CorpusMark(msgspec.Struct, frozen=True):
-    """What tells corpora apart: the head of a corpus's manifest."""
+    """What tells corpora apart: the head of a corpus's manifest; empty is not known."""
 
     tokenizer_fingerprint: str = ""
     fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training loss, by the steps that have one: positions and losses, (n,) each."""
+
+    steps: Doubles
+    tokens: Doubles
+    elapsed_s: Doubles
+    losses: Doubles
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+NO_TRAINING: Final = Training(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,9 @@ class Compared:
         elapsed_s: Active training seconds at each validation.
         corpus: What it was trained on.
         problem: Why it cannot be shown; empty when it can.
+        reference: Where its curves come from, when another program made them.
+        training: Its training loss.
+        members: The runs that it is the mean of; empty for a run.
     """
 
     row: RunRow
@@ -53,6 +70,9 @@ class Compared:
     elapsed_s: tuple[float, ...] = ()
     corpus: CorpusMark = field(default_factory=CorpusMark)
     problem: str = ""
+    reference: Reference | None = None
+    training: Training = field(default=NO_TRAINING, compare=False)
+    members: tuple["Compared", ...] = ()
 
     @property
     def last(self) -> Validated | None:
@@ -64,68 +84,58 @@ class Compared:
         """Whether the model uses an index."""
         return self.spec is not None and self.spec.model.match_input
 
-    def positions(self, mode: XMode) -> Doubles:
-        """Where the validations lie on an axis, (n,)."""
-        if mode == "time":
-            return np.array(self.elapsed_s, dtype=np.float64)
-        if mode == "tokens":
-            return np.array([v.tokens_seen for v in self.validations], dtype=np.float64)
-        return np.array([v.step for v in self.validations], dtype=np.float64)
+    @property
+    def flops_per_token(self) -> float | None:
+        """Arithmetic that training needs for one token; None where that is not known.
 
-    def values(self, bits: bool) -> Doubles:
-        """Validation losses, or bits per byte, (n,)."""
+        With attention for runs of one's own; 6 N for curves of other programs.
+        """
+        if self.spec is not None:
+            return flops_per_token(self.spec.model)
+        return None if self.reference is None else self.reference.flops_per_token
+
+    @property
+    def bits_per_nat(self) -> float:
+        """Turns a loss per token into bits per byte; NaN where that is not known."""
+        known = [v for v in self.validations if v.loss > 0 and math.isfinite(v.bits_per_byte)]
+        return known[-1].bits_per_byte / known[-1].loss if known else math.nan
+
+    def has(self, mode: XMode) -> bool:
+        """Whether it is known where its figures lie on an axis."""
+        if mode == "time":
+            return self.reference is None or self.reference.has_time
+        if mode == "steps":
+            return True
+        last = self.validations[-1].tokens_seen if self.validations else 0
+        tokens = max(last, float(self.training.tokens[-1]) if len(self.training) else 0)
+        return tokens > 0 and (mode == "tokens" or self.flops_per_token is not None)
+
+    def positions(self, mode: XMode, metric: Metric = "validation") -> Doubles:
+        """Where its figures lie on an axis, (n,)."""
+        of_training = metric == "training"
+        if mode == "time":
+            times = self.training.elapsed_s if of_training else self.elapsed_s
+            return np.array(times, dtype=np.float64)
+        if mode == "steps":
+            steps = [v.step for v in self.validations]
+            return self.training.steps if of_training else np.array(steps, dtype=np.float64)
+        seen = [v.tokens_seen for v in self.validations]
+        tokens = self.training.tokens if of_training else np.array(seen, dtype=np.float64)
+        return tokens * (self.flops_per_token or 0.0) if mode == "flop" else tokens
+
+    def values(self, bits: bool, metric: Metric = "validation") -> Doubles:
+        """Losses in nats per token, or bits per byte, (n,)."""
+        if metric == "training":
+            return self.training.losses * (self.bits_per_nat if bits else 1.0)
         found = [v.bits_per_byte if bits else v.loss for v in self.validations]
         return np.array(found, dtype=np.float64)
 
     def value_at(self, mode: XMode, position: float, bits: bool) -> float:
         """Value between validations, by interpolation; NaN outside of them."""
         x = self.positions(mode)
-        if not len(x) or not x[0] <= position <= x[-1]:
+        if not len(x) or not self.has(mode) or not x[0] <= position <= x[-1]:
             return math.nan
         return float(np.interp(position, x, self.values(bits)))
-
-
-# --- loading -----------------------------------------------------------------------------------
-
-
-def load_run(row: RunRow, slot: int) -> Compared:
-    """Read a run's folder. Takes a while for a long run: call it in a thread."""
-    model = JobModel(row.folder)
-    tail = JobTail(row.folder)
-    while True:
-        update = tail.poll()
-        model.apply(update)
-        if not update.more:
-            break
-    if not isinstance(model.spec, TrainSpec):
-        problem = model.error.what if model.error is not None else "Its settings cannot be read."
-        return Compared(row, slot, row.facts, problem=problem)
-    return of_model(row, slot, model, _corpus_mark(Path(model.spec.corpus)))
-
-
-def of_model(row: RunRow, slot: int, model: JobModel, corpus: CorpusMark) -> Compared:
-    """A run whose job is followed, as it is now."""
-    elapsed = model.steps.column("elapsed_s")
-    steps = [min(each.step, len(elapsed)) for each in model.validations]
-    return Compared(
-        row=row,
-        slot=slot,
-        facts=facts_of(model),
-        spec=model.spec if isinstance(model.spec, TrainSpec) else None,
-        validations=model.validations,
-        elapsed_s=tuple(float(elapsed[step - 1]) if step else 0.0 for step in steps),
-        corpus=corpus,
-    )
-
-
-def _corpus_mark(folder: Path) -> CorpusMark:
-    """The corpus's marks; its path stands in where it is gone."""
-    try:
-        mark = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=CorpusMark)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        mark = CorpusMark()
-    path = str(folder)
-    return CorpusMark(mark.tokenizer_fingerprint or path, mark.fingerprint or path)
 
 
 def free_slot(row: RunRow, taken: Sequence[int]) -> int:
@@ -139,8 +149,9 @@ def free_slot(row: RunRow, taken: Sequence[int]) -> int:
 
 
 def same_tokenizer(runs: Sequence[Compared]) -> bool:
-    """Whether losses per token mean the same in all of them."""
-    return len({run.corpus.tokenizer_fingerprint for run in runs}) <= 1
+    """Whether losses per token mean the same in all of them, as far as is known."""
+    known = {run.corpus.tokenizer_fingerprint for run in runs} - {""}
+    return len(known) <= 1
 
 
 def same_text(runs: Sequence[Compared]) -> bool:
@@ -149,15 +160,23 @@ def same_text(runs: Sequence[Compared]) -> bool:
 
 
 def comparability(runs: Sequence[Compared]) -> str:
-    """A sentence on what may be compared."""
+    """A sentence or two on what may be compared."""
     if len(runs) < 2:
         return "Add a second run to see what differs."
     words = {2: "Both", 3: "All three", 4: "All four", 5: "All five", 6: "All six"}
-    every = f"{words[len(runs)]} runs"
+    every = f"{words.get(len(runs), 'All')} runs"
     if not same_tokenizer(runs):
+        silent = [run.row.name for run in runs if math.isnan(run.bits_per_nat)]
+        without = f" There is none of {', '.join(silent)}." if silent else ""
         return (
             "The runs use different tokenizers, so their losses per token mean different things:"
-            " bits per byte is shown."
+            f" bits per byte is shown.{without}"
+        )
+    unknown = [run.row.name for run in runs if not run.corpus.tokenizer_fingerprint]
+    if unknown:
+        return (
+            f"The tokenizer of {', '.join(unknown)} is not known: losses per token compare only if"
+            " it is the same."
         )
     if not same_text(runs):
         return f"{every} use the same tokenizer, but were validated on different documents."

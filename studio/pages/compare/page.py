@@ -3,50 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QPoint, QRectF, Qt, QTimer
-from PySide6.QtGui import QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
-from studio.charts import export as chart_files
 from studio.context import Context
 from studio.pages.compare.chart import CompareChart
 from studio.pages.compare.chips import RunChips
+from studio.pages.compare.export import CompareExport
 from studio.pages.compare.facts import (
     RUNS_MAX,
     Compared,
     comparability,
     free_slot,
     gains,
-    load_run,
-    of_model,
     other_for,
-    same_tokenizer,
 )
 from studio.pages.compare.gains import GainsCard
-from studio.pages.compare.settings import columns_for, fitting, rows_for, settings, shown_settings
-from studio.pages.page import Page, PageHeader, ScrollBody
-from studio.pages.run.export import ask_where
+from studio.pages.compare.import_sheet import ImportSheet
+from studio.pages.compare.loading import load_run, of_model
+from studio.pages.compare.seeds import joined
+from studio.pages.compare.settings_section import SettingsSection
+from studio.pages.compare.target import ImportLog
+from studio.pages.page import HEADER_PX, Page, PageHeader, ScrollBody
 from studio.storage.rows import ProjectRow, RunRow
-from studio.theme import theme
-from studio.widgets.controls import SecondaryButton, Toggle
+from studio.widgets.controls import SecondaryButton
 from studio.widgets.empty import EmptyState
 from studio.widgets.icon import IconLabel
-from studio.widgets.label import Label, Part
+from studio.widgets.label import Label
 from studio.widgets.menu import Menu
-from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
-from studio.widgets.table import DataTable
 
 SETTING: Final = "compare"
+MEMBERS_MAX: Final = 36
+"""Runs in all; those that differ in their seed alone count as one of the six."""
 _OFFERED: Final = 30
 _REFRESH_MS: Final = 2000
 
 
 class ComparePage(Page):
-    """Runs side by side. Its target is a run's id to add, several ids to show, or None."""
+    """Runs side by side.
+
+    Its target is a run's id to add, several ids to show, an `ImportLog`, or None.
+    """
 
     nav_key = "compare"
 
@@ -59,17 +62,23 @@ class ComparePage(Page):
         self._rows: dict[int, RunRow] = {}
         self._projects: dict[int, str] = {}
         self._runs: list[Compared] = []
+        self._lines: list[Compared] = []
         self._remembered = False
         self._refresh = QTimer(self)
         self._refresh.setInterval(_REFRESH_MS)
         self._refresh.timeout.connect(self._on_refresh)
         self._lay_out()
+        self.sheet = ImportSheet(context, self, HEADER_PX)
+        self.sheet.kept.connect(self.open)
+        self._add_shortcuts()
 
     # --- the page ------------------------------------------------------------------------------
 
     def open(self, target: object | None) -> None:
-        """Add a run by its id, or show the runs of several ids."""
+        """Add a run by its id, show the runs of several ids, or import a log."""
         library = self._context.library
+        if isinstance(target, ImportLog):
+            self.sheet.begin(target.path)
         wanted = self._wanted(target)
 
         def load() -> tuple[list[RunRow], list[ProjectRow], list[int]]:
@@ -92,7 +101,9 @@ class ComparePage(Page):
 
     def choose(self, ids: Sequence[int], base: int | None = None) -> None:
         """Show these runs, against this base."""
-        self._ids = [run_id for run_id in dict.fromkeys(ids) if run_id in self._rows][:RUNS_MAX]
+        self._ids = self._as_many_as_fit(
+            [each for each in dict.fromkeys(ids) if each in self._rows]
+        )
         self._base_id = base if base in self._ids else self._base_id
         self._keep()
         self._load()
@@ -119,18 +130,20 @@ class ComparePage(Page):
         top.setSpacing(12)
         self.chart = CompareChart()
         self.chart.setMinimumHeight(440)
+        self.chart.seeds.toggled.connect(self._show)
         self.gains = GainsCard()
         top.addWidget(self.chart, 7)
         top.addWidget(self.gains, 5)
         self.body.column.addLayout(top, 1)
-        self.body.column.addLayout(self._make_settings_head())
-        self._table_place = QVBoxLayout()
-        self.body.column.addLayout(self._table_place)
-        self.table: DataTable | None = None
+        self.settings = SettingsSection()
+        self.settings.row_chosen.connect(self._on_row)
+        self.settings.menu_requested.connect(self._on_row_menu)
+        self.body.column.addWidget(self.settings)
         self.body.column.addLayout(self._make_foot())
         column.addWidget(self.body, 1)
         self.empty = EmptyState(
-            "Choose two runs or more to see which is better, and what made the difference.",
+            "Choose two runs or more to see which is better, and what made the difference."
+            " Logs of other programs can be laid over them.",
             "Add run",
             "plus",
         )
@@ -138,25 +151,9 @@ class ComparePage(Page):
         column.addWidget(self.empty, 1)
         self.body.hide()
         self.export.hide()
-
-    def _make_settings_head(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        self._compared_to = Label("", "secondary", "muted", elide=False)
-        self.only = Toggle("Only what differs", True)
-        self.only.toggled.connect(self._show_settings)
-        self._same = Label("", "secondary", "muted", elide=False)
-        row.addWidget(Label("Settings", "title", elide=False))
-        row.addSpacing(4)
-        row.addWidget(self._compared_to)
-        row.addSpacing(4)
-        row.addWidget(self.only)
-        row.addWidget(Label("Only what differs", "secondary", elide=False))
-        row.addWidget(self._same)
-        row.addStretch(1)
-        row.addWidget(_Swatch())
-        row.addWidget(Label("differs", "label", "muted", elide=False))
-        return row
+        self.files = CompareExport(
+            self._context, self, lambda: self.body.widget() or self.body, lambda: self._lines
+        )
 
     def _make_foot(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -166,6 +163,12 @@ class ComparePage(Page):
         row.addWidget(self._foot, 1)
         return row
 
+    def _add_shortcuts(self) -> None:
+        for key, what in (("L", "log"), ("0", "reset"), ("Escape", "let_go")):
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(partial(self._on_key, what))
+
     # --- loading -------------------------------------------------------------------------------
 
     def _wanted(self, target: object | None) -> list[int]:
@@ -174,6 +177,18 @@ class ComparePage(Page):
         if isinstance(target, list | tuple):
             return [each for each in target if isinstance(each, int)]
         return list(self._ids)
+
+    def _as_many_as_fit(self, ids: Sequence[int]) -> list[int]:
+        """The first runs that make six lines at most; those of a group make one at the least."""
+        lines: set[tuple[str, int]] = set()
+        kept: list[int] = []
+        for run_id in ids[:MEMBERS_MAX]:
+            group = self._rows[run_id].group_id
+            line = ("run", run_id) if group is None else ("group", group)
+            if line in lines or len(lines) < RUNS_MAX:
+                lines.add(line)
+                kept.append(run_id)
+        return kept
 
     def _on_listed(
         self, wanted: list[int], found: tuple[list[RunRow], list[ProjectRow], list[int]]
@@ -197,16 +212,13 @@ class ComparePage(Page):
     def _load(self) -> None:
         rows = [self._rows[run_id] for run_id in self._ids]
         known = {run.row.id: run for run in self._runs}
-        slots: list[int] = []
-        for row in rows:
-            slots.append(free_slot(row, slots))
 
         def load() -> list[Compared]:
             return [
-                known[row.id]
-                if row.id in known and known[row.id].slot == slot
-                else load_run(row, slot)
-                for row, slot in zip(rows, slots, strict=True)
+                replace(known[row.id], row=row)
+                if row.id in known
+                else load_run(row, row.color_slot)
+                for row in rows
             ]
 
         def loaded(found: list[Compared]) -> None:
@@ -233,73 +245,58 @@ class ComparePage(Page):
     @property
     def base(self) -> Compared | None:
         """The run that the others are held against: the chosen one, else a plain one."""
-        chosen = next((run for run in self._runs if run.row.id == self._base_id), None)
-        plain = [run for run in self._runs if not run.match_backed]
-        return chosen or next(iter(plain or self._runs), None)
+        chosen = next((run for run in self._lines if self._base_id in _ids_of(run)), None)
+        plain = [run for run in self._lines if run.spec is not None and not run.match_backed]
+        return chosen or next(iter(plain or self._lines), None)
 
-    def _show(self) -> None:
-        runs, base = self._runs, self.base
+    def _show(self, _checked: bool = False) -> None:
+        joining = self.chart.seeds.isChecked()
+        self._lines = _with_colours(joined(self._runs) if joining else self._runs)
+        runs, base = self._lines, self.base
         self.body.setVisible(bool(runs))
         self.empty.setVisible(not runs)
         self.export.setVisible(bool(runs))
         self.chips.show_runs(runs, base)
-        self.chart.show_runs(runs, base)
+        self.chart.show_runs(runs, base, self._runs)
         other = other_for(runs, base, self._other_id)
         self.gains.show_runs(base, other, gains(base, other))
         problems = [f"{run.row.name}: {run.problem}" for run in runs if run.problem]
+        hidden = len(joined(self._runs) if joining else self._runs) - len(runs)
+        if hidden:
+            problems.append(f"{hidden} more are not drawn: six lines are the most.")
         self._foot.set_text("  ".join([comparability(runs), *problems]))
-        self._show_settings()
-
-    def _show_settings(self, _checked: bool = False) -> None:
-        found, base = settings(self._runs), self.base
-        wanted = shown_settings(found, only_differing=self.only.isChecked())
-        shown = fitting(wanted, self.body.viewport().width() - 50)
-        columns = columns_for(shown)
-        if self.table is None or self.table.model.columns != tuple(columns):
-            if self.table is not None:
-                self._table_place.removeWidget(self.table)
-                self.table.deleteLater()
-            self.table = DataTable(columns, fit_rows=True, name="Settings and results")
-            self.table.row_activated.connect(self._on_row)
-            self.table.menu_requested.connect(self._on_row_menu)
-            self._table_place.addWidget(self.table)
-        comparable = same_tokenizer(self._runs)
-        self.table.set_rows(rows_for(self._runs, shown, base, losses=comparable))
-        same = sum(not each.differs for each in found)
-        left_out = [each.title for each in wanted if each not in shown]
-        differ = sum(each.differs for each in wanted if each not in shown)
-        more = f", {differ} more {'differs' if differ == 1 else 'differ'}" if differ else ""
-        self._same.set_text(f"({same} settings are the same{more})")
-        self._same.set_tooltip(", ".join(left_out))
-        name = base.row.name if base is not None else ""
-        self._compared_to.set_parts("compared to ", Part(name, tone="text"))
-        self._compared_to.setVisible(len(self._runs) > 1)
+        self.settings.set_room(self.body.viewport().width() - 50)
+        self.settings.show_runs(runs, base)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """As many settings as there is room for."""
         super().resizeEvent(event)
-        if self._runs:
-            self._show_settings()
+        self.settings.set_room(self.body.viewport().width() - 50)
 
     # --- reactions -----------------------------------------------------------------------------
 
+    def _on_key(self, what: str) -> None:
+        if what == "let_go" and self.sheet.view is not None:
+            self.sheet.close_up()
+        elif self.body.isVisible():
+            self.chart.key_pressed(what)
+
     def _on_removed(self, run_id: int) -> None:
-        self.choose([each for each in self._ids if each != run_id])
+        line = next((each for each in self._lines if each.row.id == run_id), None)
+        gone = {run_id} if line is None else _ids_of(line)
+        self.choose([each for each in self._ids if each not in gone])
 
     def _on_base(self, run_id: int) -> None:
         self._base_id = run_id
         self._keep()
         self._show()
 
-    def _on_row(self, run_id: object) -> None:
+    def _on_row(self, run_id: int) -> None:
         """Hold this run against the base in the bars."""
-        if isinstance(run_id, int):
-            self._other_id = run_id
-            self._show()
+        self._other_id = run_id
+        self._show()
 
-    def _on_row_menu(self, run_id: object, at: QPoint) -> None:
-        if not isinstance(run_id, int):
-            return
+    def _on_row_menu(self, run_id: int, at: QPoint) -> None:
         menu = Menu(self)
         menu.add("Compare to this run", partial(self._on_base, run_id), "pin")
         menu.add("Open", partial(self.navigate_requested.emit, "run", run_id), "activity")
@@ -312,50 +309,42 @@ class ComparePage(Page):
     def _on_add(self, at: QPoint) -> None:
         menu = Menu(self)
         offered = [row for row in self._rows.values() if row.id not in self._ids]
-        for row in [row for row in offered if not row.archived][:_OFFERED]:
+        for row in [row for row in offered if not (row.archived or row.trashed_s)][:_OFFERED]:
             words = f"{row.name}   {self._projects.get(row.project_id, '')}"
-            menu.add(words, partial(self.choose, [*self._ids, row.id]))
+            menu.add(words, partial(self.choose, [*self._ids, *self._seeds_of(row)]))
         if menu.isEmpty():
             menu.add("There are no other runs", lambda: None, enabled=False)
         else:
             menu.addSeparator()
             runs = partial(self.navigate_requested.emit, "runs", "all")
             menu.add("Others: right-click them in the list of runs", runs)
+        menu.addSeparator()
+        read_only = self._context.library.read_only
+        menu.add("Import a log …", partial(self._import, None), "file-text", enabled=not read_only)
+        folder = partial(self.sheet.ask_folder)
+        menu.add("Import event files …", folder, "folder-open", enabled=not read_only)
         menu.open_at(at)
 
+    def _seeds_of(self, row: RunRow) -> list[int]:
+        """The run, and those that were started with it as one."""
+        if row.group_id is None:
+            return [row.id]
+        return [each.id for each in self._rows.values() if each.group_id == row.group_id]
+
+    def _import(self, path: Path | None) -> None:
+        self.sheet.begin(path)
+
     def _on_export(self) -> None:
-        menu = Menu(self)
-        for kind, words in (("png", "Page as picture (PNG)"), ("svg", "Page as drawing (SVG)")):
-            menu.add(words, partial(self._ask_export, kind), "upload")
-        menu.open_at(self.export.mapToGlobal(self.export.rect().bottomLeft()))
-
-    def _ask_export(self, kind: str) -> None:
-        dialog = ask_where(self, kind, "comparison")
-        dialog.fileSelected.connect(lambda path: self._write(kind, Path(path)))
-
-    def _write(self, kind: str, path: Path) -> None:
-        """Write the chart, the bars and the table as one picture."""
-        content = self.body.widget() or self.body
-        if kind == "svg":
-            data = chart_files.svg_bytes(content, path.stem)
-        else:
-            data = chart_files.png_bytes(content)
-        work = partial(chart_files.write_file, path, data)
-        self._context.tasks.run_op(work, None, self._context.toast, owner=self, lane="work")
+        self.files.open_menu(self.export.mapToGlobal(self.export.rect().bottomLeft()))
 
 
-class _Swatch(QWidget):
-    """The key of an outlined cell."""
+def _ids_of(run: Compared) -> set[int]:
+    return {member.row.id for member in run.members or (run,)}
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedSize(16, 12)
-        repaint_on_theme(self)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """A small box as the table draws it."""
-        palette = theme().palette
-        painter = painter_for(self)
-        box = QRectF(self.rect())
-        rounded_box(painter, box, 3, fill=palette.accent_soft, border=palette.accent)
-        painter.end()
+def _with_colours(runs: Sequence[Compared]) -> list[Compared]:
+    """Six lines at most, each in its own colour unless an earlier one has it."""
+    slots: list[int] = []
+    for run in runs[:RUNS_MAX]:
+        slots.append(free_slot(run.row, slots))
+    return [replace(run, slot=slot) for run, slot in zip(runs, slots, strict=False)]
