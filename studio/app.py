@@ -189,7 +189,7 @@ class Studio:
             self.window.nav.set_count("runs", running, live=True)
 
         context.tasks.run_op(
-            lambda: (len(library.projects()), len(library.datasets())), show, owner=self.window
+            lambda: (library.count_projects(), library.count_datasets()), show, owner=self.window
         )
 
 

@@ -25,8 +25,20 @@ def first_of(folders: Iterable[Path], kind: type[specs.Section]) -> Path | None:
     return next((folder for folder in folders if isinstance(spec_in(folder), kind)), None)
 
 
-def project_named(library: Library, name: str) -> ProjectRow:
-    """The project of this name; made when it is not there."""
+def project_named(library: Library, name: str, folders: Iterable[Path] = ()) -> ProjectRow:
+    """The project of this name; made when it is not there.
+
+    Args:
+        library: Has it, or takes it.
+        name: What it is called.
+        folders: Runs that are to go there. Where all of them are known, it is their project,
+            even in the trash: nothing that was thrown away comes back by itself.
+    """
+    wanted = {folder.absolute() for folder in folders}
+    if wanted:
+        rows = [row for row in library.runs(archived=True, trashed=True) if row.folder in wanted]
+        if len(rows) == len(wanted):
+            return library.project(rows[0].project_id)
     known = [project for project in library.projects() if project.name == name]
     return known[0] if known else library.add_project(name)
 
@@ -43,7 +55,7 @@ def register_dataset(
         name: What it is called; a number follows where the name is taken.
         what: What it is, in a few words.
     """
-    known = [row for row in library.datasets() if row.folder == prepare.absolute()]
+    known = [row for row in library.datasets(trashed=True) if row.folder == prepare.absolute()]
     if known:
         row = known[0]
         if row.index_folder is None and index is not None:
@@ -95,7 +107,9 @@ def register_run(
         name: What it is called.
         color_slot: Which of the series colours it has; None takes the next.
     """
-    known = [row for row in library.runs(archived=True) if row.folder == folder.absolute()]
+    known = [
+        row for row in library.runs(archived=True, trashed=True) if row.folder == folder.absolute()
+    ]
     if known:
         return known[0]
     return library.add_run(

@@ -88,7 +88,7 @@ def register_rules(library: Library, folder: Path, children: Iterable[ChildStart
     dataset = register_dataset(library, prepare, None, task.title, f"Rule task, {spec.task}")
     if train is None:
         return RuleRows(dataset, None)
-    project = project_named(library, PROJECT)
+    project = project_named(library, PROJECT, [train])
     taken = [run.name for run in library.runs(archived=True) if run.folder != train.absolute()]
     name = task.title.lower().replace(" ", "-")
     numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))

@@ -90,7 +90,7 @@ def register_tour(library: Library, folder: Path, children: Iterable[ChildStarte
         for path in begun.values()
         if isinstance(found := spec_in(path), specs.TrainSpec)
     }
-    project = project_named(library, PROJECT) if trainings else None
+    project = project_named(library, PROJECT, trainings.values()) if trainings else None
     rows = {
         backed: register_run(
             library, project, dataset, path, path.name, INDEX_SLOT if backed else PLAIN_SLOT

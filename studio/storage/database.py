@@ -21,7 +21,7 @@ from trainer_core.errors import DiskFullError, KnownError, from_os_error
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0003"
 """The newest migration; kept here so that an ordinary start need not import Alembic."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 10.0

@@ -17,13 +17,23 @@ from studio.storage.tables import Dataset
 class Datasets(Store):
     """The library's methods for datasets; see `Library` for the rest."""
 
-    def datasets(self) -> list[DatasetRow]:
-        """Datasets, the newest first."""
+    def datasets(self, *, trashed: bool = False) -> list[DatasetRow]:
+        """Datasets, the newest first.
+
+        Args:
+            trashed: Also those in the trash.
+        """
+        query = select(Dataset).order_by(Dataset.created_s.desc(), Dataset.id.desc())
+        if not trashed:
+            query = query.where(Dataset.trashed_s.is_(None))
         with self._reading() as session:
-            found = session.scalars(
-                select(Dataset).order_by(Dataset.created_s.desc(), Dataset.id.desc())
-            )
-            return [self._dataset_row(row) for row in found]
+            return [self._dataset_row(row) for row in session.scalars(query)]
+
+    def count_datasets(self) -> int:
+        """How many datasets there are, without those in the trash."""
+        with self._reading() as session:
+            found = session.scalars(select(Dataset.id).where(Dataset.trashed_s.is_(None)))
+            return len(list(found))
 
     def dataset(self, dataset_id: int) -> DatasetRow:
         """One dataset.
@@ -140,6 +150,7 @@ class Datasets(Store):
             tokens=row.tokens,
             size_bytes=row.size_bytes,
             index_bytes=row.index_bytes,
+            trashed_s=row.trashed_s,
         )
 
 

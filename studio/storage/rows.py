@@ -19,6 +19,8 @@ class ProjectRow:
     note: str
     created_s: float
     last_used_s: float
+    trashed_s: float | None = None
+    """When it was thrown away, with its runs."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,22 @@ class NoteRow:
     text: str
     step: int | None
     created_s: float
+
+
+@dataclass(frozen=True)
+class Trashed:
+    """What lies in the trash, the last thrown away first."""
+
+    projects: tuple[ProjectRow, ...] = ()
+    runs: tuple[RunRow, ...] = ()
+    """Those of the projects in the trash, too."""
+    datasets: tuple[DatasetRow, ...] = ()
+
+    def __len__(self) -> int:
+        """How many things a user sees in it: the runs of a project go with it."""
+        gone = {project.id for project in self.projects}
+        single = sum(run.project_id not in gone for run in self.runs)
+        return len(self.projects) + single + len(self.datasets)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class Project(Table):
     note: Mapped[str] = mapped_column(default="")
     created_s: Mapped[float]
     last_used_s: Mapped[float] = mapped_column(index=True)
+    trashed_s: Mapped[float | None]
+    """When the user threw it away, with the runs that have the same moment."""
 
 
 class Dataset(Table):
