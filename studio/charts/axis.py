@@ -19,6 +19,8 @@ _SUFFIX_FROM: Final = 10_000.0
 """Numbers from here on are written with k, M, B or T on an axis."""
 _WHOLE_BELOW: Final = 1e7
 """Where k and M would need two decimals, numbers below this are written out."""
+_POWERS_FROM: Final = 1e15
+"""An axis that reaches here is written in powers of ten."""
 _TIME_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600)
 _TIME_DECADES_S: Final = (
     *(10.0**power for power in range(-6, 2)),
@@ -130,6 +132,8 @@ def log_ticks(low: float, high: float, most: int) -> Ticks:
     )
     if len(values) < 3 and decades < 1.5:
         return linear_ticks(low, high, most)
+    if high >= _POWERS_FROM:
+        return Ticks(values, tuple(f"{value:.0e}".replace("e+", "e") for value in values))
     return Ticks(values, tuple(short_number(value) for value in values))
 
 

@@ -60,18 +60,23 @@ class RunChip(KeyboardFocus, QAbstractButton):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer to make it the base."""
+        self._open_menu(event.globalPos())
+
+    def _open_menu(self, at: QPoint) -> None:
         menu = Menu(self)
         allowed = not self._is_base
         menu.add("Compare to this run", self.base_wanted.emit, "pin", enabled=allowed)
         menu.add("Leave out", self.removed.emit, "x")
-        menu.open_at(event.globalPos())
+        menu.open_at(at)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Delete leaves it out."""
+        """Delete leaves it out, Enter and Space open its menu."""
         if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.removed.emit()
-            return
-        super().keyPressEvent(event)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self._open_menu(self.mapToGlobal(self.rect().bottomLeft()))
+        else:
+            super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The chip; the base has a stronger border."""

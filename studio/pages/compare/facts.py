@@ -178,6 +178,13 @@ def comparability(runs: Sequence[Compared]) -> str:
             f"The tokenizer of {', '.join(unknown)} is not known: losses per token compare only if"
             " it is the same."
         )
+    logs = [run.row.name for run in runs if run.reference is not None]
+    if logs:
+        come = "comes from a log" if len(logs) == 1 else "come from logs"
+        return (
+            f"{', '.join(logs)} {come}: the documents of {'its' if len(logs) == 1 else 'their'}"
+            " validation are not known to be the same."
+        )
     if not same_text(runs):
         return f"{every} use the same tokenizer, but were validated on different documents."
     return (
@@ -187,15 +194,19 @@ def comparability(runs: Sequence[Compared]) -> str:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Names without what all of them begin or end with, cut at hyphens, spaces and underscores."""
-    split = [name.replace("_", "-").replace(" ", "-").split("-") for name in names]
+    """Names without what all of them begin or end with, cut at hyphens, spaces and underscores.
+
+    How many seeds a name stands for (`× 3`) stays as it is.
+    """
     if len(names) < 2:
         return list(names)
+    bare = [name.partition(" × ") for name in names]
+    split = [name.replace("_", "-").replace(" ", "-").split("-") for name, _, _ in bare]
     while all(len(parts) > 1 for parts in split) and len({parts[0] for parts in split}) == 1:
         split = [parts[1:] for parts in split]
     while all(len(parts) > 1 for parts in split) and len({parts[-1] for parts in split}) == 1:
         split = [parts[:-1] for parts in split]
-    short = ["-".join(parts) for parts in split]
+    short = ["-".join(parts) + times + n for parts, (_, times, n) in zip(split, bare, strict=True)]
     return short if len(set(short)) == len(set(names)) else list(names)
 
 
@@ -240,6 +251,11 @@ def gains(base: Compared | None, other: Compared | None) -> Gains:
     for run in (base, other):
         if run.last is None:
             return Gains(reason=f"{run.row.name} has not been validated yet.")
+        if run.reference is not None:
+            return Gains(
+                reason=f"{run.row.name} comes from a log, which does not group its losses by match"
+                " length."
+            )
         if not any(bucket.tokens for bucket in run.last.buckets):
             return Gains(
                 reason=f"{run.row.name} was validated without an index, so its tokens are not"
@@ -274,7 +290,8 @@ def other_for(
     if asked is not None:
         return asked
 
-    def rank(run: Compared) -> tuple[bool, float]:
-        return not run.match_backed, run.last.loss if run.last is not None else math.inf
+    def rank(run: Compared) -> tuple[bool, bool, float]:
+        loss = run.last.loss if run.last is not None else math.inf
+        return not run.match_backed, run.reference is not None, loss
 
     return min(others, key=rank, default=None)

@@ -143,7 +143,7 @@ class GainsCard(ChartCard):
         column.setContentsMargins(12, 0, 12, 0)
         column.setSpacing(6)
         explained = "Held-out tokens, grouped by how long a match the index finds."
-        column.addWidget(Label(explained, "secondary", "muted"))
+        column.addWidget(Label(explained, "secondary", "muted", wrap=True))
         self.bars = GainBars()
         column.addWidget(self.bars)
         column.addStretch(1)

@@ -60,6 +60,7 @@ class ImportForm(QWidget):
         super().__init__(parent)
         self._filling = False
         self._roles: dict[str, ComboBox] = {}
+        self._columns_of: tuple[str, ...] = ()
         self._projects: list[int | None] = [None]
         self._tokenizers: list[str] = [UNKNOWN, NAMED]
         self._make_controls()
@@ -217,6 +218,13 @@ class ImportForm(QWidget):
         self._grid.setHorizontalSpacing(12)
         self._grid.setVerticalSpacing(10)
         column.addWidget(self._columns)
+        self._table_row = QWidget()
+        about = QHBoxLayout(self._table_row)
+        about.setContentsMargins(0, 0, 0, 0)
+        about.setSpacing(12)
+        about.addWidget(Field("Columns apart by", self._delimiter), 1)
+        about.addWidget(Field("Unit of the time", self._unit), 1)
+        column.addWidget(self._table_row)
         for name in ("name",):
             column.addWidget(self._fields[name])
         column.addWidget(Field("Project", self._project))
@@ -236,6 +244,7 @@ class ImportForm(QWidget):
         outer.addWidget(ClearScroll(inner), 1)
         row = QHBoxLayout()
         row.setContentsMargins(16, 10, 16, 14)
+        row.setSpacing(12)
         row.addStretch(1)
         row.addWidget(self._cancel)
         row.addWidget(self.submit)
@@ -245,33 +254,33 @@ class ImportForm(QWidget):
 
     def _show_columns(self, source: Source) -> None:
         self._columns.setVisible(source.kind != "log")
+        self._table_row.setVisible(source.layout is not None)
+        names = self._names(source)
+        if self._columns_of != (source.kind, *names):
+            self._columns_of = (source.kind, *names)
+            self._make_columns(source, names)
+        for role, box in self._roles.items():
+            chosen = self._chosen_of(source, role)
+            box.setCurrentIndex(names.index(chosen) + 1 if chosen in names else 0)
+        if source.layout is not None:
+            delimiters = list(DELIMITERS.values())
+            self._delimiter.setCurrentIndex(delimiters.index(source.layout.delimiter))
+            units = [unit for unit, _ in _UNITS]
+            self._unit.setCurrentIndex(units.index(source.layout.time_unit))
+
+    def _make_columns(self, source: Source, names: Sequence[str]) -> None:
         while (item := self._grid.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
-                widget.setParent(None)
+                widget.hide()
+                widget.deleteLater()
         self._roles = {}
-        if source.kind == "log":
-            return
-        names = self._names(source)
-        place = 0
-        for role in roles_of(source):
+        for place, role in enumerate(() if source.kind == "log" else roles_of(source)):
             box = ComboBox(ROLE_WORDS[role])
             _fill(box, [_NONE, *names])
-            chosen = self._chosen_of(source, role)
-            box.setCurrentIndex(names.index(chosen) + 1 if chosen in names else 0)
             box.currentIndexChanged.connect(self._on_columns)
             self._roles[role] = box
             self._grid.addWidget(Field(ROLE_WORDS[role], box), place // 2, place % 2)
-            place += 1
-        if source.layout is not None:
-            self._delimiter.setCurrentIndex(
-                list(DELIMITERS.values()).index(source.layout.delimiter)
-            )
-            units = [unit for unit, _ in _UNITS]
-            self._unit.setCurrentIndex(units.index(source.layout.time_unit))
-            self._grid.addWidget(Field("Columns apart by", self._delimiter), place // 2, place % 2)
-            place += 1
-            self._grid.addWidget(Field("Unit of the time", self._unit), place // 2, place % 2)
 
     @staticmethod
     def _names(source: Source) -> list[str]:

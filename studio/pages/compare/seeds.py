@@ -124,5 +124,5 @@ def _common_name(runs: Sequence[Compared]) -> str:
     same = 0
     while same < min(map(len, names)) and len({name[same] for name in names}) == 1:
         same += 1
-    start = re.sub(r"[\s\-_·,(]*(seed|s)?[\s\-_]*$", "", names[0][:same], flags=re.IGNORECASE)
+    start = re.sub(r"[\s\-_·,(]+(seed|s)?[\s\-_]*$", "", names[0][:same], flags=re.IGNORECASE)
     return start or names[0]

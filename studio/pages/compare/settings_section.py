@@ -86,7 +86,8 @@ class SettingsSection(QWidget):
             self._column.addWidget(self.table)
         comparable = same_tokenizer(self._runs)
         self.table.set_rows(rows_for(self._runs, shown, base, losses=comparable))
-        same = sum(not each.differs for each in found)
+        known = max((len(each.values) for each in found), default=0)
+        same = sum(not each.differs and len(each.values) == known for each in found)
         left_out = [each.title for each in wanted if each not in shown]
         differ = sum(each.differs for each in wanted if each not in shown)
         more = f", {differ} more {'differs' if differ == 1 else 'differ'}" if differ else ""
