@@ -3,10 +3,13 @@
 The file, not the database, says what waits in which order: the queue goes on while no studio runs.
 The studio writes it whole, the queue's process only reads it. What was started stands in the
 journal of the queue (`ChildStarted` whose `name` is the entry's), what became of it in its folder.
+An entry that was begun or gone on with since it was added is done, whoever started it. Why the
+others wait stands beside the list, in `queue_reasons.json`.
 """
 
 # No `from __future__ import annotations`: msgspec resolves these annotations at run time.
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,6 +18,7 @@ from trainer_core.errors import JobFolderError
 from trainer_core.files import write_whole_file
 
 QUEUE_FILE = "queue.json"
+REASONS_FILE = "queue_reasons.json"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,3 +65,20 @@ def write_waiting_list(folder: Path, waiting: WaitingList) -> None:
         OSError: It cannot be written.
     """
     write_whole_file(folder / QUEUE_FILE, msgspec.json.encode(waiting))
+
+
+def read_reasons(folder: Path) -> dict[str, str]:
+    """Why each entry waits, in words, by its id; empty where no queue is at work."""
+    try:
+        return msgspec.json.decode((folder / REASONS_FILE).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+def write_reasons(folder: Path, reasons: Mapping[str, str]) -> None:
+    """Write why each entry waits, in one step; for the queue alone.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    write_whole_file(folder / REASONS_FILE, msgspec.json.encode(dict(reasons)))

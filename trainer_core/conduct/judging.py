@@ -39,7 +39,7 @@ class Judge:
     """
 
     def __init__(self, senses: Senses, clock: Callable[[], float] = time.monotonic) -> None:
-        self._senses, self._clock = senses, clock
+        self.senses, self._clock = senses, clock
         self._met: dict[Kind, tuple[Reason, float]] = {}  # with the last time that each was so
 
     def reason(self, conditions: Conditions) -> Reason | None:
@@ -69,15 +69,15 @@ class Judge:
         if conditions.hours is None:
             return None
         start, end = (minutes_of(text) for text in conditions.hours)
-        if start is None or end is None or is_between(self._senses.minute_of_day(), start, end):
+        if start is None or end is None or is_between(self.senses.minute_of_day(), start, end):
             return None
         return f"it works only between {clock_text(start)} and {clock_text(end)}"
 
     def _battery(self, _conditions: Conditions) -> str | None:
-        return "the computer runs on its battery" if self._senses.on_battery() else None
+        return "the computer runs on its battery" if self.senses.on_battery() else None
 
     def _heat(self, conditions: Conditions) -> str | None:
-        found = self._senses.heat()
+        found = self.senses.heat()
         if found is None:
             return None
         what, at_c = found
@@ -87,11 +87,11 @@ class Judge:
         return f"the {what} is hotter than {conditions.max_temperature_c} °C"
 
     def _program(self, conditions: Conditions) -> str | None:
-        name = self._senses.running(conditions.programs)
+        name = self.senses.running(conditions.programs)
         return None if name is None else f"{name} runs"
 
     def _gpu(self, _conditions: Conditions) -> str | None:
-        name = self._senses.gpu_rival()
+        name = self.senses.gpu_rival()
         return None if name is None else f"{name} works the GPU"
 
 

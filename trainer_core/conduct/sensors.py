@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Iterable
@@ -98,6 +99,22 @@ class Sensors:
         """See `Senses`."""
         now = time.localtime()
         return 60 * now.tm_hour + now.tm_min
+
+
+class OneLook:
+    """Senses that ask each question once, however often they are asked."""
+
+    def __init__(self, senses: Senses) -> None:
+        self.gpu = senses.gpu
+        self.on_battery = functools.cache(senses.on_battery)
+        self.heat = functools.cache(senses.heat)
+        self.gpu_rival = functools.cache(senses.gpu_rival)
+        self.minute_of_day = functools.cache(senses.minute_of_day)
+        self._running = functools.cache(senses.running)
+
+    def running(self, names: Iterable[str]) -> str | None:
+        """See `Senses`."""
+        return self._running(tuple(names))
 
 
 def processor_heat_c() -> float | None:

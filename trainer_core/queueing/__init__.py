@@ -1,0 +1,1 @@
+"""Trainings that wait for each other, started one after the other."""
