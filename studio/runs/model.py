@@ -113,7 +113,9 @@ class JobModel:
     @property
     def total_steps(self) -> int:
         """Optimizer steps to do; 0 for jobs that do not train."""
-        return self.spec.budget.steps if isinstance(self.spec, TrainSpec) else 0
+        if self.verb == REFERENCE_VERB:
+            return self.step
+        return self.plan.steps if self.plan is not None else 0
 
     @property
     def total_tokens(self) -> int:
