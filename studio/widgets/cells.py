@@ -9,6 +9,9 @@ from typing import Literal
 from studio.palette import RoleName
 from studio.widgets.pill import PillLook
 
+CHECK = "check"
+"""Key of the column in front that holds the boxes of a table whose rows can be checked."""
+
 CellStyle = Literal["text", "strong", "muted", "mono", "mono_muted"]
 
 
@@ -54,6 +57,9 @@ class Cell:
         outlined: Draw a box around the text, as for a setting that differs.
         link: Draw the text as a link; `DataTable.link_clicked` says when it is clicked.
         tooltip: Exact number or definition.
+        chips: Words in boxes of their own, such as tags, in place of the text.
+        button: An icon alone that can be clicked; `DataTable.link_clicked` says so. `role` tints
+            it, and `text` is what a screen reader says.
     """
 
     text: str = ""
@@ -68,6 +74,8 @@ class Cell:
     outlined: bool = False
     link: bool = False
     tooltip: str = ""
+    chips: tuple[str, ...] = ()
+    button: str = ""
 
     def sort_key(self) -> tuple[int, float, str]:
         """Missing values last, numbers by value, text without regard to case."""
@@ -78,7 +86,7 @@ class Cell:
 
     def spoken(self) -> str:
         """The cell for a screen reader."""
-        words = [self.pill.word if self.pill else "", self.text]
+        words = [self.pill.word if self.pill else "", self.text, ", ".join(self.chips)]
         if self.share is not None and not self.text:
             words.append(f"{self.share:.0%}")
         return " ".join(word for word in words if word)

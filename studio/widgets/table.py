@@ -2,75 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QContextMenuEvent,
-    QHelpEvent,
-    QKeyEvent,
-    QMouseEvent,
-    QPaintEvent,
-    QResizeEvent,
-)
+from PySide6.QtCore import QModelIndex, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QToolTip, QVBoxLayout, QWidget
 
 from studio.theme import theme
-from studio.widgets.cells import Cell, Column, Row
-from studio.widgets.focus import KeyboardFocus
+from studio.widgets.cells import CHECK, Cell, Column, Row
 from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from studio.widgets.table_model import TableModel
 from studio.widgets.table_paint import HEADER_PX, ROW_PX, CellDelegate, Header, text_room
+from studio.widgets.table_view import TableView
 
 __all__ = ["Cell", "Column", "DataTable", "Row"]
-
-
-class _View(KeyboardFocus, QTableView):
-    """Qt's view, without its looks."""
-
-    focus_radius = 7.0
-    entered_row = Signal(int)
-    left = Signal()
-    enter_pressed = Signal()
-    menu_pressed = Signal(QPoint)
-    tip_wanted = Signal(QModelIndex, QPoint)
-    resized = Signal()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Tell that the columns may share another width."""
-        super().resizeEvent(event)
-        self.resized.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter opens the row."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.enter_pressed.emit()
-            return
-        super().keyPressEvent(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Tell which row is under the pointer."""
-        super().mouseMoveEvent(event)
-        self.entered_row.emit(self.indexAt(event.position().toPoint()).row())
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """No row is."""
-        super().leaveEvent(event)
-        self.left.emit()
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """By mouse at the pointer, by key at the selected row."""
-        point = event.pos()
-        if event.reason() == QContextMenuEvent.Reason.Keyboard:
-            point = self.visualRect(self.currentIndex()).bottomLeft() + QPoint(12, 0)
-        self.menu_pressed.emit(point)
-
-    def viewportEvent(self, event: QEvent) -> bool:
-        """Tooltips are made only when they are asked for."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            self.tip_wanted.emit(self.indexAt(event.pos()), event.globalPos())
-            return True
-        return super().viewportEvent(event)
 
 
 class DataTable(QWidget):
@@ -81,18 +26,29 @@ class DataTable(QWidget):
         fit_rows: Be as high as the rows need, for a page that scrolls as a whole; otherwise
             the table takes the room it is given and scrolls by itself.
         single_click: Whether one click opens a row; otherwise it selects, and two open.
+        checkable: Whether rows have a box in front, for what is done to several at once.
+        movable: Whether columns can be dragged to other places.
 
     Signals:
         row_activated: A row was opened (click or Enter); carries its key.
         row_selected: The selection moved; carries the key, or None.
         menu_requested: Carries the row's key and a global point.
         link_clicked: A cell's link was clicked; carries the row's key and the column's key.
+        checked_changed: Other rows are checked.
+        columns_moved: The user dragged a column; carries the keys in their new order.
+        sorting_changed: The user sorts by another column; carries its key and whether the largest
+            come first.
+        header_menu_requested: Carries a global point.
     """
 
     row_activated = Signal(object)
     row_selected = Signal(object)
     menu_requested = Signal(object, QPoint)
     link_clicked = Signal(object, str)
+    checked_changed = Signal()
+    columns_moved = Signal(list)
+    sorting_changed = Signal(str, bool)
+    header_menu_requested = Signal(QPoint)
 
     def __init__(
         self,
@@ -100,16 +56,23 @@ class DataTable(QWidget):
         *,
         fit_rows: bool = False,
         single_click: bool = True,
+        checkable: bool = False,
+        movable: bool = False,
         name: str = "",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.model = TableModel(columns)
+        self._checkable = checkable
+        self._checked_last = -1
+        self.model = TableModel(self._with_boxes(columns))
         self._fit_rows = fit_rows
         self._single_click = single_click
-        self.view = _View(self)
-        self._delegate = CellDelegate(self.model.columns, self.view.viewport())
-        self._header = Header(self.model.columns, self.view)
+        self.view = TableView(self)
+        self.view.checkable = checkable
+        self._delegate = CellDelegate(self.model, self.view.viewport())
+        self._header = Header(self.model, self.view)
+        self._header.setSectionsMovable(movable)
+        self._header.setFirstSectionMovable(not checkable)
         self._set_up_view(name)
         box = QVBoxLayout(self)
         box.setContentsMargins(1, 1, 1, 1)
@@ -153,6 +116,31 @@ class DataTable(QWidget):
         order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
         self.model.sort(keys.index(column) if column in keys else -1, order)
         self._header.update()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns, or the same in another order."""
+        self._header.sectionMoved.disconnect(self._on_section_moved)
+        self.model.set_columns(self._with_boxes(columns))
+        for place in range(self._header.count()):  # a reset does not undo what was dragged
+            self._header.moveSection(self._header.visualIndex(place), place)
+        self._header.sectionMoved.connect(self._on_section_moved)
+        self._share_width()
+
+    def checked(self) -> list[object]:
+        """Keys of the rows that are checked and shown, from the top."""
+        return [row.key for row in self.model.rows if row.key in self.model.checked]
+
+    def set_checked(self, keys: Iterable[object]) -> None:
+        """Check exactly these rows."""
+        wanted = set(keys)
+        if wanted != self.model.checked:
+            self.model.set_checked(wanted)
+            self._header.viewport().update()
+            self.checked_changed.emit()
+
+    def _with_boxes(self, columns: Sequence[Column]) -> list[Column]:
+        box = Column(CHECK, "", 38, sortable=False, tooltip="Check all, or none")
+        return [box, *columns] if self._checkable else list(columns)
 
     # --- geometry and painting ---
 
@@ -216,7 +204,14 @@ class DataTable(QWidget):
         view.clicked.connect(self._on_clicked)
         view.doubleClicked.connect(self._on_double_clicked)
         view.selectionModel().selectionChanged.connect(self._on_selection_changed)
+        view.check_pressed.connect(self._on_check_pressed)
+        view.key_checked.connect(self._on_key_checked)
         self._header.sectionClicked.connect(self._on_section_clicked)
+        self._header.sectionMoved.connect(self._on_section_moved)
+        self._header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._header.customContextMenuRequested.connect(
+            lambda point: self.header_menu_requested.emit(self._header.mapToGlobal(point))
+        )
 
     def _on_row_entered(self, row: int) -> None:
         if row != self._delegate.hovered_row:
@@ -232,7 +227,8 @@ class DataTable(QWidget):
 
     def _on_clicked(self, index: QModelIndex) -> None:
         key = self.model.key_at(index.row())
-        if self.model.cell(index).link:
+        cell = self.model.cell(index)
+        if cell.link or cell.button:
             self.link_clicked.emit(key, self.model.columns[index.column()].key)
         elif self._single_click:
             self.row_activated.emit(key)
@@ -259,13 +255,44 @@ class DataTable(QWidget):
             return
         cell, column = self.model.cell(index), self.model.columns[index.column()]
         needed, room = text_room(cell, column, self.view.columnWidth(index.column()))
-        cut = cell.text if needed > room else ""
+        cut = cell.text if needed > room and not cell.button else ""
+        cut = cut or ", ".join(cell.chips)
         QToolTip.showText(at, "\n".join(part for part in (cut, cell.tooltip) if part), self.view)
 
     def _on_selection_changed(self) -> None:
         self.row_selected.emit(self.selected_key())
 
+    def _on_check_pressed(self, row: int, to_here: bool) -> None:
+        """Check a row or no longer; with Shift, all from the last one that was."""
+        key = self.model.key_at(row)
+        checked = set(self.model.checked)
+        last = self._checked_last
+        if to_here and 0 <= last < self.model.rowCount():
+            checked |= {self.model.key_at(i) for i in range(min(last, row), max(last, row) + 1)}
+        else:
+            checked ^= {key}
+        self._checked_last = row
+        self.set_checked(checked)
+
+    def _on_key_checked(self, what: str) -> None:
+        if what == "one" and self.view.currentIndex().isValid():
+            self._on_check_pressed(self.view.currentIndex().row(), False)
+        elif what == "all":
+            self.set_checked({row.key for row in self.model.rows})
+        elif what == "none":
+            self.set_checked(())
+
+    def _on_section_moved(self, _section: int, _before: int, _after: int) -> None:
+        keys = [
+            self.model.columns[self._header.logicalIndex(place)].key
+            for place in range(self._header.count())
+        ]
+        self.columns_moved.emit([key for key in keys if key != CHECK])
+
     def _on_section_clicked(self, section: int) -> None:
+        if self.model.columns[section].key == CHECK:
+            shown = {row.key for row in self.model.rows}
+            self.set_checked(() if shown <= self.model.checked else shown)
         if not self.model.columns[section].sortable:
             return
         current, descending = self.model.sorting
@@ -277,3 +304,5 @@ class DataTable(QWidget):
             self.sort_by(self.model.columns[section].key, descending=not right)
         else:
             self.sort_by("")
+        at, largest_first = self.model.sorting
+        self.sorting_changed.emit(self.model.columns[at].key if at >= 0 else "", largest_first)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
 from studio.language import tr
-from studio.widgets.cells import Cell, Column, Row
+from studio.widgets.cells import CHECK, Cell, Column, Row
 
 Index = QModelIndex | QPersistentModelIndex
 CELL_ROLE = Qt.ItemDataRole.UserRole + 1
+
+
+def _translated(columns: Sequence[Column]) -> tuple[Column, ...]:
+    return tuple(
+        replace(column, title=tr(column.title), tooltip=tr(column.tooltip)) for column in columns
+    )
 
 
 class TableModel(QAbstractTableModel):
@@ -19,10 +25,9 @@ class TableModel(QAbstractTableModel):
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
-        self.columns = tuple(
-            replace(column, title=tr(column.title), tooltip=tr(column.tooltip))
-            for column in columns
-        )
+        self.columns = _translated(columns)
+        self.checked: set[object] = set()
+        """Keys of the rows that are checked, shown or not."""
         self._rows: list[Row] = []
         self._given: list[object] = []
         self._sort_column = -1
@@ -45,8 +50,31 @@ class TableModel(QAbstractTableModel):
         if role == CELL_ROLE:
             return self.cell(index)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            if self.columns[index.column()].key == CHECK:
+                return tr("checked") if self.is_checked(index.row()) else tr("not checked")
             return self.cell(index).spoken()
         return None
+
+    def is_checked(self, row: int) -> bool:
+        """Whether a shown row is checked."""
+        return bool(self.checked) and self._rows[row].key in self.checked
+
+    def set_checked(self, keys: Iterable[object]) -> None:
+        """Check exactly these rows."""
+        self.checked = set(keys)
+        if self._rows:
+            last = self.index(len(self._rows) - 1, len(self.columns) - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns, sorted by the same one while it is among them."""
+        sorted_by = self.columns[self._sort_column].key if self._sort_column >= 0 else ""
+        self.beginResetModel()
+        self.columns = _translated(columns)
+        keys = [column.key for column in self.columns]
+        self._sort_column = keys.index(sorted_by) if sorted_by in keys else -1
+        self._rows = self._ordered(self._rows)
+        self.endResetModel()
 
     def headerData(
         self,
@@ -127,14 +155,10 @@ class TableModel(QAbstractTableModel):
             place = {key: i for i, key in enumerate(self._given)}
             return sorted(rows, key=lambda row: place.get(row.key, len(place)))
         column = self.columns[self._sort_column].key
-
-        def wanted(row: Row) -> tuple[float, str]:
-            _, number, text = row.cell(column).sort_key()
-            return number, text
-
-        present = [row for row in rows if row.cell(column).sort_key()[0] == 0]
-        missing = [row for row in rows if row.cell(column).sort_key()[0] != 0]
-        return sorted(present, key=wanted, reverse=self._descending) + missing
+        keyed = [(row.cell(column).sort_key(), row) for row in rows]
+        present = [pair for pair in keyed if pair[0][0] == 0]
+        present.sort(key=lambda pair: pair[0], reverse=self._descending)
+        return [row for _, row in present] + [row for key, row in keyed if key[0] != 0]
 
     def _move_persistent(self, before: list[object]) -> None:
         place = {row.key: i for i, row in enumerate(self._rows)}

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.theme import DASHES, FontRole, font, theme
-from studio.widgets.cells import Cell, CellStyle, Column
+from studio.widgets.cells import CHECK, Cell, CellStyle, Column
 from studio.widgets.paint import bar, bottom_rounded, draw_icon, rounded_box
 from studio.widgets.pill import HEIGHT_PX, paint_pill, pill_width
 from studio.widgets.table_model import CELL_ROLE, TableModel
@@ -59,9 +59,9 @@ def dash_pen(slot: int, width: float = 2.0) -> QPen:
 class CellDelegate(QStyledItemDelegate):
     """Draws whole cells; the view knows which row is under the pointer."""
 
-    def __init__(self, columns: tuple[Column, ...], parent: QWidget) -> None:
+    def __init__(self, model: TableModel, parent: QWidget) -> None:
         super().__init__(parent)
-        self._columns = columns
+        self._model = model
         self.hovered_row = -1
         self.has_focus = False
         self.compact_bar = False
@@ -80,17 +80,21 @@ class CellDelegate(QStyledItemDelegate):
     ) -> None:
         """Ground, then the parts from left to right."""
         cell: Cell = index.data(CELL_ROLE)
-        column = self._columns[index.column()]
+        column = self._model.columns[index.column()]
         rect: QRect = option.rect
         state: QStyle.StateFlag = option.state
+        checked = self._model.is_checked(index.row())
         last = index.row() == index.model().rowCount() - 1
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_ground(
-            painter, rect, index, bool(state & QStyle.StateFlag.State_Selected), last
+            painter, rect, index, checked or bool(state & QStyle.StateFlag.State_Selected), last
         )
         room = QRectF(rect).adjusted(PADDING_PX, 0, -PADDING_PX, 0 if last else -1)
-        self._paint_parts(painter, room, cell, column)
+        if column.key == CHECK:
+            paint_box(painter, room.left(), room.center().y(), checked=checked)
+        else:
+            self._paint_parts(painter, room, cell, column)
         painter.restore()
 
     def _paint_ground(
@@ -132,7 +136,14 @@ class CellDelegate(QStyledItemDelegate):
             track = QRectF(left, middle - 2, width, 4)
             bar(painter, track, cell.share, p.role(cell.bar_role).fg, p.bg3)
             left += width + 8
-        if cell.text:
+        if cell.button:
+            colour = p.role(cell.role).fg if cell.role is not None else p.faint
+            draw_icon(painter, cell.button, colour, room.center().x() - 8, middle - 8)
+        elif cell.chips:
+            _paint_chips(
+                painter, QRectF(left, room.top(), room.right() - left, room.height()), cell
+            )
+        elif cell.text:
             self._paint_text(
                 painter, QRectF(left, room.top(), room.right() - left, room.height()), cell, column
             )
@@ -175,12 +186,50 @@ def text_room(cell: Cell, column: Column, width: int) -> tuple[int, int]:
     return needed, room
 
 
+def paint_box(painter: QPainter, left: float, middle: float, *, checked: bool) -> None:
+    """Draw the box of a row that can be checked, 14 px, as check boxes have it."""
+    p = theme().palette
+    box = QRectF(left, middle - 7, 14, 14)
+    if checked:
+        rounded_box(painter, box, 3, fill=p.fill)
+        draw_icon(painter, "check", p.ink, box.left() + 1, box.top() + 1, 12)
+    else:
+        rounded_box(painter, box, 3, border=p.faint)
+
+
+def chip_width(word: str) -> int:
+    """Pixels of a chip in a cell."""
+    return QFontMetrics(font("label")).horizontalAdvance(word) + 12
+
+
+def _paint_chips(painter: QPainter, room: QRectF, cell: Cell) -> None:
+    """As many chips as there is room for, then how many more there are."""
+    p = theme().palette
+    painter.setFont(font("label"))
+    left = room.left()
+    for place, word in enumerate(cell.chips):
+        rest = len(cell.chips) - place
+        needed = chip_width(word) + (chip_width(f"+{rest - 1}") + 4 if rest > 1 else 0)
+        fits = left + needed <= room.right()
+        shown = word if fits or (place == 0 and rest == 1) else f"+{rest}"
+        width = min(chip_width(shown), room.right() - left)
+        box = QRectF(left, room.center().y() - 9, width, 18)
+        rounded_box(painter, box, 4, fill=p.bg2, border=p.line2)
+        painter.setPen(QColor(p.muted))
+        metrics = painter.fontMetrics()
+        text = metrics.elidedText(shown, Qt.TextElideMode.ElideRight, int(width - 11))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+        left += width + 4
+        if shown is not word:
+            return
+
+
 class Header(QHeaderView):
     """Muted headings over a hairline; an arrow at the column that sorts."""
 
-    def __init__(self, columns: tuple[Column, ...], parent: QWidget) -> None:
+    def __init__(self, model: TableModel, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._columns = columns
+        self._model = model
         self.setFixedHeight(HEADER_PX)
         self.setSectionsClickable(True)
         self.setHighlightSections(False)
@@ -190,13 +239,17 @@ class Header(QHeaderView):
     def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:  # noqa: N803 - Qt's
         """One heading."""
         p = theme().palette
-        column = self._columns[logicalIndex]
+        column = self._model.columns[logicalIndex]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, QColor(p.line))
         painter.setFont(font("label"))
         painter.setPen(QColor(p.muted))
         room = QRectF(rect).adjusted(PADDING_PX, 0, -PADDING_PX, -1)
+        if column.key == CHECK:
+            shown = self._model.rows
+            every = bool(shown) and all(row.key in self._model.checked for row in shown)
+            paint_box(painter, room.left(), room.center().y(), checked=every)
         side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
         title = painter.fontMetrics().elidedText(
             column.title, Qt.TextElideMode.ElideRight, int(room.width()) + 1
@@ -212,6 +265,8 @@ class Header(QHeaderView):
         width = painter.fontMetrics().horizontalAdvance(title)
         name = "arrow-down" if model.sorting[1] else "arrow-up"
         left = (
-            room.right() - width - 14 if self._columns[section].right else room.left() + width + 3
+            room.right() - width - 14
+            if self._model.columns[section].right
+            else room.left() + width + 3
         )
         draw_icon(painter, name, theme().palette.text, left, room.center().y() - 5, 11)
