@@ -53,6 +53,7 @@ def test_a_log_becomes_a_finished_run_with_its_curves(tmp_path):
     assert loss[0] == pytest.approx(4.2) and loss[10] == pytest.approx(3.0)
     assert np.isnan(loss[1:10]).all()
     assert model.steps.column("tokens_seen")[-1] == 20_000
+    assert model.steps.column("tokens_per_s")[10] == pytest.approx(10_000)
     elapsed = model.steps.column("elapsed_s")
     assert elapsed[0] == pytest.approx(0.1) and elapsed[10] == pytest.approx(1.1)
     assert (np.diff(elapsed) >= 0).all()
@@ -63,7 +64,7 @@ def test_a_log_becomes_a_finished_run_with_its_curves(tmp_path):
     assert math.isnan(model.validations[0].bits_per_byte)
     facts = facts_of(model)
     assert facts.val_loss == 2.75 and facts.bits_per_byte is None and facts.state == "finished"
-    assert facts.elapsed_s == pytest.approx(1.1)
+    assert facts.elapsed_s == pytest.approx(1.1) and facts.share_done == 1.0
 
 
 def test_bytes_per_token_give_bits_per_byte(tmp_path):

@@ -140,7 +140,22 @@ def _rows(curves: Curves, reference: Reference, steps: np.ndarray) -> Rows:
         first, end = np.searchsorted(points.steps, [steps[0], steps[-1] + 1])
         factor = nats(reference) if name == "loss" else 1.0
         rows[name][points.steps[first:end] - steps[0]] = points.values[first:end] * factor
+    if not len(curves.points("tokens_per_s")):
+        rows["tokens_per_s"] = _speeds(curves, reference, steps)
     return rows
+
+
+def _speeds(curves: Curves, reference: Reference, steps: np.ndarray) -> Doubles:
+    """Tokens per second at steps, (n,), between the two times around each; NaN without times."""
+    times = curves.points("elapsed_s")
+    if len(times) < 2:
+        return np.full(len(steps), np.nan)
+    tokens = tokens_at(curves, reference, times.steps)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = np.diff(tokens) / np.diff(times.values)
+    between[~np.isfinite(between) | (between <= 0)] = np.nan
+    place = np.searchsorted(times.steps, steps, side="left") - 1
+    return between[np.clip(place, 0, len(between) - 1)]
 
 
 def _write_journal(path: Path, curves: Curves, reference: Reference) -> None:
