@@ -122,6 +122,7 @@ class Studio:
         from studio.context import Context
         from studio.keeper import Keeper
         from studio.pages.wizard.waiting import WaitingRuns
+        from studio.queue import Queue
         from studio.rules import RuleRuns
         from studio.runs.supervisor import Supervisor
         from studio.tasks import JobWatcher
@@ -136,6 +137,8 @@ class Studio:
         keeper = Keeper(library, tasks, watcher)
         tour = Tour(self.home, library, tasks, watcher, supervisor, keeper)
         rules = RuleRuns(self.home, library, tasks, watcher, supervisor, keeper, self.window)
+        undo = UndoStack(tasks, self.window)
+        queue = Queue(library, tasks, watcher, supervisor, keeper, undo, self.window)
         rules.run_begun.connect(lambda run_id: self.window.navigate("run", run_id))
         self.context = Context(
             home=self.home,
@@ -148,14 +151,16 @@ class Studio:
             settings=self.settings,
             navigate=self.window.navigate,
             toast=self.window.show_error,
-            undo=UndoStack(tasks, self.window),
+            undo=undo,
             tour=tour,
             rules=rules,
+            queue=queue,
             search=self.window.call_up_search,
         )
         keeper.follow_all()
         tour.look()
         rules.look()
+        queue.look()
         WaitingRuns.of(self.context).look()
         self.window.set_context(self.context)
         self.window.open_last()

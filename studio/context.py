@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QSettings
 
     from studio.keeper import Keeper
+    from studio.queue import Queue
     from studio.rules import RuleRuns
     from studio.runs.supervisor import Supervisor
     from studio.storage.library import Library
@@ -40,6 +41,7 @@ class Context:
         undo: Changes of the library that can be taken back are made through it.
         tour: The newest tour; None in a studio that takes none.
         rules: The rule tasks at work; None in a studio that starts none.
+        queue: Trainings that wait for each other; None in a studio that has none.
         search: Calls up the search, with its right edge at a pixel column of the window.
     """
 
@@ -56,4 +58,5 @@ class Context:
     undo: UndoStack
     tour: Tour | None = None
     rules: RuleRuns | None = None
+    queue: Queue | None = None
     search: Callable[[int | None], None] = lambda _right: None

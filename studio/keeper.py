@@ -37,9 +37,11 @@ class Keeper(QObject):
 
     Signals:
         run_remembered(int): The library has newer figures of this run.
+        run_followed(RunRow): A run is watched from now on; it was started, resumed or found.
     """
 
     run_remembered = Signal(int)
+    run_followed = Signal(object)
 
     def __init__(
         self, library: Library, tasks: Tasks, watcher: JobWatcher, parent: QObject | None = None
@@ -61,7 +63,9 @@ class Keeper(QObject):
         key = str(run.folder)
         if key not in self._kept:
             self._kept[key] = _Kept(run.id, run.folder)
-        return self._watcher.watch(run.folder, self)
+        model = self._watcher.watch(run.folder, self)
+        self.run_followed.emit(run)
+        return model
 
     def _follow_restless(self, runs: list[RunRow]) -> None:
         for run in runs:
