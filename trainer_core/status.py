@@ -37,6 +37,7 @@ from trainer_core.records import (
     TextEntropy,
     Validated,
 )
+from trainer_core.training_plan import with_change, without_changes_from
 
 SPEC_FILE = "spec.toml"
 JOURNAL_FILE = "journal.bin"
@@ -80,6 +81,8 @@ class JobStatus:
     changes: tuple[PlanChanged, ...] = ()
     """What a person changed about a training's plan, in the order of their steps."""
     rewound: tuple[Rewound, ...] = ()
+    rewind_to: int | None = None
+    """Step of the checkpoint that the run was taken back to, until it goes on from there."""
     held: Held | None = None
     """Why a training waits; None while it does not."""
     provenance: Provenance | None = None
@@ -120,7 +123,7 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
                 children=(),
             )
         case Resumed():
-            return _forget_after(status, record.step)
+            return replace(_forget_after(status, record.step), rewind_to=None)
         case StateChanged():
             return replace(status, state=record.state)
         case Progress():
@@ -137,18 +140,16 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
             kept = tuple(c for c in status.checkpoints if c.step != record.step)
             return replace(status, checkpoints=kept)
         case PlanChanged():
-            changes = (*status.changes, record)
-            return replace(status, changes=tuple(sorted(changes, key=lambda c: c.step)))
+            return _changed(status, record)
         case Rewound():
-            status = _forget_after(status, record.step)
-            kept_changes = tuple(c for c in status.changes if c.step < record.step)
-            return replace(status, changes=kept_changes, rewound=(*status.rewound, record))
+            return _rewound(status, record)
         case Held():
             return replace(status, held=record)
         case Released():
             return replace(status, held=None)
         case Provenance():
-            return replace(status, provenance=record)
+            device = record.hardware.get("device", status.device)
+            return replace(status, provenance=record, device=device)
         case Sampled():
             return replace(status, samples=(*status.samples, record))
         case Noted():
@@ -163,6 +164,27 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
             return replace(status, result=record.values)
         case Ended():
             return replace(status, state=record.state, ended=record)
+
+
+def _changed(status: JobStatus, record: PlanChanged) -> JobStatus:
+    """A later end lets a finished training go on."""
+    status = replace(status, changes=with_change(status.changes, record))
+    if status.state == "finished" and record.steps is not None:
+        return replace(status, state="paused", ended=None)
+    return status
+
+
+def _rewound(status: JobStatus, record: Rewound) -> JobStatus:
+    """A training at rest whose later figures are void; what it failed of lies behind it."""
+    status = _forget_after(status, record.step)
+    return replace(
+        status,
+        state="paused",
+        ended=None,
+        changes=without_changes_from(status.changes, record.step),
+        rewound=(*status.rewound, record),
+        rewind_to=record.step,
+    )
 
 
 def _thinned(saved: CheckpointSaved, record: CheckpointThinned) -> CheckpointSaved:

@@ -6,22 +6,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from studio.runs.wording import count_text, size_text
+from studio.runs.wording import count_text, duration_text, size_text
 from trainer_core.records import (
     CheckpointSaved,
     ChildStarted,
     Ended,
+    Held,
     JobStarted,
     Level,
     Noted,
+    PlanChanged,
     Record,
+    Released,
     Resumed,
+    Rewound,
     Validated,
 )
 from trainer_core.spec import JobSpec, TrainSpec
 
 EventKind = Literal[
-    "validation", "checkpoint", "note", "child", "started", "resumed", "reattached", "ended"
+    "validation",
+    "checkpoint",
+    "note",
+    "child",
+    "started",
+    "resumed",
+    "reattached",
+    "ended",
+    "changed",
+    "rewound",
+    "held",
+    "released",
 ]
 ROUTINE: frozenset[str] = frozenset({"validation", "checkpoint"})
 _SHOWN_SINGLY = {"validation": 1, "checkpoint": 2}
@@ -105,12 +120,45 @@ def event_of(record: Record, *, verb: str, spec: JobSpec | None, first: bool) ->
             return Event(
                 record.time_s, "note", record.level, record.title, record.text, record.step
             )
+        case PlanChanged() | Rewound() | Held() | Released():
+            return _steered(record, work_name(verb))
         case ChildStarted():
             return Event(record.time_s, "child", "info", record.name)
         case Ended():
             return _ended(record, verb)
         case _:
             return None
+
+
+def _steered(record: PlanChanged | Rewound | Held | Released, work: str) -> Event:
+    """What a person did to a training's course, or its manners."""
+    time_s, step = record.time_s, record.step
+    match record:
+        case PlanChanged():
+            return _changed(record)
+        case Rewound():
+            text = f"from step {record.from_step:,} to its checkpoint of step {step:,}"
+            return Event(time_s, "rewound", "info", f"{work} taken back", text, step)
+        case Held():
+            return Event(time_s, "held", "info", f"{work} waits", record.reason, step)
+        case Released():
+            after = f"after {duration_text(record.seconds)}"
+            return Event(time_s, "released", "info", f"{work} goes on", after, step)
+
+
+def _changed(record: PlanChanged) -> Event:
+    """What a person changed, in words such as `Learning rate is now 0.0001`."""
+    titles, parts = [], [f"after step {record.step:,}"]
+    if record.lr is not None:
+        titles.append(f"Learning rate is now {record.lr:g}")
+    if record.steps is not None:
+        titles.append(f"{'The' if not titles else 'the'} end is now step {record.steps:,}")
+    if record.skip:
+        left_out = count_text(record.skip, "batch is left out", "batches are left out")
+        titles.append(left_out)
+    if record.why:
+        parts.append(record.why)
+    return Event(record.time_s, "changed", "info", "; ".join(titles), ", ".join(parts), record.step)
 
 
 def _started(record: JobStarted, verb: str, spec: JobSpec | None) -> Event:

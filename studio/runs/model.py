@@ -18,15 +18,18 @@ from trainer_core.records import (
     CheckpointSaved,
     ChildStarted,
     JobStarted,
+    PlanChanged,
     Progress,
     Record,
     Resumed,
+    Rewound,
     Sampled,
     Validated,
 )
 from trainer_core.rule_tasks import Ruled
 from trainer_core.spec import JobSpec, TrainSpec, verb_of
 from trainer_core.status import JobStatus, fold
+from trainer_core.training_plan import TrainingPlan
 
 Observer = Callable[[], None]
 _AT_REST = END_STATES | {"unborn", "killed"}
@@ -83,8 +86,9 @@ class JobModel:
         self.reattached_s: float | None = None
         self.caught_up = False
         self.behind = True
-        self._resumes: list[Resumed] = []
+        self._resumes: list[Resumed | Rewound] = []
         self._sessions: list[SessionStart] = []
+        self._plan: tuple[tuple[TrainSpec, tuple[PlanChanged, ...]], TrainingPlan] | None = None
         self._worked_s = 0.0
         self._seen_s = 0.0
 
@@ -106,6 +110,16 @@ class JobModel:
         return self.status.alive
 
     @property
+    def plan(self) -> TrainingPlan | None:
+        """Length and learning rates as they stand, changes included; None without a training."""
+        if not isinstance(self.spec, TrainSpec):
+            return None
+        made_of = (self.spec, self.status.changes)
+        if self._plan is None or self._plan[0] != made_of:
+            self._plan = made_of, TrainingPlan(*made_of)
+        return self._plan[1]
+
+    @property
     def step(self) -> int:
         """Optimizer steps done."""
         return self.steps.n
@@ -120,10 +134,7 @@ class JobModel:
     @property
     def total_tokens(self) -> int:
         """Tokens to train on; 0 for jobs that do not train."""
-        if not isinstance(self.spec, TrainSpec):
-            return 0
-        tokens = self.spec.budget.batch_size * self.spec.model.context_length
-        return self.spec.budget.steps * tokens
+        return self.plan.tokens if self.plan is not None else 0
 
     @property
     def tokens_seen(self) -> int:
@@ -176,7 +187,12 @@ class JobModel:
         if not isinstance(self.spec, TrainSpec):
             return Pace()
         return measure_pace(
-            self.spec, self.steps, self._sessions, self.validations, self.checkpoints
+            self.spec,
+            self.steps,
+            self._sessions,
+            self.validations,
+            self.checkpoints,
+            self.total_steps,
         )
 
     def elapsed_s(self, now_s: float | None = None) -> float:
@@ -242,6 +258,8 @@ class JobModel:
         self._seen_s = max(self._seen_s, record.time_s)
         if isinstance(record, Resumed):
             self._take_resume(record)
+        if isinstance(record, Rewound):
+            self._forget_after(record)
         event = event_of(record, verb=self.verb, spec=self.spec, first=self.status.sessions == 1)
         if event is not None:
             self.events.append(event)
@@ -261,9 +279,12 @@ class JobModel:
 
     def _take_resume(self, record: Resumed) -> None:
         """Forget what was reported for later steps: it is void."""
-        self._resumes.append(record)
         if self._sessions:
             self._sessions[-1] = replace(self._sessions[-1], step=record.step)
+        self._forget_after(record)
+
+    def _forget_after(self, record: Resumed | Rewound) -> None:
+        self._resumes.append(record)
         self.steps.truncate(record.step)
         self.events = [event for event in self.events if not is_void(event, record.step)]
         time_s, step = self.system.column("time_s"), self.system.column("step")

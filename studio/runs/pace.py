@@ -52,6 +52,7 @@ def measure_pace(
     session_starts: Sequence[SessionStart],
     validations: Sequence[Validated],
     checkpoints: Sequence[CheckpointSaved],
+    total: int | None = None,
 ) -> Pace:
     """The pace of a training.
 
@@ -61,38 +62,40 @@ def measure_pace(
         session_starts: When and at which step each session began, in order.
         validations: All of them, in order.
         checkpoints: Those that are kept, in order.
+        total: Length of the run in steps, where a person has changed it.
     """
     done = steps.n
-    left = spec.budget.steps - done
+    total = spec.budget.steps if total is None else total
+    left = total - done
     per_step = _seconds_per_step(steps, session_starts[-1].step if session_starts else 0)
     if left <= 0:
         return Pace(per_step, 0.0)
     if per_step is None:
         return Pace()
-    rounds = _rounds_left(spec, done, left * per_step, validations)
+    rounds = _rounds_left(spec, (done, total), left * per_step, validations)
     round_s = _seconds_per_round(steps, session_starts, validations)
     if round_s is not None:
         return Pace(per_step, left * per_step + rounds * round_s)
-    saves = _times(done, spec.budget.steps, spec.checkpoint.every_steps)
+    saves = _times(done, total, spec.checkpoint.every_steps)
     between = rounds * _mean([validation.seconds for validation in validations])
     between += saves * _mean([_blocked_s(checkpoint) for checkpoint in checkpoints])
     return Pace(per_step, left * per_step + between)
 
 
 def _rounds_left(
-    spec: TrainSpec, done: int, work_s: float, validations: Sequence[Validated]
+    spec: TrainSpec, stretch: tuple[int, int], work_s: float, validations: Sequence[Validated]
 ) -> float:
     """How many validations are still to come.
 
     Args:
         spec: When they are due: every so many steps, or so that they take a share of the time.
-        done: Steps so far.
+        stretch: Steps so far, and all steps of the run.
         work_s: Seconds that the steps left will take.
         validations: Those so far.
     """
     share = spec.evaluation.time_share
     if not share:
-        return _times(done, spec.budget.steps, spec.evaluation.every_steps)
+        return _times(*stretch, spec.evaluation.every_steps)
     last_s = validations[-1].seconds if validations else 0.0
     return share / (1.0 - share) * work_s / last_s if last_s > 0 else 1.0
 

@@ -20,6 +20,12 @@ from typing import Literal
 import psutil
 
 from studio.runs.commands import send_patiently
+from studio.runs.plan_commands import (
+    change_arguments,
+    change_plan,
+    rewind_arguments,
+    run_command,
+)
 from trainer_core import spec as specs
 from trainer_core.errors import JobFolderError, KnownError, from_os_error
 from trainer_core.files import write_whole_file
@@ -65,8 +71,8 @@ class Patience:
 class Supervisor:
     """The studio's hand on its jobs. Methods may be called from any thread.
 
-    `start` and `resume` return when the process exists. `pause`, `stop` and `checkpoint_now` work
-    in threads of their own and return futures; `tasks.Tasks.follow` brings those to the UI.
+    `start` and `resume` return when the process exists. All else works in threads of its own and
+    returns futures; `tasks.Tasks.follow` brings those to the UI.
     """
 
     def __init__(
@@ -149,6 +155,79 @@ class Supervisor:
             self._children = [pair for pair in self._children if pair not in ended]
         for name, child in ended:
             self._log.info("%s: process %d ended with %s", name, child.pid, child.returncode)
+
+    # --- the plan of a training -----------------------------------------------------------------
+
+    def change(
+        self, folder: Path, lr: float | None = None, steps: int | None = None, why: str = ""
+    ) -> Future[None]:
+        """Change the learning rate or the end of a training, at work or at rest.
+
+        Args:
+            folder: Its job folder.
+            lr: New peak of the schedule; None leaves it.
+            steps: New length of the run in steps; None leaves it.
+            why: A note for the run's record.
+        """
+        return self._threads.submit(self._change, folder, lr, steps, why)
+
+    def extend(
+        self, folder: Path, steps: int, lr: float | None = None, why: str = ""
+    ) -> Future[None]:
+        """Give a training at rest a later end and have it go on; see `change`."""
+        return self._threads.submit(self._extend, folder, steps, lr, why)
+
+    def rewind(
+        self,
+        folder: Path,
+        step: int,
+        skip: tuple[int, int] | None = None,
+        *,
+        resume: bool = False,
+    ) -> Future[None]:
+        """Take a training back to a checkpoint; one at work is paused first.
+
+        Args:
+            folder: Its job folder.
+            step: Of the checkpoint; later ones are removed.
+            skip: First and last step whose batches are left out from now on.
+            resume: Whether it goes on at once.
+        """
+        return self._threads.submit(self._rewind, folder, step, skip, resume)
+
+    def _change(self, folder: Path, lr: float | None, steps: int | None, why: str) -> None:
+        process = process_of(folder)
+        if process is not None:
+            try:
+                self._ask(folder, change_plan(lr, steps, why))
+            except ConnectionLostError:  # it has just ended
+                self._wait_until_gone(folder, process, self._patience.ask_s)
+            else:
+                return
+        self._carry_out(folder, *change_arguments(lr, steps, why))
+
+    def _extend(self, folder: Path, steps: int, lr: float | None, why: str) -> None:
+        self._change(folder, lr, steps, why)
+        if process_of(folder) is None:
+            self.resume(folder)
+
+    def _rewind(self, folder: Path, step: int, skip: tuple[int, int] | None, resume: bool) -> None:
+        process = process_of(folder)
+        if process is not None:
+            self._pause(folder)
+            self._wait_until_gone(folder, process, self._patience.ask_s)
+        self._carry_out(folder, *rewind_arguments(step, skip))
+        if resume:
+            self.resume(folder)
+
+    def _carry_out(self, folder: Path, command: str, *options: str) -> None:
+        """Run a command on a job at rest."""
+        try:
+            run_command([*self._command, command, str(folder.absolute()), *options])
+        except KnownError as error:
+            self._log.warning("%s: %s was not done: %s", folder.name, command, error.what)
+            raise
+        self._log.info("%s: %s %s", folder.name, command, " ".join(options))
 
     # --- commands ------------------------------------------------------------------------------
 

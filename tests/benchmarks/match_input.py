@@ -40,6 +40,7 @@ from trainer_core.model.first_weights import init_std
 from trainer_core.model.match_hearth import HearthMatch
 from trainer_core.model.pointer import ABSENT
 from trainer_core.model.transformer import Transformer
+from trainer_core.schedule import lr_factor
 from trainer_core.spec import (
     BpeTokenizer,
     IndexSpec,
@@ -50,7 +51,6 @@ from trainer_core.spec import (
 )
 from trainer_core.train.compute import Compute, choose_compute
 from trainer_core.train.optim import make_optimizer
-from trainer_core.train.schedule import lr_factor
 from trainer_core.train.step import TrainStep
 
 VOCAB_SIZE, CORPUS_BYTES = 4096, 24_000_000

@@ -26,13 +26,13 @@ from trainer_core.data.batches.gather import gather
 from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.data.corpus import Corpus
 from trainer_core.model.transformer import Transformer
+from trainer_core.schedule import lr_factor
 from trainer_core.spec import ModelConfig, OptimizerConfig
 from trainer_core.train.compute import Compute, choose_compute
 from trainer_core.train.optim import Optimizer, make_optimizer
 from trainer_core.train.optim.adamw import AdamWRule
 from trainer_core.train.optim.groups import hidden_matrices
 from trainer_core.train.optim.muon import MuonRule
-from trainer_core.train.schedule import lr_factor
 from trainer_core.train.step import TrainStep
 
 MODEL: dict[str, Any] = {

@@ -18,11 +18,11 @@ from trainer_core.data.batches.gather import Batch
 from trainer_core.data.batches.prefetch import Prefetcher
 from trainer_core.metrics import StepLog
 from trainer_core.model.transformer import Transformer
+from trainer_core.schedule import lr_factor
 from trainer_core.spec import ModelConfig, OptimizerConfig
 from trainer_core.train.compute import choose_compute
 from trainer_core.train.meter import StepMeter
 from trainer_core.train.optim import make_optimizer
-from trainer_core.train.schedule import lr_factor
 from trainer_core.train.step import TrainStep
 
 OPTIMIZER = OptimizerConfig(lr=3e-4, warmup_steps=10)

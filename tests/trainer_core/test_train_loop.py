@@ -21,9 +21,9 @@ from trainer_core.data.corpus import open_corpus
 from trainer_core.errors import ExitCode
 from trainer_core.job import run_job
 from trainer_core.records import CheckpointRemoved, CheckpointSaved, Sampled
+from trainer_core.schedule import lr_at
 from trainer_core.spec import EvaluateSpec
 from trainer_core.train.checkpoints.checkpoint import checkpoint_steps, open_checkpoint, weights_of
-from trainer_core.train.schedule import lr_at
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from trainer_core.errors import SpecError
+from trainer_core.schedule import lr_at, lr_factor
 from trainer_core.spec import OptimizerConfig, convert, from_builtins
-from trainer_core.train.schedule import lr_at, lr_factor
 
 STEPS = 40
 

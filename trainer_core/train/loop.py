@@ -9,6 +9,7 @@ import torch
 from trainer_core.data.batches.gather import Batch
 from trainer_core.data.batches.prefetch import Prefetcher
 from trainer_core.job import Job
+from trainer_core.schedule import lr_at, lr_factor
 from trainer_core.spec import TrainSpec
 from trainer_core.train.compiling import (
     flex_attention_agrees,
@@ -21,7 +22,6 @@ from trainer_core.train.distributed.meeting import meeting
 from trainer_core.train.distributed.place import take_device, threads_of
 from trainer_core.train.inputs import open_inputs
 from trainer_core.train.opening import open_session
-from trainer_core.train.schedule import lr_at, lr_factor
 from trainer_core.train.session import Session
 
 

@@ -53,6 +53,10 @@ _KIND_ICONS: Final = {
     "resumed": "play",
     "reattached": "refresh-cw",
     "child": "layout-grid",
+    "changed": "sliders-horizontal",
+    "rewound": "rotate-ccw",
+    "held": "clock",
+    "released": "play",
 }
 _END_ICONS: Final = {"finished": "check", "paused": "pause", "stopped": "square"}
 

@@ -7,14 +7,14 @@ import math
 from trainer_core.spec import OptimizerConfig
 
 
-def lr_factor(step: int, steps: int, config: OptimizerConfig) -> float:
+def lr_factor(step: float, steps: int, config: OptimizerConfig) -> float:
     """Share of the peak learning rates at an optimizer step.
 
     It rises from `1 / warmup_steps` at step 1 to 1 at step `warmup_steps`, and, unless it is
     constant, reaches `lr_floor` at the last step.
 
     Args:
-        step: 1 to `steps`.
+        step: 1 to `steps`; a fraction where a course is stretched, see `training_plan`.
         steps: The run's length.
         config: Schedule, floor, warm-up and decay.
     """
@@ -23,7 +23,7 @@ def lr_factor(step: int, steps: int, config: OptimizerConfig) -> float:
     return config.lr_floor + (1.0 - config.lr_floor) * _height(step, steps, config)
 
 
-def _height(step: int, steps: int, config: OptimizerConfig) -> float:
+def _height(step: float, steps: int, config: OptimizerConfig) -> float:
     """Where the course stands after the warm-up, from 1 at the peak to 0 at the floor.
 
     Source: the cosine is Loshchilov and Hutter's, "SGDR", 2017, without restarts; that the plateau
