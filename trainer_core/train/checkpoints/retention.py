@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Set
 from pathlib import Path
 
-import torch
-
 from trainer_core.checkpoint_plan import CheckpointSize
 from trainer_core.errors import CheckpointError
 from trainer_core.spec import TrainSpec
@@ -101,9 +99,10 @@ def thin_checkpoints(
 def checkpoint_size(spec: TrainSpec) -> CheckpointSize:
     """How large the checkpoints of a training will be, to within 1 %, before it begins."""
     from trainer_core.model.transformer import Transformer
+    from trainer_core.model.undrawn import shapes_alone
     from trainer_core.train.optim import state_tensors
 
-    with torch.device("meta"):
+    with shapes_alone():
         weights = weights_of(Transformer(spec.model))
     weights_only = tensor_file_bytes(weights) + _REST_BYTES
     state = tensor_file_bytes(state_tensors(spec.model, spec.optimizer))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer_core.model.transformer import Transformer
+from trainer_core.model.undrawn import shapes_alone
 from trainer_core.spec import ModelConfig, OptimizerConfig
 from trainer_core.train.optim.adafactor import AdafactorRule
 from trainer_core.train.optim.adamw import AdamWRule
@@ -42,7 +43,7 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig, batch_size: int = 
 
 def state_tensors(model: ModelConfig, config: OptimizerConfig) -> dict[str, Tensor]:
     """The optimizer's tensors in a checkpoint, by name, without their numbers."""
-    with torch.device("meta"):
+    with shapes_alone():
         shape = Transformer(model)
         optimizer = make_optimizer(shape, config)
         return optimizer.tensors(dict(shape.named_parameters()))
