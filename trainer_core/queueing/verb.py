@@ -84,6 +84,7 @@ class Queue:
         self._senses: Senses | None = None
         self._judges: dict[str, Judge] = {}
         self._children: list[tuple[Path, subprocess.Popen[bytes]]] = []
+        self._passed: dict[str, str] = {}
         self._told: dict[str, str] = {}
         self._failed: dict[str, tuple[str, float]] = {}
         self._reasons: dict[str, str] | None = None
@@ -147,13 +148,22 @@ class Queue:
         self._judges = {key: judge for key, judge in self._judges.items() if key in ids}
 
     def _due(self) -> list[Entry]:
-        """What has not begun since it was put here, the next first."""
+        """What has not begun since it was put here and could, the next first."""
         found = []
+        self._passed.clear()
         for entry in self._list.entries:
+            folder = Path(entry.folder)
             try:
-                if not self._begun(entry):
+                if self._begun(entry):
+                    continue
+                if is_thrown_away(folder):
+                    self._passed[entry.id] = "it lies in the trash"
+                elif not (folder / SPEC_FILE).exists():
+                    self._passed[entry.id] = "its folder is gone"
+                else:
                     found.append(entry)
             except (KnownError, OSError) as error:
+                self._passed[entry.id] = "its folder cannot be read"
                 self._tell_once(entry.id, "A training is passed over", error)
         return found
 
@@ -210,10 +220,6 @@ class Queue:
     def _start(self, entry: Entry) -> str | None:
         """Start a training; None when it runs, else why it cannot."""
         folder = Path(entry.folder)
-        if is_thrown_away(folder):
-            return "it lies in the trash"
-        if not (folder / SPEC_FILE).exists():
-            return "its folder is gone"
         failed = self._failed.get(entry.id)
         if failed is not None and time.monotonic() - failed[1] < RETRY_S:
             return failed[0]
@@ -246,7 +252,7 @@ class Queue:
             why: Of all; None: it does not wait.
             by_clock: Whether one waits for a time of day, which comes only to a computer awake.
         """
-        self._write_reasons(reasons)
+        self._write_reasons(reasons | self._passed)
         if why is None:
             if self._held is not None:
                 seconds = time.monotonic() - self._held[1]
