@@ -15,8 +15,9 @@ from trainer_core.spec import Family, ModelConfig
 _WITHOUT_COMPILER = """
 import sys
 from trainer_core.train.checkpoints.retention import checkpoint_size
-from trainer_core.spec import TrainSpec
-assert checkpoint_size(TrainSpec(corpus="-")).weights_only > 1_000_000
+from trainer_core.spec import ModelConfig, TrainSpec
+model = ModelConfig(match_input=True)
+assert checkpoint_size(TrainSpec(corpus="-", index="-", model=model)).weights_only > 1_000_000
 assert "torch._dynamo" not in sys.modules
 """
 

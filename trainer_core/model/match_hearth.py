@@ -36,8 +36,9 @@ _SECOND_ODDS = -2.0
 
 def _first_prior(match_length_max: int) -> Tensor:
     """Log-odds of trusting a match by its length, (L + 1,): the measured rates, interpolated."""
-    lengths = torch.arange(match_length_max + 1, dtype=torch.float64)
-    knots, values = torch.tensor(_LENGTHS).double(), torch.tensor(_FIRST_ODDS).double()
+    with torch.device("cpu"):
+        lengths = torch.arange(match_length_max + 1, dtype=torch.float64)
+        knots, values = torch.tensor(_LENGTHS).double(), torch.tensor(_FIRST_ODDS).double()
     right = torch.bucketize(lengths, knots).clamp(1, len(knots) - 1)
     share = (lengths - knots[right - 1]) / (knots[right] - knots[right - 1])
     prior = values[right - 1] + share.clamp(0, 1) * (values[right] - values[right - 1])

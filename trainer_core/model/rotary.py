@@ -17,9 +17,10 @@ def rotary_tables(config: ModelConfig) -> tuple[Tensor, Tensor]:
     Source: Su et al., "RoFormer", 2021; computed in float32 in the order that transformers uses, so
     that both have the same bits.
     """
-    exponent = torch.arange(0, config.head_size, 2, dtype=torch.float32) / config.head_size
-    frequency = 1.0 / (config.rope_theta**exponent)
-    angle = torch.arange(config.context_length, dtype=torch.float32).outer(frequency)
+    with torch.device("cpu"):
+        exponent = torch.arange(0, config.head_size, 2, dtype=torch.float32) / config.head_size
+        frequency = 1.0 / (config.rope_theta**exponent)
+        angle = torch.arange(config.context_length, dtype=torch.float32).outer(frequency)
     return angle.cos(), angle.sin()
 
 

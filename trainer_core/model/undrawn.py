@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves undrawn what is to be drawn, and has positions counted on the CPU."""
+    """Leaves tensors as they are when they are to be filled with random numbers."""
 
     def __torch_function__(
         self,
@@ -24,8 +24,6 @@ class _Undrawn(TorchFunctionMode):
         draws = func in (torch.Tensor.normal_, torch.Tensor.uniform_)
         if draws or getattr(func, "__module__", "") == torch.nn.init.__name__:
             return args[0] if args else named["tensor"]
-        if func is torch.arange:
-            named = {"device": "cpu", **named}
         return func(*args, **named)
 
 
@@ -33,7 +31,8 @@ class _Undrawn(TorchFunctionMode):
 def shapes_alone() -> Iterator[None]:
     """Have models that are made here take no memory, and no time to draw their weights.
 
-    Torch would load its compiler for that, which takes a second and 100 MB.
+    Torch would load its compiler for that, which takes a second and 100 MB, and for sequences of
+    numbers too, which models therefore count on the CPU.
     """
     with torch.device("meta"), _Undrawn():
         yield
