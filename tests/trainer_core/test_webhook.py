@@ -9,9 +9,9 @@ import time
 import pytest
 
 from trainer_core.conduct import telling
-from trainer_core.conduct.telling import Teller
+from trainer_core.conduct.telling import Teller, tell_end
 from trainer_core.errors import SpecError
-from trainer_core.manners import Manners
+from trainer_core.manners import Manners, write_manners
 from trainer_core.records import Ended, Noted, Result, StateChanged, Validated
 from trainer_core.webhook import Message, WebhookError, check_address, post
 
@@ -236,3 +236,10 @@ def test_an_address_that_is_none_is_logged_without_itself(caplog):
     tell.close()
     assert "not a web address" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_the_end_of_a_run_whose_process_died_is_told(service, tmp_path):
+    write_manners(tmp_path, Manners(webhook=service.address))
+    tell_end(tmp_path, Ended(state="failed", exit_code=3, what="Process 2 of 2 died."))
+    [(_, payload)] = service.got
+    assert (payload["run"], payload["message"]) == (tmp_path.name, "Process 2 of 2 died.")

@@ -8,9 +8,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from trainer_core.errors import KnownError
-from trainer_core.manners import Manners
+from trainer_core.manners import Manners, read_manners
 from trainer_core.records import Ended, Noted, Record, Result, Validated
 from trainer_core.webhook import Message, WebhookError, post
 
@@ -125,6 +126,14 @@ class Teller:
                 return
             else:
                 return
+
+
+def tell_end(folder: Path, ended: Ended) -> None:
+    """Tell how a job ended whose own process could not; takes some seconds at most."""
+    manners = read_manners(folder)
+    teller = Teller(lambda: manners, folder.name)
+    teller.observe(ended)
+    teller.close()
 
 
 def _advice(ended: Ended) -> str:

@@ -113,7 +113,8 @@ class Guard:
         self._job.note(
             "error",
             "Step skipped",
-            f"The {culprit} of step {step} was not a finite number; the weights were left alone.",
+            f"The {culprit} of step {step} was not a finite number; the weights were left alone."
+            " Now and then that does no harm; if it comes often, lower the learning rate.",
             step,
         )
         in_a_row = self._limits.bad_steps
@@ -139,11 +140,12 @@ class Guard:
             if spike and not self._in_spike:
                 clipped = bool(self._clip_norm) and norm > self._clip_norm
                 then = f", and was clipped to {self._clip_norm:g}" if clipped else ""
+                advice = "If the loss does not come down again, rewind and leave this batch out."
                 self._job.note(
                     "warning",
                     "Gradient spike clipped" if clipped else "Gradient spike",
                     f"The gradient norm was {norm:.3g}, {norm / max(usual, 1e-30):.0f} times its"
-                    f" usual {usual:.3g}{then}.",
+                    f" usual {usual:.3g}{then}. {advice}",
                     step,
                 )
             self._in_spike = spike

@@ -15,6 +15,7 @@ from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from trainer_core import __version__
 from trainer_core import spec as specs
+from trainer_core.conduct.telling import tell_end
 from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import ended_by, locked
 from trainer_core.journal import JournalWriter
@@ -140,4 +141,5 @@ def _record(folder: Path, ended: Ended, *, is_new: bool) -> ExitCode:
                 )
             )
         journal.append(msgspec.structs.replace(ended, time_s=time.time()))
+    tell_end(folder, ended)
     return ExitCode(ended.exit_code)
