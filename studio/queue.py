@@ -95,7 +95,7 @@ class Queue(QObject):
         """Read the list, and see to it that its process is there; once, at the start."""
         self.refresh()
 
-    # --- what the user asks for --------------------------------------------------------------------
+    # --- what the user asks for ----------------------------------------------------------------
 
     def add(self, folders: Sequence[Path]) -> None:
         """Put trainings at the end; their specs are frozen already."""
@@ -134,7 +134,7 @@ class Queue(QObject):
         if entry is not None:
             self._do(partial(waiting.set_conditions, entry.folder, conditions))
 
-    # --- in step with the disk ---------------------------------------------------------------------
+    # --- in step with the disk -----------------------------------------------------------------
 
     def refresh(self) -> None:
         """Read the list again."""

@@ -12,6 +12,7 @@ from studio.context import Context
 from studio.pages.home.actions import HomeActions
 from studio.pages.home.facts import BUSY, RESUMABLE, run_row, with_live_facts
 from studio.pages.page import MARGIN_PX, Page, PageHeader
+from studio.pages.queue.section import QueueSection
 from studio.storage.rows import ProjectRow, RunRow
 from studio.widgets import figures
 from studio.widgets.controls import CheckBox, ComboBox, PrimaryButton, SearchBox, Segmented
@@ -102,6 +103,7 @@ class RunsPage(Page):
         inner.setContentsMargins(MARGIN_PX, 16, MARGIN_PX, MARGIN_PX)
         inner.setSpacing(12)
         column.addLayout(inner, 1)
+        inner.addWidget(QueueSection(self._context))
         inner.addWidget(self._make_filters())
         self.table = DataTable(COLUMNS, name="Runs")
         self.table.row_activated.connect(self._on_opened)

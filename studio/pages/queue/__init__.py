@@ -1,0 +1,1 @@
+"""The queue: who waits, in which order, and when each may begin."""
