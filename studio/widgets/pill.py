@@ -33,6 +33,7 @@ PILLS: dict[str, PillLook] = {
     "compiling": PillLook("Compiling", "clock", "info"),
     "validating": PillLook("Validating", "eye", "accent"),
     "saving": PillLook("Saving", "save", "accent"),
+    "waiting": PillLook("Waiting", "clock", "warn"),
     "paused": PillLook("Paused", "pause", "warn"),
     "stopped": PillLook("Stopped", "square", "neutral"),
     "finished": PillLook("Finished", "check", "ok"),

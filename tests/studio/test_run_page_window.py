@@ -17,7 +17,9 @@ from studio.pages.run.page import RunPage
 from studio.pages.runs.page import RunsPage
 from studio.widgets.empty import EmptyState, ErrorCard
 from studio.widgets.menu import Menu
-from trainer_core.records import Ended, StateChanged
+from trainer_core.journal import JournalWriter
+from trainer_core.manners import Manners, read_manners, write_manners
+from trainer_core.records import Ended, Held, Released, StateChanged
 from trainer_core.spec import EvaluationConfig
 
 
@@ -331,3 +333,107 @@ def test_a_run_can_be_put_away_and_back(qtbot, studio):
     page.away.setChecked(True)
     assert page.table.model.rowCount() == 1
     assert run_row(context.library.run(row.id), "Bees").key == row.id
+
+
+# --- steering ------------------------------------------------------------------------------------
+
+
+def menu_of(page, words):
+    """The entry of the menu that was opened last with these words."""
+    menu = page.findChildren(Menu)[-1]
+    return next(entry for entry in menu.actions() if entry.text() == words)
+
+
+@pytest.fixture
+def unopened(monkeypatch):
+    """Menus are made but not opened: the offscreen platform cannot grab the keyboard."""
+    monkeypatch.setattr(Menu, "open_at", lambda menu, point: None)
+
+
+def test_the_menu_of_a_run_at_work_opens_the_sheet_on_each_topic(qtbot, studio, unopened):
+    page = open_run(qtbot, studio, add_run(studio[0]))
+    view = page.view
+    topics = {
+        "Change the plan…": "change",
+        "Rewind…": "rewind",
+        "When to wait…": "hold",
+        "Record of this run": "record",
+    }
+    for words, topic in topics.items():
+        qtbot.mouseClick(view.header.more, Qt.MouseButton.LeftButton)
+        menu_of(page, words).trigger()
+        assert view.steering.topic == topic and view.steering.sheet.isVisible()
+        qtbot.keyClick(page, Qt.Key.Key_Escape)
+        assert view.steering.topic is None and not view.steering.sheet.isVisible()
+
+
+def test_what_cannot_be_done_to_a_run_at_rest_is_said_and_nothing_is_lost(qtbot, studio):
+    context, seen = studio
+    row = add_run(context, ended="paused")
+    view = open_run(qtbot, studio, row).view
+    view.steering.open("rewind", 468)
+    view.steering.rewind.go_on.setChecked(False)
+    before = (row.folder / "steps.bin").read_bytes()
+    qtbot.mouseClick(view.steering.rewind.go, Qt.MouseButton.LeftButton)
+    assert view.actions_.busy == "Going back to step 400" and view.steering.topic is None
+    qtbot.waitUntil(lambda: bool(seen.errors), timeout=60_000)
+    assert view.actions_.busy == "", "its checkpoint is not in the folder"
+    assert (row.folder / "steps.bin").read_bytes() == before and view.model.step == 600
+
+
+def test_a_held_run_says_why_and_since_when(qtbot, studio):
+    row = add_run(studio[0])
+    job = FakeJob.__new__(FakeJob)
+    job.journal = JournalWriter(row.folder / "journal.bin")
+    now = time.time()
+    job.write(
+        Held(time_s=now, step=600, reason="the computer runs on its battery"),
+        StateChanged(time_s=now, state="waiting"),
+    )
+    view = open_run(qtbot, studio, row).view
+    assert view.header.pill.accessibleName() == "Waiting"
+    assert "the computer runs on its battery" in view.header._note.text()
+    assert view.header.pause.isVisible(), "it can be paused and stopped as ever"
+    job.write(
+        Released(time_s=now + 1, step=600, seconds=1.0), StateChanged(time_s=now, state="running")
+    )
+    job.journal.close()
+    qtbot.waitUntil(lambda: view.model.status.held is None, timeout=20_000)
+    assert "battery" not in view.header._note.text()
+
+
+def test_manners_are_kept_in_the_folder_of_the_run(qtbot, studio):
+    row = add_run(studio[0])
+    write_manners(row.folder, Manners(title="bees"))
+    view = open_run(qtbot, studio, row).view
+    view.steering.open("hold")
+    qtbot.waitUntil(lambda: view.steering.hold._manners.title == "bees")
+    view.steering.hold.conditions.gpu_wanted.setChecked(True)
+    qtbot.mouseClick(view.steering.hold.keep, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.steering.topic is None)
+    kept = read_manners(row.folder)
+    assert kept.conditions.gpu_wanted and kept.title == "bees"
+
+
+def test_the_menu_of_an_event_leads_back_to_before_it(qtbot, studio, unopened):
+    page = open_run(qtbot, studio, add_run(studio[0]))
+    view = page.view
+    view.side.tabs.choose("events")
+    panel = view.side.events
+    place = next(
+        i for i, row in enumerate(panel.model.rows) if row.event and row.event.kind == "note"
+    )
+    panel.view.customContextMenuRequested.emit(
+        panel.view.visualRect(panel.model.index(place, 0)).center()
+    )
+    menu_of(page, "Rewind to before this…").trigger()
+    assert view.steering.topic == "rewind"
+    assert view.steering.rewind.chosen == 400
+    assert view.steering.rewind.batches.text() == "468"
+
+
+def test_a_finished_run_offers_to_be_extended(qtbot, studio):
+    view = open_run(qtbot, studio, add_run(studio[0], steps=1000, ended="finished")).view
+    assert view.header.extend.isVisible() and not view.header.pause.isVisible()
+    qtbot.mouseClick(view.header.extend, Qt.MouseButton.LeftButton)
+    assert view.steering.topic == "extend" and view.steering.extend.ready

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QRectF,
     QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -35,6 +37,7 @@ from studio.widgets.card import Hairline
 from studio.widgets.choices import Segmented
 from studio.widgets.empty import EmptyState
 from studio.widgets.focus import KeyboardFocus
+from studio.widgets.menu import Menu
 from studio.widgets.paint import draw_icon
 
 Choice = Literal["grouped", "all", "warnings"]
@@ -53,7 +56,7 @@ _KIND_ICONS: Final = {
     "resumed": "play",
     "reattached": "refresh-cw",
     "child": "layout-grid",
-    "changed": "sliders-horizontal",
+    "changed": "pencil",
     "rewound": "rotate-ccw",
     "held": "clock",
     "released": "play",
@@ -224,9 +227,13 @@ class EventsPanel(QWidget):
 
     Signals:
         step_chosen: An event was chosen; carries its step.
+        rewind_wanted: The run shall go back to before the step that it carries.
+        note_wanted: A note shall be written at the step that it carries.
     """
 
     step_chosen = Signal(int)
+    rewind_wanted = Signal(int)
+    note_wanted = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -258,6 +265,8 @@ class EventsPanel(QWidget):
         self.choice.chosen.connect(self._on_choice)
         self.view.clicked.connect(self._on_clicked)
         self.view.activated.connect(self._on_clicked)
+        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.view.customContextMenuRequested.connect(self._on_menu)
         self._fill()
 
     def set_events(self, events: Sequence[Event]) -> None:
@@ -287,6 +296,26 @@ class EventsPanel(QWidget):
     def _on_choice(self, _key: str) -> None:
         self._fill()
 
+    def _on_menu(self, at: QPoint) -> None:
+        """What can be done about the event under the pointer, or about the current one."""
+        index = self.view.indexAt(at)
+        if not index.isValid():
+            index = self.view.currentIndex()
+        event = self.model.rows[index.row()].event if index.isValid() else None
+        if event is None:
+            return
+        menu = Menu(self)
+        step = event.step
+        if step:
+            menu.add(f"Show step {step:,}", partial(self.step_chosen.emit, step), "search")
+            menu.add("Write a note here", partial(self.note_wanted.emit, step), "pencil")
+            if step > 1 and event.kind not in ("changed", "rewound"):
+                before = partial(self.rewind_wanted.emit, step)
+                menu.add("Rewind to before this…", before, "rotate-ccw")
+            menu.addSeparator()
+        menu.add("Copy", partial(_copy, event), "copy")
+        menu.open_at(self.view.viewport().mapToGlobal(at))
+
     def _on_clicked(self, index: QModelIndex) -> None:
         row = self.model.rows[index.row()]
         if row.group is not None:
@@ -294,6 +323,11 @@ class EventsPanel(QWidget):
             self._fill()
         elif row.event is not None and row.event.step is not None:
             self.step_chosen.emit(row.event.step)
+
+
+def _copy(event: Event) -> None:
+    words = f"{figures.started(event.time_s)}  {event.title}. {event.text}".strip()
+    QGuiApplication.clipboard().setText(words)
 
 
 def _choices(warnings: int) -> list[tuple[str, str]]:

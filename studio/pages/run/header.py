@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final, Literal
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
@@ -11,18 +12,21 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.pages.home.facts import RESUMABLE
 from studio.pages.run.facts import HeadFacts, head_facts, is_at_work
+from studio.pages.run.steering.facts import ways_back
 from studio.runs.model import JobModel
 from studio.theme import font, line_height, theme
 from studio.widgets import figures
 from studio.widgets.card import Panel
 from studio.widgets.controls import (
     DangerButton,
+    IconButton,
     LinkButton,
     PrimaryButton,
     SecondaryButton,
 )
 from studio.widgets.icon import IconLabel
 from studio.widgets.label import Label, Part
+from studio.widgets.menu import Menu
 from studio.widgets.paint import painter_for
 from studio.widgets.pill import Pill
 from studio.widgets.pressable import Pressable
@@ -88,6 +92,7 @@ class RunHeader(Panel):
         resume_wanted: Go on with it.
         playground_wanted: Open it in the playground.
         list_wanted: Show the list of runs.
+        steering_wanted: Open the sheet; carries its topic.
     """
 
     pause_confirmed = Signal()
@@ -96,6 +101,7 @@ class RunHeader(Panel):
     resume_wanted = Signal()
     playground_wanted = Signal()
     list_wanted = Signal()
+    steering_wanted = Signal(str)
 
     def __init__(self, project: str, name: str, parent: QWidget | None = None) -> None:
         super().__init__("bg0", bottom_line=True, parent=parent)
@@ -213,6 +219,9 @@ class RunHeader(Panel):
         self.checkpoint = SecondaryButton("Checkpoint now", "save")
         self.stop = DangerButton("Stop", "square")
         self.resume = PrimaryButton("Resume", "play")
+        self.extend = SecondaryButton("Extend", "plus")
+        self.extend.setToolTip("Train on to a later end")
+        self.more = IconButton("ellipsis", "More about this run", boxed=True, edge=30)
         self.pause.setToolTip("Save and free the memory (Space)")
         self.checkpoint.setToolTip("Save a checkpoint and go on (Ctrl+S)")
         self.stop.setToolTip("Asks, then saves and ends")
@@ -222,12 +231,16 @@ class RunHeader(Panel):
             self._yes_stop,
             self._no,
             self.playground,
+            self.more,
             self.pause,
             self.checkpoint,
             self.stop,
+            self.extend,
             self.resume,
         ):
             row.addWidget(widget)
+        self.more.clicked.connect(self._on_more)
+        self.extend.clicked.connect(lambda: self.steering_wanted.emit("extend"))
         self.pause.clicked.connect(self.pause_confirmed)
         self.stop.clicked.connect(lambda: self.ask("stop"))
         self.checkpoint.clicked.connect(self.checkpoint_wanted)
@@ -263,25 +276,34 @@ class RunHeader(Panel):
             self.checkpoint: working and not asking,
             self.stop: working and not asking,
             self.resume: model is not None and model.state in RESUMABLE and not model.alive,
-            self.playground: bool(model and model.checkpoints) and not asking,
+            self.extend: model is not None and model.state == "finished" and not model.alive,
+            self.playground: bool(model and model.checkpoints) and not asking and not working,
+            self.more: model is not None and not asking,
         }
         for widget, visible in shown.items():
             widget.setVisible(visible)
-        for button in (self.pause, self.checkpoint, self.stop, self.resume):
+        for button in (self.pause, self.checkpoint, self.stop, self.resume, self.extend):
             button.setEnabled(not self._busy)
 
     def _show_note(self) -> None:
-        waiting = f"{self._busy} …" if self._busy else self._compiling()
+        held = "" if self._busy else self._held()
+        waiting = f"{self._busy} …" if self._busy else held or self._compiling()
         text = waiting or self._reattached()
         self._note.set_text(text)
-        self._note.set_tone("muted" if waiting else "ok")
+        self._note.set_tone("warn" if held else "muted" if waiting else "ok")
         if waiting:
-            self._note_icon.set_icon("clock", "muted")
+            self._note_icon.set_icon("clock", "warn" if held else "muted")
         else:
             self._note_icon.set_icon("refresh-cw", "ok")
         room = self._wish is None and (bool(self._busy) or self.width() > _ROOM_FOR_NOTE_PX)
         self._note.setVisible(bool(text) and room)
         self._note_icon.setVisible(bool(text) and room)
+
+    def _held(self) -> str:
+        """Why the run waits by itself, or an empty string."""
+        model = self._model
+        held = model.status.held if model is not None and model.alive else None
+        return f"Waiting since {figures.clock(held.time_s)}: {held.reason}" if held else ""
 
     def _compiling(self) -> str:
         if self._model is None or self._model.state != "compiling":
@@ -322,6 +344,29 @@ class RunHeader(Panel):
         if self._model is not None:
             self._show_note()
             self._show_figures(head_facts(self._model, time.time()))
+
+    def _on_more(self) -> None:
+        model = self._model
+        if model is None:
+            return
+        menu = Menu(self)
+        free = not self._busy
+
+        def topic(word: str, key: str, icon: str, *, enabled: bool = True) -> None:
+            menu.add(word, partial(self.steering_wanted.emit, key), icon, enabled=enabled and free)
+
+        done = model.state == "finished" and not model.alive
+        if done:
+            topic("Extend…", "extend", "plus")
+        else:
+            topic("Change the plan…", "change", "pencil", enabled=model.plan is not None)
+        topic("Rewind…", "rewind", "rotate-ccw", enabled=bool(ways_back(model)))
+        topic("When to wait…", "hold", "clock", enabled=not done)
+        menu.addSeparator()
+        topic("Record of this run", "record", "file-text")
+        there = bool(model.checkpoints)
+        menu.add("Try in playground", self.playground_wanted.emit, "play", enabled=there)
+        menu.open_at(self.more.mapToGlobal(self.more.rect().bottomLeft()))
 
     def _on_yes(self) -> None:
         wish = self._wish

@@ -159,6 +159,8 @@ class RunPage(Page):
 
     def _on_escape(self) -> None:
         if self.view is not None:
+            if self.view.steering.close():
+                return
             if self.view.header.asking is not None:
                 self.view.header.withdraw()
             else:

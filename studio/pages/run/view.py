@@ -20,6 +20,7 @@ from studio.pages.run.export import ExportStrip, ask_where, export_charts
 from studio.pages.run.facts import rule_score, tiles, why_not_continued
 from studio.pages.run.header import RunHeader
 from studio.pages.run.side import WIDTH_PX, SidePanel
+from studio.pages.run.steering.sheet import Steering
 from studio.pages.run.tiles import RunTiles
 from studio.pages.settings.facts import SMOOTHING_SETTING
 from studio.runs.model import JobModel, Problem
@@ -78,6 +79,7 @@ class RunView(QWidget):
         self.charts = Dashboard(model)
         self.side = SidePanel()
         self._lay_out()
+        self.steering = Steering(context, run, model, self, self.header.height())
         self._connect()
         self._unsubscribe = model.subscribe(self._on_model_changed)
         self._on_model_changed()
@@ -132,6 +134,12 @@ class RunView(QWidget):
         header.resume_wanted.connect(self.actions_.resume)
         header.list_wanted.connect(self.list_wanted)
         header.playground_wanted.connect(self.playground_wanted)
+        header.steering_wanted.connect(self.steering.open)
+        self.steering.change_wanted.connect(self.actions_.change)
+        self.steering.extend_wanted.connect(self.actions_.extend)
+        self.steering.rewind_wanted.connect(self.actions_.rewind)
+        side.events.rewind_wanted.connect(lambda step: self.steering.open("rewind", step))
+        side.events.note_wanted.connect(self._on_note_wanted)
         self.actions_.busy_changed.connect(header.set_busy)
         self.actions_.export_started.connect(self._on_export_started)
         controls.smoothing_changed.connect(self._on_smoothing)
@@ -171,6 +179,7 @@ class RunView(QWidget):
         self.header.show_model(model)
         self.tiles.show_facts(tiles(model, self.controls.smoothing))
         self._show_side()
+        self.steering.sync()
         self._show_problem(model.error)
 
     def _sync_charts(self) -> None:
@@ -257,6 +266,13 @@ class RunView(QWidget):
             self._load_notes()
 
         self._context.tasks.run_op(lambda: library.add_note(run_id, text, at), kept, owner=self)
+
+    def _on_note_wanted(self, step: int) -> None:
+        self.charts.link.point_at(step)
+        self.drawer.show()
+        self.side.tabs.choose("notes")
+        self.side.notes.set_step(step)
+        self.side.notes.field.setFocus()
 
     def _on_note_removed(self, note_id: int) -> None:
         library = self._context.library

@@ -1,0 +1,1 @@
+"""What a person can have a run do otherwise: its plan, its way back, its end, its manners."""
