@@ -70,10 +70,10 @@ def sections(model: JobModel) -> list[Section]:
         rows = tuple((_NAMES.get(name, name), value) for name, value in values.items() if value)
         if rows:
             found.append(Section(title, rows))
-    sessions = (("Sessions", f"{model.status.sessions:,}"),)
+    sessions = [("Sessions", f"{model.status.sessions:,}")]
     if model.status.started_s:
-        sessions += (("Newest began", figures.started(model.status.started_s)),)
-    found.append(Section("Work", sessions))
+        sessions.append(("Newest began", figures.started(model.status.started_s)))
+    found.append(Section("Work", tuple(sessions)))
     return found
 
 
