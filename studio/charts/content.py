@@ -147,6 +147,7 @@ class Content:
         timeline: Turns the steps of notes into positions.
         log_y: Whether the vertical axis is logarithmic.
         floor: Lower end of the vertical axis; None follows the data.
+        y_ticks: Values with a grid line; empty takes round ones.
         value_digits: Decimals in value boxes; None writes whole numbers with separators.
         x_labels: Whether the horizontal axis is written.
         boxed: Whether the crosshair shows values in a box.
@@ -162,6 +163,7 @@ class Content:
     flags: list[Flag] = field(default_factory=list)
     log_y: bool = False
     floor: float | None = None
+    y_ticks: tuple[float, ...] = ()
     y_unit: Unit = "number"
     value_digits: int | None = 3
     x_labels: bool = True

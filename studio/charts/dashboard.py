@@ -80,7 +80,7 @@ class Dashboard(QWidget):
             for chart in (self.loss, self.speed, self.norm):
                 chart.refresh(at_once=opened)
         if grew or seconds:
-            self.strips.sync(at_once=opened)
+            self.strips.sync(marks.gpu_limits(self.model), at_once=opened)
 
     def set_smoothing(self, steps: int) -> None:
         """Draw the training loss as the mean of this many steps; 1 shows it as it is."""

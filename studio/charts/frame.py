@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from studio.charts.axis import Scale, Ticks, linear_ticks, log_ticks, time_log_ticks
+from studio.charts.axis import Scale, Ticks, linear_ticks, log_ticks, short_number, time_log_ticks
 from studio.charts.content import Content, Curve, Flag, Note, Points, Ribbon
 from studio.charts.lines import Doubles, Trace, XMode, trace
 from studio.charts.pyramid import IndexArray
@@ -221,6 +221,9 @@ def _y_range(content: Content, axis: Axis, x: Scale, traces: list[Trace]) -> tup
 
 
 def _y_ticks(content: Content, low: float, high: float, height: float) -> Ticks:
+    if content.y_ticks:
+        labels = tuple(short_number(value) for value in content.y_ticks)
+        return Ticks(content.y_ticks, labels)
     most = max(2, int(height / (_STRIP_TICK if content.strip else _TICK)))
     if content.log_y:
         return log_ticks(low, high, most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -20,6 +21,11 @@ _SLOW: Final = 0.85
 """A warning is written into the speed chart where it went slower than this share of the average."""
 _WRITTEN_MAX: Final = 30
 _FLAGS_MAX: Final = 60
+_GPU_LIMITS: Final = {
+    "gpu_temp_c": ("slows at", "slows at"),
+    "gpu_power_w": ("power limit", "limit"),
+}
+"""By column the name in the record of the hardware, and the words beside the chart."""
 _FLAGGED: Final = {"resumed": "resumed", "held": "waited"}
 """Kinds of events that are flagged in the loss chart, and how."""
 
@@ -135,6 +141,19 @@ def change_word(change: PlanChanged) -> str:
     if change.skip:
         words.append(f"skip {change.skip:,}")
     return ", ".join(words)
+
+
+def gpu_limits(model: JobModel) -> dict[str, tuple[float, str]]:
+    """Limits of the GPU that a run's record names: by column the value, and the words for it."""
+    known = model.status.provenance
+    found = {}
+    for column, (name, words) in _GPU_LIMITS.items():
+        told = known.hardware.get(name, "") if known is not None else ""
+        figure = re.match(r"\d+(\.\d+)?", told)
+        if figure is not None:
+            value = float(figure.group())
+            found[column] = (value, f"{words} {value:,.0f}")
+    return found
 
 
 def spike_notes(notes: Sequence[Noted], norms: Line, clip: float) -> list[Note]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,19 +88,33 @@ class SystemStrips(ChartCard):
         """Whether the strips show a GPU."""
         return self._kinds is _GPU
 
-    def sync(self, *, at_once: bool = False) -> None:
-        """Show what the feed has taken in; call it after the feed. See `PlotCanvas.refresh`."""
+    def sync(self, limits: Mapping[str, tuple[float, str]], *, at_once: bool = False) -> None:
+        """Show what the feed has taken in; call it after the feed.
+
+        Args:
+            limits: By column, what it should not cross, and the words for it.
+            at_once: See `PlotCanvas.refresh`.
+        """
         self._use(_GPU if self._feed.has("gpu_used_gib") else _HOST)
         for kind, chart in zip(self._kinds, self.charts, strict=True):
             strip = chart.content.strip
             measured = len(self._feed.timeline) > 0
             chart.content.empty = _ABSENT if measured else _NONE_YET
-            if kind.total and strip is not None:
-                total = _last(self._feed, kind.total)
-                near = _highest(self._feed, kind.column) > 0.5 * total
-                chart.content.limits = [Limit(total)] if near else []
-                strip.remark = f"limit {total:.1f}" if math.isfinite(total) else ""
+            if strip is not None and kind.total:
+                self._show_total(chart.content, strip, kind)
+            elif strip is not None:
+                limit = limits.get(kind.column)
+                chart.content.limits = [] if limit is None else [Limit(limit[0])]
+                strip.remark = "" if limit is None else limit[1]
             chart.refresh(at_once=at_once)
+
+    def _show_total(self, content: Content, strip: Strip, kind: _Kind) -> None:
+        """What there is at most, as a limit; near it the axis goes up to there."""
+        total = _last(self._feed, kind.total)
+        near = _highest(self._feed, kind.column) > 0.5 * total
+        content.limits = [Limit(total)] if near else []
+        content.y_ticks = (0.0, total / 2, total) if near else ()
+        strip.remark = f"limit {total:.1f}" if math.isfinite(total) else ""
 
     def _use(self, kinds: tuple[_Kind, ...]) -> None:
         if kinds is self._kinds:
@@ -113,6 +128,7 @@ class SystemStrips(ChartCard):
             ]
             content.strip = Strip(kind.name, digits=kind.digits)
             content.limits = []
+            content.y_ticks = ()
             content.floor = kind.floor
             content.value_digits = kind.digits
             content.empty = _NONE_YET

@@ -15,6 +15,7 @@ from trainer_core.records import (
     CheckpointSaved,
     JobStarted,
     PlanChanged,
+    Provenance,
     Rewound,
     StateChanged,
     TextEntropy,
@@ -221,3 +222,23 @@ def test_both_log_axes_keep_every_mark_in_place(board):
     for x, y, index in zip(drawn.x, drawn.y, drawn.chosen, strict=True):
         assert frame.x.value(x) == pytest.approx(drawn.points.steps[index], rel=1e-6)
         assert frame.y.value(y) == pytest.approx(drawn.points.values[index], rel=1e-6)
+
+
+def test_limits_of_the_gpu_come_from_the_record_of_the_run(qtbot, qapp):
+    theme().install(qapp)
+    model = make_run(300, gpu=True)
+    board = Dashboard(model)
+    qtbot.addWidget(board)
+    memory, heat, power = (chart.content for chart in board.strips.charts)
+    assert (heat.limits, power.limits) == ([], [])
+    assert memory.y_ticks == (0, 12, 24) and memory.strip.remark == "limit 24.0"
+    told = Provenance(
+        time_s=START_S, hardware={"gpu": "RTX 3090", "slows at": "83 °C", "power limit": "350 W"}
+    )
+    rows = step_rows(301, 5)
+    model.apply(Update(model.folder, records=(told,), first_row=300, rows=rows, alive=True))
+    board.sync()
+    assert [limit.value for limit in (*heat.limits, *power.limits)] == [83, 350]
+    assert (heat.strip.remark, power.strip.remark) == ("slows at 83", "limit 350")
+    frame = build_frame(heat, board.link, 420, 80)
+    assert frame.top <= frame.y.pixel(83) <= frame.bottom, "it is in the picture"

@@ -291,7 +291,9 @@ def _learning_rate(model: JobModel) -> TileFacts:
         return _none_yet("Learning rate", "no step yet", tooltip=tooltip)
     optimizer = model.spec.optimizer
     phase = _phase(optimizer, model.step, model.total_steps)
-    context = ((f"{phase}, peak ", False), (figures.short_lr(optimizer.lr), True))
+    plan = model.plan
+    peak = optimizer.lr if plan is None else plan.peak_lr(model.step)
+    context = ((f"{phase}, peak ", False), (figures.short_lr(peak), True))
     value = lr_text(model.steps.last("lr"))
     return TileFacts("Learning rate", value, context=context, tooltip=_course(optimizer))
 
