@@ -108,6 +108,8 @@ def _sentence(status: JobStatus) -> str:
     parts = [f"{status.verb or 'unknown job'}: {status.state}"]
     if status.alive:
         parts.append(f"process {status.pid}")
+    if status.held and not status.ended:
+        parts.append(status.held.reason)
     if status.progress and not status.ended:
         p = status.progress
         parts.append(f"{p.phase} {p.done:,.0f} of {p.total:,.0f} {p.unit}".rstrip())

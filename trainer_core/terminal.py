@@ -21,7 +21,7 @@ from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.journal import read_records
 from trainer_core.metrics import read_rows
-from trainer_core.records import ChildStarted, Noted, Record, Validated
+from trainer_core.records import ChildStarted, Held, Noted, Record, Released, Validated
 from trainer_core.records import Progress as ProgressRecord
 from trainer_core.status import JOURNAL_FILE, SPEC_FILE, STEPS_FILE, JobStatus, read_status
 
@@ -58,6 +58,10 @@ class _Follower:
                 self._loss = f"loss {record.loss:.3f}"
             case Noted() if record.level in ("warning", "error"):
                 self._bars.console.print(f"  {record.title}. {record.text}", highlight=False)
+            case Held():
+                self._bars.console.print(f"  Waiting: {record.reason}.", highlight=False)
+            case Released():
+                self._bars.console.print("  It goes on.", highlight=False)
             case ChildStarted():
                 child = self._folder / record.folder
                 self._children.append(_Follower(child, record.name, self._bars))
