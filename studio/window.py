@@ -7,26 +7,50 @@ import logging
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QSettings, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+    QPaintEvent,
+    QResizeEvent,
+    QShortcut,
+)
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.context import Context
 from studio.history import History, Place
 from studio.pages.page import Page
+from studio.searching import Searching
 from studio.undo import Announcement
+from studio.widgets.drop_hint import DropHint
 from studio.widgets.empty import ErrorCard, LoadingBlocks
+from studio.widgets.keys_sheet import KeysSheet
 from studio.widgets.nav import DESTINATIONS, NavRail
 from studio.widgets.notice import Notice
 from studio.widgets.paint import repaint_on_theme
 from studio.widgets.search_button import SearchButton
-from studio.widgets.search_popup import Answer, SearchPopup, right_edge
+from studio.widgets.search_popup import Answer, right_edge
 from studio.widgets.toast import Toasts
 
 COLLAPSE_BELOW_PX = 1320
 DEFAULT_SIZE_PX = (1440, 900)
 MINIMUM_SIZE_PX = (1180, 720)
+DROP_WORDS = (
+    "Drop settings of a run, texts to learn from, a checkpoint, or the log of another program"
+)
 
 PAGES: dict[str, str] = {
     # Imported when first opened: the window is painted before anything heavy is read.
@@ -71,14 +95,16 @@ class MainWindow(QWidget):
         self._wanted: Place | None = None
         self._was_painted = False
         self.setWindowTitle("Hearth")
-        self.setMinimumSize(*MINIMUM_SIZE_PX)
+        self.setAcceptDrops(True)
         self.nav = NavRail()
         self.notice = Notice()
         self.stack = QStackedWidget()
         self._lay_out()
         self.toasts = Toasts(self.stack)
-        self.search = SearchPopup(self, self._find)
-        self.search.opened.connect(self._on_answer_opened)
+        self._searching = Searching(self, self.navigate, self._own_commands)
+        self.search = self._searching.popup
+        self.keys = KeysSheet(self)
+        self._drop_hint = DropHint(self.stack, 0, DROP_WORDS)
         self.nav.chosen.connect(self.navigate)
         self._add_shortcuts()
         self._restore_geometry()
@@ -89,6 +115,7 @@ class MainWindow(QWidget):
     def set_context(self, context: Context) -> None:
         """Take up work: from now on pages can be opened."""
         self._context = context
+        self._searching.set_context(context)
         context.tasks.failed.connect(self.show_error)
         context.undo.announced.connect(self._on_announced)
         if context.library.read_only:
@@ -156,11 +183,9 @@ class MainWindow(QWidget):
 
     def call_up_search(self, right: int | None = None) -> None:
         """Open the search, with its right edge at a pixel column or at the page's own button."""
-        if self._context is None:
-            return
         page = self._pages.get(self._current)
         button = page.findChild(SearchButton) if page is not None else None
-        self.search.call_up(right_edge(button) if right is None and button else right)
+        self._searching.call_up(right_edge(button) if right is None and button else right)
 
     # --- Qt ---
 
@@ -197,7 +222,19 @@ class MainWindow(QWidget):
     # --- parts ---
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout(self)
+        self.content = QWidget()
+        self.content.setMinimumSize(*MINIMUM_SIZE_PX)
+        frame = QScrollArea()  # scrolls only on a screen that is too small for the window
+        frame.setWidgetResizable(True)
+        frame.setFrameShape(QFrame.Shape.NoFrame)
+        frame.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        frame.setWidget(self.content)
+        self.content.setAutoFillBackground(False)
+        frame.viewport().setAutoFillBackground(False)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(frame)
+        row = QHBoxLayout(self.content)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         right = QVBoxLayout()
@@ -225,6 +262,7 @@ class MainWindow(QWidget):
         bind("Ctrl+N", lambda: self.navigate("wizard"))
         bind("Ctrl+Z", self._undo)
         bind("Ctrl+Shift+Z", self._redo)
+        bind("F1", self.keys.call_up)
         bind("Alt+Left", self.go_back)
         bind("Alt+Right", self.go_forward)
 
@@ -240,6 +278,7 @@ class MainWindow(QWidget):
         self.toasts.say(told.text, told.button, told.action)
 
     def _restore_geometry(self) -> None:
+        self.setMinimumSize(_least_size())
         kept = self._settings.value("window/geometry")
         if not (isinstance(kept, QByteArray) and self.restoreGeometry(kept)):
             self.resize(*DEFAULT_SIZE_PX)
@@ -282,29 +321,60 @@ class MainWindow(QWidget):
 
     # --- search ---
 
-    def _find(self, text: str, show: Callable[[Sequence[Answer]], None]) -> None:
-        if self._context is None:
+    def _own_commands(self) -> list[Answer]:
+        """What the window itself can do."""
+        made = [
+            Answer(
+                "Keys", "", "info", "", None, "help shortcuts keyboard", "F1", self.keys.call_up
+            ),
+            Answer("Back", "", "arrow-left", "", None, "before", "Alt+Left", self.go_back),
+        ]
+        undo = None if self._context is None else self._context.undo
+        if undo is not None and undo.undo_label:
+            title = f"Undo: {undo.undo_label}"
+            made.append(Answer(title, "", "refresh-cw", "", None, "", "Ctrl+Z", self._undo))
+        return made
+
+    # --- drag and drop ---
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take local files and folders wherever no page takes them."""
+        if self._context is not None and any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+            self._drop_hint.show_hint(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Nothing hovers any more."""
+        self._drop_hint.show_hint(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Find out what was dropped, and open the page that takes it."""
+        self._drop_hint.show_hint(False)
+        event.acceptProposedAction()
+        urls = event.mimeData().urls()
+        self.take_paths([Path(url.toLocalFile()) for url in urls if url.isLocalFile()])
+
+    def take_paths(self, paths: Sequence[Path]) -> None:
+        """Open the page that takes these files or folders."""
+        if self._context is None or not paths:
             return
+        from studio.dropping import Landing, land
+
         library = self._context.library
+
+        def landed(found: Landing) -> None:
+            self.navigate(found.page, found.target)
+
         self._context.tasks.run_op(
-            lambda: [
-                Answer(found.title, found.context, *_WHERE[found.kind], found.id)
-                for found in library.search(text, limit=8)
-            ],
-            show,
-            owner=self.search,
+            lambda: land(paths, library), landed, self.show_error, owner=self, lane="work"
         )
 
-    def _on_answer_opened(self, answer: Answer) -> None:
-        self.navigate(answer.page, answer.target)
 
-
-_WHERE: dict[str, tuple[str, str]] = {
-    # kind: icon, page
-    "project": ("layout-grid", "runs"),
-    "run": ("activity", "run"),
-    "dataset": ("database", "data"),
-}
+def _least_size() -> QSize:
+    """The minimum, or what a smaller screen has: a window must never be larger than its screen."""
+    least = QSize(*MINIMUM_SIZE_PX)
+    screen = QGuiApplication.primaryScreen()
+    return least if screen is None else least.boundedTo(screen.availableSize())
 
 
 def _details(error: BaseException) -> str:

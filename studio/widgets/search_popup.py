@@ -1,4 +1,4 @@
-"""The search over everything, called up by Ctrl+K from anywhere."""
+"""The search over everything, and for everything that can be done, called up by Ctrl+K."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ class Answer:
         icon: What it is.
         page: The page that shows it.
         target: What that page is opened with.
+        words: Further words that find it.
+        keys: Its shortcut, shown at the right.
+        act: What is done in place of opening a page.
     """
 
     title: str
@@ -35,6 +38,9 @@ class Answer:
     icon: str
     page: str
     target: object | None
+    words: str = ""
+    keys: str = ""
+    act: Callable[[], object] | None = None
 
 
 Ask = Callable[[str, Callable[[Sequence[Answer]], None]], None]
@@ -61,12 +67,26 @@ class _Answers(QWidget):
         self.note = note
         self.chosen = 0
         self.setFixedHeight(_ROW_PX * max(len(self.answers), 1 if note else 0))
+        self._name()
         self.update()
+
+    def spoken(self) -> str:
+        """The chosen answer, for those who do not see it."""
+        if not self.answers:
+            return self.note
+        answer = self.answers[self.chosen]
+        place = f"{self.chosen + 1} of {len(self.answers)}"
+        return ", ".join(
+            part for part in (answer.title, answer.context, answer.keys, place) if part
+        )
+
+    def _name(self) -> None:
+        self.setAccessibleName(self.spoken())
 
     def choose_next(self, by: int) -> None:
         if self.answers:
             self.chosen = (self.chosen + by) % len(self.answers)
-            self.setAccessibleName(self.answers[self.chosen].title)
+            self._name()
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -101,9 +121,9 @@ class _Answers(QWidget):
     def _paint_answer(self, painter: QPainter, box: QRectF, answer: Answer) -> None:
         p = theme().palette
         draw_icon(painter, answer.icon, p.muted, box.left() + 12, box.center().y() - 8)
-        painter.setFont(font("secondary"))
+        painter.setFont(font("mono_small" if answer.keys else "secondary"))
         context = painter.fontMetrics().elidedText(
-            answer.context, Qt.TextElideMode.ElideRight, int(box.width() * 0.4)
+            answer.keys or answer.context, Qt.TextElideMode.ElideRight, int(box.width() * 0.4)
         )
         width = painter.fontMetrics().horizontalAdvance(context)
         painter.setPen(QColor(p.muted))
@@ -137,8 +157,8 @@ class SearchPopup(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(6)
-        self.field = SearchBox("Search projects, runs, data")
-        self.field.setAccessibleName("Search projects, runs and data")
+        self.field = SearchBox("Search, or say what to do")
+        self.field.setAccessibleName("Search projects, runs and data, or what to do")
         self.field.textChanged.connect(lambda _text: self._timer.start())
         self.field.installEventFilter(self)
         self.answers = _Answers()
@@ -159,6 +179,7 @@ class SearchPopup(QWidget):
         self.show()
         self.raise_()
         self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._ask("", lambda answers: self._show("", answers))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keys of the field that belong to the list; a click elsewhere closes."""
@@ -183,12 +204,16 @@ class SearchPopup(QWidget):
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._on_opened(self.answers.chosen)
         elif key == Qt.Key.Key_Down:
-            self.answers.choose_next(1)
+            self._choose_next(1)
         elif key == Qt.Key.Key_Up:
-            self.answers.choose_next(-1)
+            self._choose_next(-1)
         else:
             return False
         return True
+
+    def _choose_next(self, by: int) -> None:
+        self.answers.choose_next(by)
+        self.field.setAccessibleDescription(self.answers.spoken())
 
     def _height(self) -> int:
         rows = self.answers.height() if self.answers.answers or self.answers.note else 0
@@ -203,6 +228,7 @@ class SearchPopup(QWidget):
             return  # the user has typed on; another answer is on its way
         note = f"Nothing is called “{text}”" if text.strip() else "Type a name"
         self.answers.show_answers(answers, note)
+        self.field.setAccessibleDescription(self.answers.spoken())
         self.resize(self.width(), self._height())
 
     def _on_opened(self, row: int) -> None:

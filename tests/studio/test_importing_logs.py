@@ -16,7 +16,7 @@ from studio.runs.importing import curves as curves_module
 from studio.runs.importing import text as text_module
 from studio.runs.importing.curves import Collector
 from studio.runs.importing.lines import PairLines
-from studio.runs.importing.sources import could_be_log, look, with_layout
+from studio.runs.importing.sources import is_log, look, with_layout
 from studio.runs.importing.table import cell_number, guess_layout
 from trainer_core.errors import DataError, KnownError
 
@@ -294,11 +294,15 @@ def test_numbers_in_cells(text, comma, value):
     assert cell_number(text, comma) == pytest.approx(value, nan_ok=True)
 
 
-def test_files_are_told_by_their_names(tmp_path):
-    assert could_be_log(tmp_path / "train.log") and could_be_log(tmp_path / "a.csv")
-    assert could_be_log(tmp_path / "events.out.tfevents.1.host")
-    assert not could_be_log(tmp_path / "book.pdf")
-    assert not could_be_log(tmp_path)
+def test_logs_are_told_from_texts_to_learn_from(tmp_path):
+    assert is_log(written(tmp_path, TSCALE, "train.log"))
+    assert is_log(written(tmp_path, NANOGPT, "out.txt"))
+    assert is_log(written(tmp_path, "step,loss\n1,2\n", "a.csv"))
+    assert is_log(tmp_path / "events.out.tfevents.1.host")
+    assert not is_log(written(tmp_path, "Call me Ishmael.\n" * 99, "book.txt"))
+    assert not is_log(written(tmp_path, "title,text\na,b\n", "texts.csv"))
+    assert not is_log(written(tmp_path, '{"text": "The loss of 3 ships"}\n' * 9, "t.jsonl"))
+    assert not is_log(tmp_path / "book.pdf") and not is_log(tmp_path)
 
 
 def test_reading_logs_needs_no_torch():

@@ -129,7 +129,20 @@ def test_a_narrow_window_has_a_narrow_navigation(window, qtbot):
     qtbot.waitUntil(lambda: window.nav.width() == 56)
     window.resize(1320, 800)
     qtbot.waitUntil(lambda: window.nav.width() == 200)
-    assert window.minimumWidth() == 1180 and window.minimumHeight() == 720
+    least = window.content.minimumSize()
+    assert (least.width(), least.height()) == (1180, 720)
+
+
+def test_a_screen_that_is_too_small_scrolls_and_cuts_nothing(window, qtbot):
+    screen = window.screen().availableSize()
+    assert window.minimumWidth() == min(1180, screen.width())
+    window.setMinimumSize(400, 300)
+    window.resize(720, 450)
+    qtbot.waitUntil(lambda: window.width() == 720)
+    assert window.content.width() == 1180 and window.content.height() == 720
+    scroll = window.content.parentWidget().parentWidget()
+    assert scroll.horizontalScrollBar().maximum() == 1180 - scroll.viewport().width()
+    scroll.ensureWidgetVisible(window.stack)
 
 
 def test_counts_and_work_are_spoken(window):

@@ -15,17 +15,17 @@ from studio.pages.data.adding.control import Adding, local_paths
 from studio.pages.data.build_form import BuildForm
 from studio.pages.data.corpus import CorpusFiles, read_corpus
 from studio.pages.data.detail import DatasetDetail
-from studio.pages.data.drop_hint import DropHint
 from studio.pages.data.facts import DatasetFacts, make_facts
 from studio.pages.data.follow import DatasetJobs
 from studio.pages.data.header import DataHeader
 from studio.pages.data.jobs import Shelf, read_shelf
 from studio.pages.data.lab.target import UseTokenizer
-from studio.pages.data.request import AddForm
+from studio.pages.data.request import AddForm, AddPaths
 from studio.pages.data.rows import COLUMNS, table_row
 from studio.pages.data.side import DataSide
 from studio.pages.page import HEADER_PX, Page
 from studio.storage.rows import DatasetRow
+from studio.widgets.drop_hint import DropHint
 from studio.widgets.empty import EmptyState, LoadingBlocks
 from studio.widgets.scroll import ClearScroll
 from studio.widgets.table import DataTable
@@ -70,7 +70,7 @@ class DataPage(Page):
         """Show a dataset by its id, or the steps for a new one.
 
         Args:
-            target: An id; `"add"`, an `AddForm` to begin with, or a `UseTokenizer`.
+            target: An id; `"add"`, an `AddForm` to begin with, `AddPaths`, or a `UseTokenizer`.
         """
         if isinstance(target, int):
             self._selected = target
@@ -80,6 +80,8 @@ class DataPage(Page):
             self.adding.begin()
         elif isinstance(target, AddForm):
             self.adding.begin(target)
+        elif isinstance(target, AddPaths):
+            self.adding.take_paths(target.paths)
         elif isinstance(target, UseTokenizer):
             self.adding.begin_with_tokenizer(str(target.folder))
 

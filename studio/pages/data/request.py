@@ -22,6 +22,13 @@ _ONLY_SOURCE = (SourceForm(),)
 
 
 @dataclass(frozen=True)
+class AddPaths:
+    """Files and folders to make a dataset of: texts, tokens, a tokenizer or settings."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AddForm:
     """Everything that was typed.
 

@@ -24,7 +24,7 @@ from studio.runs.importing.events import (
 )
 from studio.runs.importing.reference import Reference
 from studio.runs.importing.table import TableLayout, first_rows, guess_layout, read_table
-from studio.runs.importing.text import read_log
+from studio.runs.importing.text import looks_like_log, read_log
 from trainer_core.errors import DataError, KnownError, from_os_error
 
 Kind = Literal["log", "table", "events"]
@@ -58,11 +58,25 @@ class Source:
     problem: str = ""
 
 
-def could_be_log(path: Path) -> bool:
-    """Whether a dropped file or folder may be a log, by its name alone."""
+def is_log(path: Path) -> bool:
+    """Whether a dropped file or folder holds the curves of a training; it looks inside.
+
+    A text or a table may be data to learn from as well: one that tells losses by step is a log.
+    """
     if path.is_dir():
         return any(True for _ in path.glob(f"*{NAME_PART}*"))
-    return NAME_PART in path.name or path.suffix.lower() in LOG_ENDINGS
+    if NAME_PART in path.name or is_event_file(path):
+        return True
+    if path.suffix.lower() not in LOG_ENDINGS:
+        return False
+    if looks_like_log(path):
+        return True
+    try:
+        layout = guess_layout(path)
+    except KnownError:
+        return False
+    has_loss = layout.columns.keys() & {"loss", "val_loss", "val_bits"}
+    return layout.has_names and bool(has_loss) and len(layout.columns) > 1
 
 
 def look(path: Path) -> Source:

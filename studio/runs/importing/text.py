@@ -12,7 +12,7 @@ from typing import IO, Final, cast
 
 from studio.runs.importing.curves import Collector, Curves, check_steps
 from studio.runs.importing.lines import FORMATS, LineFormat
-from trainer_core.errors import DataError, from_os_error
+from trainer_core.errors import DataError, KnownError, from_os_error
 
 LINE_CHARS_MAX: Final = 64_000
 """Longer lines are read in pieces: a line of a log is never that long."""
@@ -20,6 +20,7 @@ TEXT_CHARS_MAX: Final = 2_000_000_000
 """A packed file of a few megabytes may hold terabytes of nothing."""
 HEAD_LINES: Final = 4_000
 """The format is told from so many lines."""
+_GLANCED_LINES: Final = 300
 _GZIP: Final = b"\x1f\x8b"
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
@@ -152,3 +153,17 @@ def _best_format(head: list[str]) -> LineFormat:
         return len(into)
 
     return max(FORMATS, key=points)()
+
+
+def looks_like_log(path: Path) -> bool:
+    """Whether the first lines of a text tell losses by step; quick, whatever the file's size."""
+    try:
+        with TextLines(path) as text:
+            head = list(itertools.islice(text, _GLANCED_LINES))
+    except KnownError:
+        return False
+    into = Collector()
+    reader = _best_format(head)
+    for line in head:
+        reader.take(line, into)
+    return len(into) > 1

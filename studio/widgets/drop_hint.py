@@ -1,4 +1,4 @@
-"""What lies over the data page while files hover that could be dropped."""
+"""What lies over a page, or the window, while files hover that could be dropped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from studio.language import tr
 from studio.theme import font, theme
 from studio.widgets.paint import painter_for
 
@@ -19,11 +20,12 @@ class DropHint(QWidget):
     Args:
         page: What it lies over, below the header.
         top_px: Height of that header.
+        words: What can be dropped, and what comes of it.
     """
 
-    def __init__(self, page: QWidget, top_px: int) -> None:
+    def __init__(self, page: QWidget, top_px: int, words: str = _WORDS) -> None:
         super().__init__(page)
-        self._page, self._top_px = page, top_px
+        self._page, self._top_px, self._words = page, top_px, tr(words)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
@@ -48,5 +50,6 @@ class DropHint(QWidget):
         painter.drawRoundedRect(frame, 8, 8)
         painter.setPen(QColor(p.text))
         painter.setFont(font("title"))
-        painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, _WORDS)
+        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        painter.drawText(frame.adjusted(24, 0, -24, 0), flags, self._words)
         painter.end()
