@@ -9,6 +9,7 @@ from typing import Literal
 
 from studio.planner.facts import DataFacts, Machine, PastRun, ProbeFacts, Surroundings, shape_of
 from trainer_core.checkpoint_plan import checkpoints_saved
+from trainer_core.compile_plan import is_compiled
 from trainer_core.presets import flops_per_token, parameter_count
 from trainer_core.probe_table import ProbeRow
 from trainer_core.spec import TrainSpec
@@ -25,8 +26,16 @@ _GPU_FLOPS = 40e12
 """Peak in bf16 of a GPU that nobody knows: that of an older card for games."""
 _FORWARD_SHARE = 1 / 3
 """Of a training step's time, what measuring the same text takes."""
-_START_S = {"cpu": 3.0, "cuda": 6.0}
-_END_S = 0.3
+_PROGRAM_S = {"cpu": 1.5, "cuda": 5.0}
+"""Until the program is loaded and the data open, where no probe has measured it."""
+_START_S = 0.6
+"""What comes then: the process itself, the size of checkpoints, the notes of a session's start."""
+_DRAW_S = 1e-8
+"""To draw a weight and make room for its moments."""
+_END_S = 0.7
+"""From the last record until the process is gone."""
+_COMPILE_S = 30.0
+"""Compiling takes 14 to 31 s for 4 to 12 layers on a fast core."""
 _DISK_BYTES_PER_S = 300e6
 _BANDS: dict[Source, float] = {"probe": 0.05, "run": 0.12, "reckoned": 1.0}
 """Two standard deviations of log time, about, by where it comes from."""
@@ -206,14 +215,14 @@ def row_of(spec: TrainSpec, machine: Machine, probe: ProbeFacts) -> tuple[ProbeR
     """The row of a probe that tells most of a training, and whether it is just its way to train."""
     rows = [row for row in probe.table.rows if row.ok and row.tokens_per_s > 0]
     precision = machine.precision_of(spec)
-    wanted = spec.activation_checkpointing, spec.compile == "on"
+    wanted = spec.activation_checkpointing, _is_compiled(spec, machine)
 
     def distance(row: ProbeRow) -> tuple[bool, bool, bool, float]:
         variant = row.variant
         return (
             variant.activation_checkpointing != wanted[0],
             variant.precision != precision,
-            variant.compile != wanted[1] and spec.compile != "auto",
+            variant.compile != wanted[1],
             abs(math.log(row.batch_size / spec.micro_batch_size)),
         )
 
@@ -235,6 +244,8 @@ def _of_probe(spec: TrainSpec, data: DataFacts, around: Surroundings) -> Speed |
     table = probe.table
     per_process = spec.budget.batch_size // spec.distributed.world_size
     step_s = row.step_ms / 1000 * per_process / row.batch_size
+    # The mean of a skewed handful: its median alone would leave out what now and then holds it up.
+    step_s *= (row.step_ms_low + 2 * row.step_ms + row.step_ms_high) / 4 / max(row.step_ms, 1e-9)
     # A quarter of the steps lies below, a quarter above: their distance is 1.35 deviations.
     spread = (row.step_ms_high - row.step_ms_low) / 1.35 / max(row.step_ms, 1e-9)
     rate = table.validation_tokens_per_s
@@ -248,10 +259,9 @@ def _of_probe(spec: TrainSpec, data: DataFacts, around: Surroundings) -> Speed |
         validation=validation_tokens(spec, data) / rate,
         blocked=blocked,
         written=written,
-        start=_START_S[around.machine.device_of(spec)] + row.first_step_s - row.step_ms / 1000
-        if row.first_step_s
-        else _START_S[around.machine.device_of(spec)],
-        compile=row.compile_s,
+        start=_start_s(spec, around.machine, table.parts.get("start"))
+        + max(row.first_step_s - row.step_ms / 1000, 0.0),
+        compile=_compile_s(spec, around.machine, row),
         source="probe",
         exact=exact,
         measured_s=probe.measured_s,
@@ -284,7 +294,7 @@ def _of_runs(spec: TrainSpec, data: DataFacts, around: Surroundings) -> Speed | 
         blocked=0.0 if whole else (run.checkpoint_s or guess.blocked),
         written=guess.written,
         start=run.start_s if run.start_s is not None else guess.start,
-        compile=0.0,
+        compile=0.0 if exact else _compile_s(spec, around.machine),
         source="run",
         from_run=run.name,
         exact=exact,
@@ -341,10 +351,33 @@ def _reckoned(spec: TrainSpec, data: DataFacts, machine: Machine) -> Speed:
         validation=validation_tokens(spec, data) * s_per_token * _FORWARD_SHARE,
         blocked=blocked,
         written=written,
-        start=_START_S[machine.device_of(spec)],
-        compile=0.0,
+        start=_start_s(spec, machine),
+        compile=_compile_s(spec, machine),
         source="reckoned",
     )
+
+
+def _start_s(spec: TrainSpec, machine: Machine, program_s: float | None = None) -> float:
+    """Until the first step, but for the validation before it.
+
+    Args:
+        spec: The training.
+        machine: Where.
+        program_s: Until a probe's process had loaded the program and opened the data.
+    """
+    loaded = _PROGRAM_S[machine.device_of(spec)] if program_s is None else program_s
+    return loaded + _START_S + _DRAW_S * parameter_count(spec.model)
+
+
+def _is_compiled(spec: TrainSpec, machine: Machine) -> bool:
+    return is_compiled(spec, machine.device_of(spec), spec.threads or machine.cores)
+
+
+def _compile_s(spec: TrainSpec, machine: Machine, row: ProbeRow | None = None) -> float:
+    """What compiling takes; 0 where steps are not compiled."""
+    if not _is_compiled(spec, machine):
+        return 0.0
+    return row.compile_s if row is not None and row.variant.compile else _COMPILE_S
 
 
 def _checkpoint_guess(spec: TrainSpec) -> tuple[float, float]:

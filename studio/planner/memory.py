@@ -7,6 +7,7 @@ from typing import Literal
 
 from studio.planner.facts import Machine, ProbeFacts
 from studio.planner.scaling import plain_parameters
+from trainer_core.compile_plan import is_compiled
 from trainer_core.presets import parameter_count
 from trainer_core.spec import ModelConfig, TrainSpec
 
@@ -122,7 +123,7 @@ def _calculated(spec: TrainSpec, machine: Machine) -> MemoryEstimate:
     shares = spec.distributed.world_size if spec.distributed.strategy == "fsdp" else 1
     matrices = count - _table_parameters(spec.model)
     copy = _copy_bytes(spec) if device == "cpu" else 0
-    compiled = _COMPILER_BYTES[device] if spec.compile == "on" else 0.0
+    compiled = _COMPILER_BYTES[device] if _is_compiled(spec, machine) else 0.0
     return MemoryEstimate(
         weights=round(4 * count / shares + (2 * matrices if half else 0)),
         gradients=round(4 * count / shares),
@@ -132,6 +133,10 @@ def _calculated(spec: TrainSpec, machine: Machine) -> MemoryEstimate:
         limit=machine.memory_bytes(spec),
         free=machine.gpu_free_bytes if device == "cuda" else machine.ram_free_bytes,
     )
+
+
+def _is_compiled(spec: TrainSpec, machine: Machine) -> bool:
+    return is_compiled(spec, machine.device_of(spec), spec.threads or machine.cores)
 
 
 def _table_parameters(model: ModelConfig) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from studio.planner.cautions import model_values
-from studio.planner.durations import speed_of, time_of
+from studio.planner.durations import Speed, speed_of, time_of, validation_tokens
 from studio.planner.facts import DataFacts, Surroundings
 from studio.planner.ladder import shape_near
 from studio.planner.losses import LossModel
@@ -29,6 +29,10 @@ _SMALLEST, _LARGEST = 2e5, 5e9
 _VALIDATIONS, _CHECKPOINTS = 20, 8
 _LR_MIN, _LR_MAX = 1e-4, 6e-3
 _WARMUP_SHARE = 0.05
+_VALIDATION_SHARE = 0.1
+"""Of the steps' time, what validations may take: before that is more, they measure less text, then
+they are made less often."""
+_VALIDATION_TOKENS_MIN, _VALIDATIONS_MIN = 16_384, 5
 
 
 @dataclass(frozen=True)
@@ -162,17 +166,25 @@ class Solver:
         speed = speed_of(spec, self._data, self._around)
 
         def takes(steps: int) -> float:
-            return time_of(_with_steps(spec, steps), speed).seconds
+            return self._seconds(with_steps(spec, steps, speed), speed)
 
         low, high = 1, max(2, int(1.05 * seconds / max(speed.step, 1e-9)))
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if takes(middle) <= seconds else (low, middle)
-        return _with_steps(spec, low)
+        return with_steps(spec, low, speed)
+
+    def _seconds(self, spec: TrainSpec, speed: Speed) -> float:
+        """The time of a plan whose validations may measure another number of tokens."""
+        ratio = validation_tokens(spec, self._data) / validation_tokens(self._spec, self._data)
+        own = replace(speed, validation=speed.validation * ratio)
+        return time_of(spec, own).seconds
 
     def _reading(self, spec: TrainSpec, tokens: float) -> TrainSpec:
         per_step = spec.budget.batch_size * spec.model.context_length
-        return _with_steps(spec, max(1, round(tokens / per_step)))
+        return with_steps(
+            spec, max(1, round(tokens / per_step)), speed_of(spec, self._data, self._around)
+        )
 
     def _losses(self, specs: list[TrainSpec]) -> np.ndarray[Any, np.dtype[np.float64]]:
         text = loss_text(self._data, self._spec.model.vocab_size)
@@ -201,20 +213,32 @@ def _other_values(spec: TrainSpec) -> dict[str, Any]:
         "budget.steps": spec.budget.steps,
         "budget.micro_batch_size": spec.budget.micro_batch_size,
         "evaluation.every_steps": spec.evaluation.every_steps,
+        "evaluation.max_tokens": spec.evaluation.max_tokens,
         "checkpoint.every_steps": spec.checkpoint.every_steps,
     }
 
 
-def _with_steps(spec: TrainSpec, steps: int) -> TrainSpec:
-    """The plan with so many steps, and a rhythm of validations that suits them."""
-    replace = msgspec.structs.replace
+def with_steps(spec: TrainSpec, steps: int, speed: Speed) -> TrainSpec:
+    """The plan with so many steps, and validations as often as is worth their time."""
+    change = msgspec.structs.replace
     warmup = min(spec.optimizer.warmup_steps, int(steps * _WARMUP_SHARE))
-    return replace(
+    every, tokens = handy(steps / _VALIDATIONS), spec.evaluation.max_tokens
+    allowed_s = _VALIDATION_SHARE * steps * speed.step
+    each_s = speed.validation
+
+    def costs_too_much() -> bool:
+        return (1 + steps / every) * each_s > allowed_s
+
+    while costs_too_much() and tokens // 2 >= _VALIDATION_TOKENS_MIN:
+        tokens, each_s = tokens // 2, each_s / 2
+    while costs_too_much() and steps / every > _VALIDATIONS_MIN:
+        every = _next_handy(every)
+    return change(
         spec,
-        budget=replace(spec.budget, steps=steps),
-        optimizer=replace(spec.optimizer, warmup_steps=warmup),
-        evaluation=replace(spec.evaluation, every_steps=handy(steps / _VALIDATIONS)),
-        checkpoint=replace(spec.checkpoint, every_steps=handy(steps / _CHECKPOINTS)),
+        budget=change(spec.budget, steps=steps),
+        optimizer=change(spec.optimizer, warmup_steps=warmup),
+        evaluation=change(spec.evaluation, every_steps=every, max_tokens=tokens),
+        checkpoint=change(spec.checkpoint, every_steps=max(handy(steps / _CHECKPOINTS), 1)),
     )
 
 
@@ -224,6 +248,12 @@ def handy(number: float) -> int:
         return 1
     magnitude = 10 ** math.floor(math.log10(number))
     return int(max(factor for factor in (1, 2, 5) if factor * magnitude <= number) * magnitude)
+
+
+def _next_handy(number: int) -> int:
+    """The next larger of 1, 2, 5, 10, 20, 50 …"""
+    leading = number // 10 ** int(math.log10(number))
+    return number * 5 // 2 if leading == 2 else number * 2
 
 
 def _positive(number: float, name: str) -> float:

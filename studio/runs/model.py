@@ -88,6 +88,8 @@ class JobModel:
         self.behind = True
         self._resumes: list[Resumed | Rewound] = []
         self._sessions: list[SessionStart] = []
+        self._idle: list[tuple[float, float]] = []
+        self._idle_since_s: float | None = None
         self._plan: tuple[tuple[TrainSpec, tuple[PlanChanged, ...]], TrainingPlan] | None = None
         self._worked_s = 0.0
         self._seen_s = 0.0
@@ -193,6 +195,7 @@ class JobModel:
             self.validations,
             self.checkpoints,
             self.total_steps,
+            self._idle,
         )
 
     def elapsed_s(self, now_s: float | None = None) -> float:
@@ -256,6 +259,7 @@ class JobModel:
                 self._forget_validations(record.step)
         self.status = fold(self.status, record)
         self._seen_s = max(self._seen_s, record.time_s)
+        self._take_idleness(record)
         if isinstance(record, Resumed):
             self._take_resume(record)
         if isinstance(record, Rewound):
@@ -263,6 +267,15 @@ class JobModel:
         event = event_of(record, verb=self.verb, spec=self.spec, first=self.status.sessions == 1)
         if event is not None:
             self.events.append(event)
+
+    def _take_idleness(self, record: Record) -> None:
+        """Note when a process compiles or waits: neither is a part of the rounds to come."""
+        idles = self.status.state in ("compiling", "waiting")
+        if idles and self._idle_since_s is None:
+            self._idle_since_s = record.time_s
+        elif not idles and self._idle_since_s is not None:
+            self._idle.append((self._idle_since_s, record.time_s))
+            self._idle_since_s = None
 
     def _forget_validations(self, step: int) -> None:
         """Drop validations from this step on: a session that died early left one behind."""

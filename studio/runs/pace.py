@@ -53,6 +53,7 @@ def measure_pace(
     validations: Sequence[Validated],
     checkpoints: Sequence[CheckpointSaved],
     total: int | None = None,
+    idle: Sequence[tuple[float, float]] = (),
 ) -> Pace:
     """The pace of a training.
 
@@ -63,6 +64,8 @@ def measure_pace(
         validations: All of them, in order.
         checkpoints: Those that are kept, in order.
         total: Length of the run in steps, where a person has changed it.
+        idle: When a process compiled or waited, from and until, in seconds since the epoch: that
+            says nothing of the rounds to come.
     """
     done = steps.n
     total = spec.budget.steps if total is None else total
@@ -72,32 +75,38 @@ def measure_pace(
         return Pace(per_step, 0.0)
     if per_step is None:
         return Pace()
-    rounds = _rounds_left(spec, (done, total), left * per_step, validations)
-    round_s = _seconds_per_round(steps, session_starts, validations)
-    if round_s is not None:
-        return Pace(per_step, left * per_step + rounds * round_s)
-    saves = _times(done, total, spec.checkpoint.every_steps)
-    between = rounds * _mean([validation.seconds for validation in validations])
-    between += saves * _mean([_blocked_s(checkpoint) for checkpoint in checkpoints])
-    return Pace(per_step, left * per_step + between)
+    work_s = left * per_step
+    rounds = _rounds_left(spec, (done, total), per_step, validations)
+    starts = [start.time_s for start in session_starts]
+    round_s = _seconds_per_round(steps, starts, validations, idle)
+    if round_s is None:
+        saves = _times(done, total, spec.checkpoint.every_steps)
+        blocked_s = saves * _mean([_blocked_s(checkpoint) for checkpoint in checkpoints])
+        round_s = _mean([validation.seconds for validation in validations])
+        return Pace(per_step, work_s + rounds * round_s + blocked_s)
+    return Pace(per_step, work_s + rounds * round_s)
 
 
 def _rounds_left(
-    spec: TrainSpec, stretch: tuple[int, int], work_s: float, validations: Sequence[Validated]
+    spec: TrainSpec, stretch: tuple[int, int], per_step: float, validations: Sequence[Validated]
 ) -> float:
     """How many validations are still to come.
 
     Args:
         spec: When they are due: every so many steps, or so that they take a share of the time.
         stretch: Steps so far, and all steps of the run.
-        work_s: Seconds that the steps left will take.
+        per_step: Seconds of a step.
         validations: Those so far.
     """
     share = spec.evaluation.time_share
     if not share:
         return _times(*stretch, spec.evaluation.every_steps)
-    last_s = validations[-1].seconds if validations else 0.0
-    return share / (1.0 - share) * work_s / last_s if last_s > 0 else 1.0
+    measured = [validation.seconds for validation in validations if validation.seconds > 0]
+    if not measured:
+        return 1.0
+    allowed_s = share / (1.0 - share) * stretch[1] * per_step
+    left = (allowed_s - sum(measured)) / measured[-1]
+    return max(1.0, min(float(int(left)), float(stretch[1] - stretch[0])))
 
 
 def _blocked_s(checkpoint: CheckpointSaved) -> float:
@@ -115,14 +124,17 @@ def step_seconds(steps: StepSeries, first: int, end: int) -> NDArray[np.float64]
 
 
 def _seconds_per_round(
-    steps: StepSeries, session_starts: Sequence[SessionStart], validations: Sequence[Validated]
+    steps: StepSeries,
+    starts: Sequence[float],
+    validations: Sequence[Validated],
+    idle: Sequence[tuple[float, float]],
 ) -> float | None:
     """Seconds between steps for each validation, on average over the newest rounds.
 
     From one validation to the next passes exactly one round of everything that happens between
-    steps: a validation, the checkpoints, the samples. Rounds that a pause falls into do not count.
+    steps: a validation, the checkpoints, the samples. Rounds that a pause falls into do not count,
+    and what was spent on compiling or waiting is taken off.
     """
-    starts = [start.time_s for start in session_starts]
     between_s = 0.0
     rounds = 0
     for earlier, later in reversed(list(pairwise(validations))):
@@ -130,7 +142,10 @@ def _seconds_per_round(
         if paused or later.step <= earlier.step or later.step > steps.n:
             continue
         work_s = float(np.nansum(step_seconds(steps, earlier.step, later.step)))
-        between_s += max(0.0, later.time_s - earlier.time_s - work_s)
+        idle_s = sum(
+            max(0.0, min(later.time_s, end) - max(earlier.time_s, start)) for start, end in idle
+        )
+        between_s += max(0.0, later.time_s - earlier.time_s - work_s - idle_s)
         rounds += 1
         if rounds == _ROUNDS_AVERAGED:
             break
@@ -149,8 +164,12 @@ def _mean(seconds: list[float]) -> float:
 
 
 def _seconds_per_step(steps: StepSeries, session_start: int) -> float | None:
-    """Mean over the session's newest steps; over the steps before it while those are too few."""
-    first = session_start if steps.n - session_start >= _ENOUGH_STEPS else 0
+    """Mean over the session's newest steps; over the steps before it while those are too few.
+
+    The first step of a session is left out: caches are cold, and memory is taken anew.
+    """
+    own = steps.n - session_start - 1
+    first = session_start + 1 if own >= _ENOUGH_STEPS else 0
     seconds = step_seconds(steps, max(first, steps.n - _WINDOW_STEPS), steps.n)
     known = seconds[np.isfinite(seconds)]
     return float(known.mean()) if len(known) else None

@@ -256,7 +256,7 @@ def test_the_time_left_counts_what_blocks_and_validations_by_share():
     shared = msgspec.structs.replace(spec, evaluation=EvaluationConfig(time_share=0.5))
     told = [validated(50, 2.0, seconds=2.0)]
     pace = measure_pace(shared, steps, starts, told, [])
-    assert pace.remaining_s == pytest.approx(10.0)  # as long again as the steps
+    assert pace.remaining_s == pytest.approx(13.0)  # 5 s of steps, and 8 of 10 s that are allowed
 
 
 def test_a_run_that_compiles_says_why_nothing_moves(qtbot, tmp_path):

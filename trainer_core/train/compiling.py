@@ -11,17 +11,11 @@ import platformdirs
 import torch
 from msgspec import structs
 
+from trainer_core.compile_plan import is_compiled
 from trainer_core.model.transformer import Transformer
-from trainer_core.presets import parameter_count
 from trainer_core.spec import ModelConfig, TrainSpec
 from trainer_core.train.compute import Compute
 
-COMPILE_S = 60.0
-"""What compiling may cost on a CPU; it took 14 to 31 s on a fast core for 4 to 12 layers."""
-SAVED_SHARE = 0.2
-"""Share of the time that compiled steps save on a CPU; see tests/benchmarks/RESULTS.md."""
-FLOPS_PER_CORE = 1.5e11
-"""A fast core's training rate without compilation; slower ones earn the time back sooner."""
 _TRIED_DOCUMENTS = 5
 _FLEX_TOLERANCE = 0.05
 """Relative error; rounding to bf16 gives less than a fifth of it."""
@@ -29,18 +23,8 @@ _CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def is_worth_compiling(spec: TrainSpec, device: torch.device, threads: int) -> bool:
-    """Whether `compile` asks for it; `auto` does where it saves more time than it takes.
-
-    It goes by the settings alone and measures nothing, so that a resumed training decides as the
-    uninterrupted one would, and computes the same bits.
-    """
-    if spec.compile != "auto":
-        return spec.compile == "on"
-    if device.type == "cuda":
-        return True
-    tokens = spec.budget.steps * spec.budget.batch_size * spec.model.context_length
-    flops = 6 * parameter_count(spec.model) * tokens / spec.distributed.world_size
-    return SAVED_SHARE * flops / (FLOPS_PER_CORE * threads) > COMPILE_S
+    """Whether the settings ask for compilation here; see `compile_plan.is_compiled`."""
+    return is_compiled(spec, "cuda" if device.type == "cuda" else "cpu", threads)
 
 
 def missing_compiler(device: torch.device) -> str:
