@@ -84,6 +84,8 @@ class Studio:
         if self._counter is not None:
             self._counter.stop()
         if self.context is not None:
+            if self.context.tray is not None:
+                self.context.tray.close()
             self.context.watcher.close()
             self.context.supervisor.close()
         if self._tasks is not None:
@@ -121,12 +123,14 @@ class Studio:
     def _on_library_opened(self, library: Library) -> None:
         from studio.context import Context
         from studio.keeper import Keeper
+        from studio.notify import Notifier, trainings_at_work
         from studio.pages.wizard.waiting import WaitingRuns
         from studio.queue import Queue
         from studio.rules import RuleRuns
         from studio.runs.supervisor import Supervisor
         from studio.tasks import JobWatcher
         from studio.tour import Tour
+        from studio.tray import Tray
         from studio.undo import UndoStack
 
         tasks = self._tasks
@@ -139,6 +143,19 @@ class Studio:
         rules = RuleRuns(self.home, library, tasks, watcher, supervisor, keeper, self.window)
         undo = UndoStack(tasks, self.window)
         queue = Queue(library, tasks, watcher, supervisor, keeper, undo, self.window)
+        notifier = Notifier(
+            library,
+            tasks,
+            watcher,
+            keeper,
+            self.settings,
+            self.window.isActiveWindow,
+            self.window,
+        )
+        tray = Tray(self.window, self.settings, lambda: trainings_at_work(watcher, notifier))
+        notifier.wanted.connect(tray.show_message)
+        tray.run_wanted.connect(lambda run_id: self.window.navigate("run", run_id))
+        tray.pause_wanted.connect(lambda folder: tasks.follow(supervisor.pause(folder)))
         rules.run_begun.connect(lambda run_id: self.window.navigate("run", run_id))
         self.context = Context(
             home=self.home,
@@ -155,7 +172,10 @@ class Studio:
             tour=tour,
             rules=rules,
             queue=queue,
+            notifier=notifier,
+            tray=tray,
             search=self.window.call_up_search,
+            say=self.window.toasts.say,
         )
         keeper.follow_all()
         tour.look()

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QSettings
 
     from studio.keeper import Keeper
+    from studio.notify import Notifier
     from studio.queue import Queue
     from studio.rules import RuleRuns
     from studio.runs.supervisor import Supervisor
     from studio.storage.library import Library
     from studio.tasks import JobWatcher, Tasks
     from studio.tour import Tour
+    from studio.tray import Tray
     from studio.undo import UndoStack
 
 
@@ -42,6 +44,9 @@ class Context:
         tour: The newest tour; None in a studio that takes none.
         rules: The rule tasks at work; None in a studio that starts none.
         queue: Trainings that wait for each other; None in a studio that has none.
+        notifier: Tells the desktop of trainings; None in a studio that tells nothing.
+        tray: The icon in the system tray; None in a studio without one.
+        say: Shows a note above the page for a while.
         search: Calls up the search, with its right edge at a pixel column of the window.
     """
 
@@ -59,4 +64,7 @@ class Context:
     tour: Tour | None = None
     rules: RuleRuns | None = None
     queue: Queue | None = None
+    notifier: Notifier | None = None
+    tray: Tray | None = None
     search: Callable[[int | None], None] = lambda _right: None
+    say: Callable[[str], object] = lambda _text: None
