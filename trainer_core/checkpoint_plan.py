@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from trainer_core.spec import TrainSpec
 
+KEEP_MARK = "keep"
+"""An empty file of this name in a checkpoint's folder: no rule removes that checkpoint."""
 CALM_STEPS = 10
 """The guard is sure of a step only when so many more have passed; it may go back behind them."""
 

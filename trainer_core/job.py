@@ -59,10 +59,12 @@ __all__ = [
 Wanted = Literal["", "pause", "stop"]
 
 _VERB_COMMANDS: dict[str, tuple[type, ...]] = {
-    "train": (protocol.CheckpointNow,),
+    "train": (protocol.CheckpointNow, protocol.ChangePlan),
     "generate": (protocol.Generate, protocol.Cancel, protocol.FindSources),
 }
 """What a verb takes besides Pause and Stop, which every job takes."""
+_ANSWERED_LATER = (protocol.ChangePlan,)
+"""What a verb judges and answers by itself."""
 
 _HOLDING_VERBS = frozenset({"train", "tour", "rules"})
 """Those that hold by themselves when it is wanted: a training is a part of each."""
@@ -229,6 +231,8 @@ class Job:
             self._wish.wanted = "pause" if isinstance(message, protocol.Pause) else "stop"
         elif isinstance(message, _VERB_COMMANDS.get(self.verb, ())):
             self._commands.append((peer, message))
+            if isinstance(message, _ANSWERED_LATER):
+                return
         else:
             what = f"A job of the kind `{self.verb}` does not take `{name}`."
             self.server.send(peer, protocol.Refused(command=name, what=what))

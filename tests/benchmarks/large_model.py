@@ -35,7 +35,7 @@ from trainer_core.spec import (
     TrainSpec,
 )
 from trainer_core.status import STEPS_FILE, read_status
-from trainer_core.train.checkpoints.checkpoint import FOLDER, checkpoint_steps, folder_name
+from trainer_core.train.checkpoints.folders import FOLDER, checkpoint_steps, folder_name
 from trainer_core.train.checkpoints.manifest import OPTIMIZER, WEIGHTS
 from trainer_core.train.checkpoints.retention import checkpoint_size
 

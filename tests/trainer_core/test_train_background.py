@@ -23,7 +23,8 @@ from trainer_core.records import CheckpointSaved, Ended
 from trainer_core.spec import ModelConfig
 from trainer_core.train import meter
 from trainer_core.train.checkpoints import background
-from trainer_core.train.checkpoints.checkpoint import TrainState, checkpoint_steps, read_checkpoint
+from trainer_core.train.checkpoints.checkpoint import TrainState, read_checkpoint
+from trainer_core.train.checkpoints.folders import checkpoint_steps
 from trainer_core.train.checkpoints.manifest import Fingerprints
 from trainer_core.train.checkpoints.snapshot import Snapshot, SnapshotMemory
 

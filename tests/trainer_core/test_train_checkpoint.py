@@ -16,13 +16,8 @@ from trainer_core.errors import CheckpointError
 from trainer_core.model.transformer import Transformer
 from trainer_core.spec import ModelConfig
 from trainer_core.train.checkpoints import saving
-from trainer_core.train.checkpoints.checkpoint import (
-    TrainState,
-    best_step,
-    checkpoint_steps,
-    open_checkpoint,
-    weights_of,
-)
+from trainer_core.train.checkpoints.checkpoint import TrainState, open_checkpoint, weights_of
+from trainer_core.train.checkpoints.folders import best_step, checkpoint_steps
 from trainer_core.train.checkpoints.manifest import Fingerprints, NewerCheckpointError
 from trainer_core.train.checkpoints.saving import (
     clear_drafts,

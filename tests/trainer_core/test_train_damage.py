@@ -28,11 +28,8 @@ from trainer_core.errors import CheckpointError, ExitCode
 from trainer_core.job import run_job
 from trainer_core.records import CheckpointRemoved
 from trainer_core.train.checkpoints import background
-from trainer_core.train.checkpoints.checkpoint import (
-    checkpoint_steps,
-    open_checkpoint,
-    read_checkpoint,
-)
+from trainer_core.train.checkpoints.checkpoint import open_checkpoint, read_checkpoint
+from trainer_core.train.checkpoints.folders import checkpoint_steps
 from trainer_core.train.checkpoints.manifest import (
     MANIFEST,
     OPTIMIZER,

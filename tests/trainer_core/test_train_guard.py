@@ -30,11 +30,11 @@ from trainer_core.status import read_status
 from trainer_core.terminal import raise_failure
 from trainer_core.train.checkpoints.checkpoint import (
     TrainState,
-    checkpoint_steps,
     open_checkpoint,
     read_checkpoint,
     weights_of,
 )
+from trainer_core.train.checkpoints.folders import checkpoint_steps
 from trainer_core.train.guard import FAST_STEPS, HIGH_STEPS, Guard
 
 

@@ -23,7 +23,8 @@ from trainer_core.job import run_job
 from trainer_core.records import CheckpointRemoved, CheckpointSaved, Sampled
 from trainer_core.schedule import lr_at
 from trainer_core.spec import EvaluateSpec
-from trainer_core.train.checkpoints.checkpoint import checkpoint_steps, open_checkpoint, weights_of
+from trainer_core.train.checkpoints.checkpoint import open_checkpoint, weights_of
+from trainer_core.train.checkpoints.folders import checkpoint_steps
 
 
 @pytest.fixture(scope="module")

@@ -28,11 +28,8 @@ from trainer_core.job import Job, freeze_spec, run_job
 from trainer_core.protocol import CheckpointNow, Pause, send_command
 from trainer_core.records import CheckpointSaved
 from trainer_core.train import meter
-from trainer_core.train.checkpoints.checkpoint import (
-    checkpoint_steps,
-    open_checkpoint,
-    read_checkpoint,
-)
+from trainer_core.train.checkpoints.checkpoint import open_checkpoint, read_checkpoint
+from trainer_core.train.checkpoints.folders import checkpoint_steps
 
 STEPS = 240
 

@@ -16,7 +16,8 @@ from train_for_tests import (
 
 from trainer_core.index import build_index
 from trainer_core.job import run_job
-from trainer_core.train.checkpoints.checkpoint import TrainState, checkpoint_steps, read_checkpoint
+from trainer_core.train.checkpoints.checkpoint import TrainState, read_checkpoint
+from trainer_core.train.checkpoints.folders import checkpoint_steps
 from trainer_core.train.compiling import missing_compiler
 
 STEPS, EVERY = 13, 5

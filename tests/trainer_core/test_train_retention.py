@@ -4,15 +4,19 @@ import pytest
 from test_train_checkpoint import TINY, save
 from train_for_tests import journal, make_corpus, notes, tiny_spec, trained
 
+from trainer_core.checkpoint_plan import KEEP_MARK
 from trainer_core.errors import CheckpointError
 from trainer_core.records import CheckpointRemoved, CheckpointSaved, CheckpointThinned
+from trainer_core.spec import CheckpointConfig
 from trainer_core.status import read_status
 from trainer_core.train import opening
 from trainer_core.train.checkpoints import checkpoint, saving
-from trainer_core.train.checkpoints.checkpoint import (
+from trainer_core.train.checkpoints.checkpoint import open_checkpoint, read_checkpoint
+from trainer_core.train.checkpoints.folders import (
+    FOLDER,
     checkpoint_steps,
-    open_checkpoint,
-    read_checkpoint,
+    folder_name,
+    remove_checkpoint,
 )
 from trainer_core.train.checkpoints.manifest import OPTIMIZER, WEIGHTS
 from trainer_core.train.checkpoints.retention import (
@@ -23,7 +27,7 @@ from trainer_core.train.checkpoints.retention import (
     thin_checkpoints,
     way_back,
 )
-from trainer_core.train.checkpoints.saving import clear_drafts, keep_weights_only, remove_checkpoint
+from trainer_core.train.checkpoints.saving import clear_drafts, keep_weights_only
 from trainer_core.train.guard import Calm
 
 
@@ -41,9 +45,9 @@ def resumable_steps(run):
 
 def test_the_newest_and_the_best_are_kept(tmp_path):
     save(tmp_path, 10, 20, 30, 40, 50, s10=4.0, s20=1.0, s30=2.0, s40=3.0)
-    assert retire_checkpoints(tmp_path, keep=2) == [10, 30]
+    assert retire_checkpoints(tmp_path, CheckpointConfig(keep=2)) == [10, 30]
     assert checkpoint_steps(tmp_path) == [20, 40, 50]
-    assert retire_checkpoints(tmp_path, keep=2) == []
+    assert retire_checkpoints(tmp_path, CheckpointConfig(keep=2)) == []
     remove_checkpoint(tmp_path, 40)
     assert checkpoint_steps(tmp_path) == [20, 50]
 
@@ -53,7 +57,7 @@ def test_the_way_back_is_kept_and_stays_resumable(tmp_path):
     calm = Calm(certain=25, likely=35)  # on the rise since step 35
     back = way_back(tmp_path, calm)
     assert back == {20, 30}
-    assert retire_checkpoints(tmp_path, keep=1, back=back) == [10, 40, 50]
+    assert retire_checkpoints(tmp_path, CheckpointConfig(keep=1), back) == [10, 40, 50]
     assert list(thin_checkpoints(tmp_path, 1, back)) == []
     assert resumable_steps(tmp_path) == [20, 30, 60]
     assert good_step(tmp_path, 25) == 20
@@ -64,10 +68,40 @@ def test_a_calm_training_always_has_a_way_back(tmp_path):
     for step in range(5, 205, 5):
         save(tmp_path, step)
         back = way_back(tmp_path, Calm(max(0, step - 10), step))
-        retire_checkpoints(tmp_path, 1, back)
+        retire_checkpoints(tmp_path, CheckpointConfig(keep=1), back)
         thin_checkpoints(tmp_path, 1, back)
         assert len(checkpoint_steps(tmp_path)) <= 3
         assert step < 15 or good_step(tmp_path, step - 10) == step - 10
+
+
+def test_several_of_the_best_can_be_kept(tmp_path):
+    save(tmp_path, 10, 20, 30, 40, 50, s10=2.0, s20=1.0, s30=4.0, s40=3.0, s50=5.0)
+    assert retire_checkpoints(tmp_path, CheckpointConfig(keep=1, keep_best=3)) == [30]
+    assert checkpoint_steps(tmp_path) == [10, 20, 40, 50]
+
+
+def test_those_of_each_so_many_steps_stay_for_good(tmp_path):
+    save(tmp_path, 10, 15, 20, 25, 30, 35)
+    assert retire_checkpoints(tmp_path, CheckpointConfig(keep=1, keep_every=20)) == [10, 15, 25, 30]
+    assert checkpoint_steps(tmp_path) == [20, 35]
+
+
+def test_a_checkpoint_that_a_person_has_marked_stays_as_it_is(tmp_path):
+    save(tmp_path, 10, 20, 30)
+    (tmp_path / FOLDER / folder_name(10) / KEEP_MARK).touch()
+    config = CheckpointConfig(keep=1)
+    assert retire_checkpoints(tmp_path, config) == [20]
+    assert thin_checkpoints(tmp_path, 1) == {}
+    save(tmp_path, 10)  # written once more, by a training that went on from it
+    assert retire_checkpoints(tmp_path, config) == []
+    assert resumable_steps(tmp_path) == [10, 30]
+
+
+def test_the_last_checkpoint_stays_however_bad_it_is(tmp_path):
+    save(tmp_path, 10, 20, 30, s10=1.0, s20=1.5, s30=9.0)
+    retire_checkpoints(tmp_path, CheckpointConfig(keep=1, keep_best=1))
+    assert checkpoint_steps(tmp_path) == [10, 30]
+    assert resumable_steps(tmp_path) == [10, 30]
 
 
 # --- weights alone --------------------------------------------------------------------------------

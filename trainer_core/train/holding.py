@@ -12,6 +12,7 @@ from trainer_core import records
 from trainer_core.job import Wanted
 from trainer_core.train.distributed import Wishes
 from trainer_core.train.parking import Parked, park
+from trainer_core.train.steering import carry_out_changes
 
 if TYPE_CHECKING:
     from trainer_core.train.session import Session
@@ -64,7 +65,12 @@ def _wait(session: Session, told: str) -> tuple[Wanted, str]:
     """Until it is over or somebody wants an end; which, and the reason that was told last."""
     while True:
         reason = session.job.hold_reason
-        wishes = session.world.agree(Wishes(session.job.wanted, hold=reason is not None), now=True)
+        session.orders.take_in()
+        change = bool(session.orders.changes)
+        mine = Wishes(session.job.wanted, hold=reason is not None, change=change)
+        wishes = session.world.agree(mine, now=True)
+        if wishes.change:
+            carry_out_changes(session)
         if wishes.wanted or not wishes.hold:
             return wishes.wanted, told
         if reason is not None:

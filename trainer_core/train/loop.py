@@ -9,7 +9,6 @@ import torch
 from trainer_core.data.batches.gather import Batch
 from trainer_core.data.batches.prefetch import Prefetcher
 from trainer_core.job import Job
-from trainer_core.schedule import lr_at, lr_factor
 from trainer_core.spec import TrainSpec
 from trainer_core.train.compiling import (
     flex_attention_agrees,
@@ -23,6 +22,7 @@ from trainer_core.train.distributed.place import take_device, threads_of
 from trainer_core.train.inputs import open_inputs
 from trainer_core.train.opening import open_session
 from trainer_core.train.session import Session
+from trainer_core.training_plan import STEPS_MOST
 
 
 def run(job: Job, spec: TrainSpec) -> dict[str, Any]:
@@ -54,16 +54,17 @@ def run(job: Job, spec: TrainSpec) -> dict[str, Any]:
 
 def train(session: Session) -> None:
     """Step after step from where the session stands; what happens between them is its business."""
-    spec, state = session.spec, session.state
-    steps = range(state.step + 1, session.steps + 1)
-    with Prefetcher(session.batches, steps, session.compute.device) as batches:
+    state, device = session.state, session.compute.device
+    coming = range(state.step + 1, STEPS_MOST + 1)  # the end may be moved at any time
+    with Prefetcher(session.batches, coming, device, lambda: session.steps) as prefetched:
+        batches = iter(prefetched)
         session.between_steps()
-        for step, batch in zip(steps, batches, strict=True):
-            if step == steps.start:
+        while state.step < session.steps:
+            step, batch = state.step + 1, next(batches)
+            if step == coming.start:
                 prepare(session, batch)
-            factor = lr_factor(step, session.steps, spec.optimizer)
-            lr = lr_at(step, session.steps, spec.optimizer, spec.budget.batch_size)
-            loss, norm = session.train_step(batch, factor)
+            lr = session.plan.lr_at(step)
+            loss, norm = session.train_step(batch, session.plan.lr_factor(step))
             state.step, state.tokens_seen = step, step * session.batches.tokens_per_step
             session.meter.add(step, loss, norm, lr=lr, hit=batch.hit_rate, match=batch.mean_match)
             session.between_steps()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import msgspec
 import torch
 
 from trainer_core import records
@@ -15,12 +16,14 @@ from trainer_core.data.batches.text import text_of
 from trainer_core.job import Job
 from trainer_core.metrics import StepLog
 from trainer_core.model.transformer import Transformer
+from trainer_core.records import PlanChanged
 from trainer_core.spec import DistributedConfig, TrainSpec
-from trainer_core.status import STEPS_FILE
+from trainer_core.status import STEPS_FILE, read_status
 from trainer_core.train.checkpoints.background import BackgroundSaver
 from trainer_core.train.checkpoints.checkpoint import weights_of
 from trainer_core.train.checkpoints.continuing import check_drawn, order_of
-from trainer_core.train.checkpoints.resuming import Restorable, Resumed, forget_later, resume
+from trainer_core.train.checkpoints.folders import forget_later
+from trainer_core.train.checkpoints.resuming import Restorable, Resumed, resume
 from trainer_core.train.checkpoints.retention import checkpoint_size
 from trainer_core.train.checkpoints.saving import clear_drafts
 from trainer_core.train.compute import Compute
@@ -35,10 +38,12 @@ from trainer_core.train.optim import make_optimizer
 from trainer_core.train.room import check_room
 from trainer_core.train.session import Session
 from trainer_core.train.stall import Slowness, Watchdog
+from trainer_core.train.steering import Orders
 from trainer_core.train.step import TrainStep
 from trainer_core.train.validation.held_out_sets import Windows, open_validation
 from trainer_core.train.validation.rhythm import Rhythm
 from trainer_core.train.validation.validate import Validation
+from trainer_core.training_plan import TrainingPlan
 
 CROPPED_SHARE = 0.05
 """So much text may be cut off before it is worth a warning."""
@@ -66,12 +71,14 @@ def open_session(
     optimizer = make_optimizer(model, spec.optimizer, spec.budget.batch_size)
     train_step = TrainStep(model, optimizer, compute, spec.micro_batch_size, world)
     train_step.module = exchanging(train_step.module, world, spec.distributed)
+    plan = _plan(job, spec, world)
     parts = Restorable(model, optimizer, train_step, compute.device)
     resumed = _resume(job, spec, inputs, parts, world)
     state = resumed.state
     batches = _batches(spec, inputs, resumed, world)
+    batches.skips = tuple(skip for skip in plan.skips if skip[0] >= state.step)
     log = StepLog(job.folder / STEPS_FILE)
-    if state.step < spec.budget.steps and (not resumed.is_new or log.rows):
+    if state.step < plan.steps and (not resumed.is_new or log.rows):
         job.record(records.Resumed(step=state.step))
     cut_log(log, state.step, batches.tokens_per_step)
     meter = StepMeter(log, compute.device, batches.tokens_per_step, state.elapsed_s)
@@ -86,7 +93,7 @@ def open_session(
         train_step=train_step,
         batches=batches,
         validation=validation,
-        rhythm=Rhythm(spec.evaluation, spec.budget.steps, state),
+        rhythm=Rhythm(spec.evaluation, plan.steps, state),
         state=state,
         log=log,
         meter=meter,
@@ -99,6 +106,8 @@ def open_session(
         saved_step=-1 if resumed.is_new else state.step,
         world=world,
         lineage=resumed.lineage,
+        plan=plan,
+        orders=Orders(job),
         seen=SeenCounter(batches.order, text_of(inputs.corpus).sources),
     )
     if resumed.is_new and resumed.lineage:
@@ -186,9 +195,25 @@ def _validation(job: Job, spec: TrainSpec, inputs: Inputs, world: World) -> Vali
     )
 
 
+def _plan(job: Job, spec: TrainSpec, world: World) -> TrainingPlan:
+    """The plan with all that a person has changed about it, the same on every rank."""
+    changes = read_status(job.folder).changes if world.is_main else ()
+    told = world.told(msgspec.json.encode(changes))
+    return TrainingPlan(spec, msgspec.json.decode(told, type=tuple[PlanChanged, ...]))
+
+
+def _finish_rewind(job: Job) -> None:
+    """Remove what a person's way back to a checkpoint has left, if it was broken off."""
+    step = read_status(job.folder).rewind_to
+    for gone in [] if step is None else forget_later(job.folder, step):
+        job.record(records.CheckpointRemoved(step=gone))
+
+
 def _resume(job: Job, spec: TrainSpec, inputs: Inputs, parts: Restorable, world: World) -> Resumed:
     """Restore what can be restored, and say what could not."""
     clear_drafts(job.folder)
+    if world.is_main:
+        _finish_rewind(job)
     resumed = resume(job.folder, spec, inputs, parts, world)
     found = resumed.checkpoint
     for problem in resumed.problems:

@@ -38,9 +38,11 @@ from trainer_core.train.mfu import mfu
 from trainer_core.train.optim import Optimizer
 from trainer_core.train.samples import write_samples
 from trainer_core.train.stall import Slowness, Watchdog
+from trainer_core.train.steering import Orders, carry_out_changes
 from trainer_core.train.step import TrainStep
 from trainer_core.train.validation.rhythm import Rhythm
 from trainer_core.train.validation.validate import Validation
+from trainer_core.training_plan import TrainingPlan
 
 
 @dataclass
@@ -66,6 +68,8 @@ class Session:
     saver: BackgroundSaver
     fingerprints: Fingerprints
     seen: SeenCounter
+    plan: TrainingPlan
+    orders: Orders
     weights: dict[str, Tensor] = field(default_factory=dict)
     saved_step: int = -1
     world: World = field(default_factory=World)
@@ -73,8 +77,8 @@ class Session:
 
     @property
     def steps(self) -> int:
-        """The run's length."""
-        return self.spec.budget.steps
+        """The run's length, as it stands."""
+        return self.plan.steps
 
     # --- between two steps ----------------------------------------------------------------------
 
@@ -87,8 +91,11 @@ class Session:
         """
         step = self.state.step
         self.job.step = step
-        last = step == self.steps
-        wishes, measures = self._agreed(step)
+        wishes = self._agreed(step)
+        if wishes.change:
+            carry_out_changes(self)
+        last = step >= self.steps
+        measures = wishes.validate if self._is_by_clock(step) else self.rhythm.due(step)
         measures = measures and self.state.validated_step != step
         scheduled = step > 0 and step % self.spec.checkpoint.every_steps == 0
         asked = bool(wishes.wanted) or wishes.save or wishes.hold
@@ -111,26 +118,29 @@ class Session:
         self.meter.start()
         self.watchdog.begin(step + 1)
 
-    def _agreed(self, step: int) -> tuple[Wishes, bool]:
-        """What is wished for at this step, the same on every rank, and whether to validate."""
-        due = self.rhythm.due(step)
-        by_clock = bool(self.spec.evaluation.time_share) and 0 < step < self.steps
-        wishes = self.world.agree(
+    def _is_by_clock(self, step: int) -> bool:
+        """Whether the time that passed says if to validate at this step, and ranks may differ."""
+        return bool(self.spec.evaluation.time_share) and 0 < step < self.steps
+
+    def _agreed(self, step: int) -> Wishes:
+        """What is wished for at this step, the same on every rank."""
+        self.orders.take_in()
+        return self.world.agree(
             Wishes(
                 self.job.wanted,
-                bool(self.job.commands()),
-                by_clock and due,
+                self.orders.take_save(),
+                self._is_by_clock(step) and self.rhythm.due(step),
                 self.job.hold_reason is not None,
+                bool(self.orders.changes),
             ),
-            now=step == self.steps,
+            now=step >= self.steps,
         )
-        return wishes, wishes.validate if by_clock else due
 
     def _reason(self, wanted: str, *, asked: bool, best: bool, scheduled: bool) -> Reason | None:
         """Why a checkpoint is due now, or None."""
         step = self.state.step
         reasons: tuple[tuple[bool, Reason], ...] = (
-            (step == self.steps, "end"),
+            (step >= self.steps, "end"),
             (wanted == "pause", "pause"),
             (wanted == "stop", "stop"),
             (asked, "asked"),
@@ -273,7 +283,7 @@ class Session:
         )
 
     def _loader_position(self) -> LoaderPosition:
-        batch = self.state.step + self.batches.passed_over + 1
+        batch = self.batches.number(self.state.step) + 1
         return position_at(self.spec, self.batches.order, batch)
 
     def _sources_seen(self) -> records.SourcesSeen:

@@ -22,8 +22,8 @@ from trainer_core.spec.data import DataConfig
 class TrainBatches:
     """The batches of a training: rows of its text, in an order that each epoch draws anew.
 
-    Batch `step` depends on the order, the step and `passed_over` alone, so a resumed training sees
-    exactly what an uninterrupted one would have seen.
+    Batch `step` depends on the order, the step, `passed_over` and `skips` alone, so a resumed
+    training sees exactly what an uninterrupted one would have seen.
 
     Args:
         split: The training part.
@@ -65,15 +65,22 @@ class TrainBatches:
         self._vocab_size = vocab_size
         self.passed_over = 0
         """Batches that are left out before the next step."""
+        self.skips: tuple[tuple[int, int], ...] = ()
+        """After which later steps how many more are left out."""
 
     @property
     def tokens_per_step(self) -> int:
         """B · T, of all processes; padding counts."""
         return self._batch_size * self._context_length
 
+    def number(self, step: int) -> int:
+        """The batch of the order that a step sees; the first one is 1."""
+        skipped = sum(count for after, count in self.skips if after < step)
+        return step + self.passed_over + skipped
+
     def batch(self, step: int) -> Batch:
         """What the optimizer step of this number sees; the first one is 1."""
-        number = step + self.passed_over
+        number = self.number(step)
         batch = gather_rows(
             self._tokens,
             self._matches,
@@ -96,10 +103,10 @@ class TrainBatches:
 
     def drawn(self, step: int) -> dict[str, int]:
         """Rows of each pool that are drawn up to and with a step; see `Order.drawn`."""
-        return self.order.drawn((step + self.passed_over) * self._batch_size)
+        return self.order.drawn(self.number(step) * self._batch_size)
 
     def _stretches(self, step: int) -> Stretches:
-        first = (step + self.passed_over - 1) * self._batch_size
+        first = (self.number(step) - 1) * self._batch_size
         return self.order.stretches(range(first, first + self._batch_size))
 
 

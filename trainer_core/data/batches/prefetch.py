@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -15,16 +15,30 @@ from trainer_core.data.batches.loader import TrainBatches
 
 PREFETCHED = 4
 """So many at most."""
+_LOOK_S = 0.02
 
 
 class Prefetcher:
     """Makes the batches of a range of steps in a thread, a few ahead of the loop.
 
     Use it as a context manager and iterate over it; it ends the thread however the loop ends.
+
+    Args:
+        batches: Where they come from.
+        steps: Which.
+        device: Where they go.
+        until: The last step that is wanted for now; batches beyond it wait until it has grown.
     """
 
-    def __init__(self, batches: TrainBatches, steps: range, device: torch.device) -> None:
+    def __init__(
+        self,
+        batches: TrainBatches,
+        steps: range,
+        device: torch.device,
+        until: Callable[[], int] | None = None,
+    ) -> None:
         self._batches, self._steps, self._device = batches, steps, device
+        self._until = until
         self._ready: queue.Queue[Batch | BaseException] = queue.Queue(PREFETCHED)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
@@ -57,6 +71,9 @@ class Prefetcher:
     def _run(self) -> None:
         try:
             for step in self._steps:
+                while self._until is not None and step > self._until():
+                    if self._ended.wait(_LOOK_S):
+                        return
                 batch = self._batches.batch(step)
                 self._put(batch.pinned() if self._device.type == "cuda" else batch)
                 if self._ended.is_set():

@@ -15,7 +15,8 @@ from trainer_core.errors import KnownError, from_os_error
 from trainer_core.job import Job
 from trainer_core.metrics import StepLog
 from trainer_core.spec import CheckpointConfig
-from trainer_core.train.checkpoints.checkpoint import Checkpoint, best_step
+from trainer_core.train.checkpoints.checkpoint import Checkpoint
+from trainer_core.train.checkpoints.folders import best_step
 from trainer_core.train.checkpoints.retention import retire_checkpoints, thin_checkpoints, way_back
 from trainer_core.train.checkpoints.saving import save_checkpoint
 from trainer_core.train.checkpoints.snapshot import Snapshot, SnapshotMemory
@@ -163,7 +164,7 @@ class BackgroundSaver:
         folder, config = self._job.folder, self._config
         back = way_back(folder, order.calm)
         try:
-            for gone in retire_checkpoints(folder, config.keep, back):
+            for gone in retire_checkpoints(folder, config, back):
                 self._job.record(records.CheckpointRemoved(step=gone))
             for step, size_bytes in thin_checkpoints(folder, config.resumable, back).items():
                 self._job.record(records.CheckpointThinned(step=step, size_bytes=size_bytes))

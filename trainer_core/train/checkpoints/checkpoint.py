@@ -8,7 +8,6 @@ Nothing in it is ever unpickled.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from trainer_core.errors import CheckpointError
 from trainer_core.spec import ModelConfig
+from trainer_core.train.checkpoints.folders import FOLDER, best_step, checkpoint_steps, folder_name
 from trainer_core.train.checkpoints.manifest import (
     MANIFEST,
     OPTIMIZER,
@@ -36,8 +36,6 @@ from trainer_core.train.optim.sharding import shared_like
 if TYPE_CHECKING:
     from trainer_core.model.transformer import Transformer
 
-FOLDER = "checkpoints"
-_NAME = re.compile(r"step-(\d{8,})")
 _log = logging.getLogger(__name__)
 
 
@@ -217,20 +215,6 @@ def put_weights(model: Transformer, weights: Mapping[str, Tensor]) -> None:
         tensor.copy_(shared_like(tensor, weights[name]))
 
 
-def folder_name(step: int) -> str:
-    """Name of the checkpoint of a step."""
-    return f"step-{step:08d}"
-
-
-def checkpoint_steps(run_folder: Path) -> list[int]:
-    """Steps that have a checkpoint, whole or not, ascending."""
-    folder = run_folder / FOLDER
-    if not folder.is_dir():
-        return []
-    found = (_NAME.fullmatch(entry.name) for entry in folder.iterdir())
-    return sorted(int(match[1]) for match in found if match)
-
-
 def read_checkpoint(run_folder: Path, step: int, *, verify: bool = True) -> Checkpoint:
     """The checkpoint of one step.
 
@@ -266,20 +250,6 @@ def _check_files(folder: Path, manifest: Manifest, *, verify: bool) -> None:
             raise damaged(folder, f"{name}: {error.strerror}") from None
         if not whole:
             raise damaged(folder, f"{name} is not what was written")
-
-
-def best_step(run_folder: Path) -> int | None:
-    """The step with the lowest validation loss among the checkpoints; the later one of equals."""
-    best: tuple[float, int] | None = None
-    for step in checkpoint_steps(run_folder):
-        try:
-            val_loss = read_manifest(run_folder / FOLDER / folder_name(step)).val_loss
-        except CheckpointError as error:
-            _log.debug("%s", error)
-            continue
-        if val_loss is not None:
-            best = min(best or (val_loss, -step), (val_loss, -step))
-    return None if best is None else -best[1]
 
 
 def _wanted_steps(run_folder: Path, which: str) -> list[int]:

@@ -12,7 +12,8 @@ from trainer_core.data.batches.order import ORDER_VERSION, Order
 from trainer_core.data.batches.text import text_of
 from trainer_core.errors import CheckpointError
 from trainer_core.spec import ModelConfig, TrainSpec
-from trainer_core.train.checkpoints.checkpoint import FOLDER, Checkpoint, open_checkpoint
+from trainer_core.train.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from trainer_core.train.checkpoints.folders import FOLDER
 from trainer_core.train.checkpoints.manifest import Ancestor, LoaderPosition
 from trainer_core.train.inputs import Inputs
 

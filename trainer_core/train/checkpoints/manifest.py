@@ -9,7 +9,6 @@ import msgspec
 
 from trainer_core.errors import CheckpointError
 from trainer_core.spec import ModelConfig
-from trainer_core.train.checkpoints.tensor_file import FileFact
 
 VERSION = 2
 """2 tells the loader's position, and may be of a checkpoint without an optimizer."""
@@ -23,6 +22,13 @@ RESUMABLE = WEIGHTS_ONLY | {OPTIMIZER}
 
 class NewerCheckpointError(CheckpointError):
     """A checkpoint that a newer Hearth wrote: not damaged, only unreadable here."""
+
+
+class FileFact(msgspec.Struct, frozen=True):
+    """What a file must be to count as whole."""
+
+    size_bytes: int
+    sha256: str
 
 
 class Fingerprints(msgspec.Struct, frozen=True, kw_only=True):

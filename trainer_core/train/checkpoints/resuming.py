@@ -15,22 +15,25 @@ from trainer_core.errors import CheckpointError
 from trainer_core.model.transformer import Transformer
 from trainer_core.spec import TrainSpec
 from trainer_core.train.checkpoints.checkpoint import (
-    FOLDER,
     Checkpoint,
     TrainState,
-    checkpoint_steps,
-    folder_name,
     put_weights,
     read_checkpoint,
     weights_of,
 )
 from trainer_core.train.checkpoints.continuing import Continued, continued, order_of
+from trainer_core.train.checkpoints.folders import (
+    FOLDER,
+    checkpoint_steps,
+    folder_name,
+    forget_later,
+)
 from trainer_core.train.checkpoints.manifest import (
     Ancestor,
     LoaderPosition,
     NewerCheckpointError,
 )
-from trainer_core.train.checkpoints.saving import move_loader, remove_checkpoint
+from trainer_core.train.checkpoints.saving import move_loader
 from trainer_core.train.distributed.state import (
     RANDOM,
     Restored,
@@ -249,18 +252,6 @@ def _set_aside(folder: Path) -> None:
         number += 1
     with contextlib.suppress(FileNotFoundError):
         folder.rename(aside)
-
-
-def forget_later(run_folder: Path, step: int) -> list[int]:
-    """Remove the checkpoints after a step; the steps that went.
-
-    Raises:
-        OSError: A folder cannot be renamed.
-    """
-    gone = [later for later in checkpoint_steps(run_folder) if later > step]
-    for later in gone:
-        remove_checkpoint(run_folder, later)
-    return gone
 
 
 def go_back(run_folder: Path, step: int, loader: LoaderPosition) -> list[int]:

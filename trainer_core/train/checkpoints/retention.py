@@ -6,18 +6,16 @@ from collections.abc import Set
 from pathlib import Path
 
 from trainer_core.checkpoint_plan import CheckpointSize
-from trainer_core.errors import CheckpointError
-from trainer_core.spec import TrainSpec
-from trainer_core.train.checkpoints.checkpoint import (
-    FOLDER,
-    best_step,
+from trainer_core.spec import CheckpointConfig, TrainSpec
+from trainer_core.train.checkpoints.checkpoint import read_checkpoint, weights_of
+from trainer_core.train.checkpoints.folders import (
+    best_steps,
     checkpoint_steps,
-    folder_name,
-    read_checkpoint,
-    weights_of,
+    is_marked,
+    is_resumable,
+    remove_checkpoint,
 )
-from trainer_core.train.checkpoints.manifest import read_manifest
-from trainer_core.train.checkpoints.saving import keep_weights_only, remove_checkpoint
+from trainer_core.train.checkpoints.saving import keep_weights_only
 from trainer_core.train.checkpoints.tensor_file import tensor_file_bytes
 from trainer_core.train.guard import Calm
 
@@ -34,7 +32,7 @@ def good_step(run_folder: Path, calm_step: int) -> int | None:
         calm_step: The last step at which nothing was wrong.
     """
     earlier = (step for step in checkpoint_steps(run_folder) if step <= calm_step)
-    return max((s for s in earlier if _is_resumable(run_folder, s)), default=None)
+    return max((s for s in earlier if is_resumable(run_folder, s)), default=None)
 
 
 def way_back(run_folder: Path, calm: Calm) -> set[int]:
@@ -49,22 +47,22 @@ def way_back(run_folder: Path, calm: Calm) -> set[int]:
     return back | ({good} if good is not None else set())
 
 
-def _is_resumable(run_folder: Path, step: int) -> bool:
-    try:
-        return read_manifest(run_folder / FOLDER / folder_name(step)).resumable
-    except CheckpointError:
-        return False
+def retire_checkpoints(
+    run_folder: Path, config: CheckpointConfig, back: Set[int] = frozenset()
+) -> list[int]:
+    """Remove the checkpoints that no rule keeps; the steps that went.
 
-
-def retire_checkpoints(run_folder: Path, keep: int, back: Set[int] = frozenset()) -> list[int]:
-    """Remove all but the newest `keep`, the best, and the way back; the steps that went.
+    The newest stay, the best, those of each so many steps, those that a person has marked, and the
+    way back. The last one always does.
 
     Raises:
         OSError: A folder cannot be renamed.
     """
     steps = checkpoint_steps(run_folder)
-    kept = {*steps[-keep:], best_step(run_folder), *back}
-    gone = [step for step in steps if step not in kept]
+    kept = {*steps[-config.keep :], *best_steps(run_folder, config.keep_best), *back}
+    if config.keep_every:
+        kept |= {step for step in steps if step % config.keep_every == 0}
+    gone = [step for step in steps if step not in kept and not is_marked(run_folder, step)]
     for step in gone:
         remove_checkpoint(run_folder, step)
     return gone
@@ -90,7 +88,8 @@ def thin_checkpoints(
         return {}
     thinned = {}
     for step in checkpoint_steps(run_folder)[:-resumable]:
-        if step not in back and _is_resumable(run_folder, step):
+        stays = step in back or is_marked(run_folder, step)
+        if not stays and is_resumable(run_folder, step):
             checkpoint = read_checkpoint(run_folder, step, verify=False)
             thinned[step] = keep_weights_only(checkpoint).size_bytes
     return thinned

@@ -10,14 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from trainer_core.checkpoint_plan import KEEP_MARK
 from trainer_core.errors import CheckpointError
 from trainer_core.files import draft_beside, put_back, put_in_place, sync, write_whole_file
-from trainer_core.train.checkpoints.checkpoint import (
-    FOLDER,
-    Checkpoint,
-    checkpoint_steps,
-    folder_name,
-)
+from trainer_core.train.checkpoints.checkpoint import Checkpoint
+from trainer_core.train.checkpoints.folders import FOLDER, checkpoint_steps, folder_name
 from trainer_core.train.checkpoints.manifest import (
     MANIFEST,
     OPTIMIZER,
@@ -34,11 +31,6 @@ from trainer_core.train.checkpoints.snapshot import Snapshot
 from trainer_core.train.checkpoints.tensor_file import write_pieces, write_tensors
 
 _HIDDEN_NAME = re.compile(r"\.(step-\d+)\.(writing|removing|replaced)")
-
-
-def _doomed(folder: Path) -> Path:
-    """Where a checkpoint's folder stands while it is removed."""
-    return folder.with_name(f".{folder.name}.removing")
 
 
 def save_checkpoint(run_folder: Path, snapshot: Snapshot) -> Checkpoint:
@@ -58,6 +50,8 @@ def save_checkpoint(run_folder: Path, snapshot: Snapshot) -> Checkpoint:
     try:
         draft.mkdir()
         manifest = _write(draft, snapshot)
+        if (target / KEEP_MARK).exists():
+            (draft / KEEP_MARK).touch()
         sync(draft)
         put_in_place(draft, target)  # after a crash in the middle, `clear_drafts` undoes it
     except BaseException:
@@ -117,19 +111,6 @@ def move_loader(checkpoint: Checkpoint, loader: LoaderPosition) -> Checkpoint:
 def _replace_manifest(checkpoint: Checkpoint, manifest: Manifest) -> Checkpoint:
     write_whole_file(checkpoint.folder / MANIFEST, encode_manifest(manifest))
     return Checkpoint(checkpoint.folder, manifest)
-
-
-def remove_checkpoint(run_folder: Path, step: int) -> None:
-    """Remove a checkpoint; a crash in the middle leaves no half one under its name.
-
-    Raises:
-        OSError: It cannot be renamed.
-    """
-    folder = run_folder / FOLDER / folder_name(step)
-    doomed = _doomed(folder)
-    shutil.rmtree(doomed, ignore_errors=True)
-    folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def clear_drafts(run_folder: Path) -> None:

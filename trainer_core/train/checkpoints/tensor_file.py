@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from trainer_core.errors import CheckpointError
 from trainer_core.files import write_hashed
+from trainer_core.train.checkpoints.manifest import FileFact
 
 _DTYPES = {
     torch.float32: "F32",
@@ -33,13 +33,6 @@ _DTYPES = {
     torch.bool: "BOOL",
 }
 _READ_BYTES = 1 << 22
-
-
-class FileFact(msgspec.Struct, frozen=True):
-    """What a file must be to count as whole."""
-
-    size_bytes: int
-    sha256: str
 
 
 def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:

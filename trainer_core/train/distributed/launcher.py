@@ -22,7 +22,7 @@ from trainer_core.journal import JournalWriter
 from trainer_core.records import Ended, JobStarted
 from trainer_core.spec import DistributedConfig, TrainSpec
 from trainer_core.status import JOURNAL_FILE, read_status
-from trainer_core.train.checkpoints.checkpoint import checkpoint_steps
+from trainer_core.train.checkpoints.folders import checkpoint_steps
 from trainer_core.train.distributed import watch
 from trainer_core.train.distributed.agent import how_died, run_processes
 from trainer_core.train.distributed.place import commands_for_others

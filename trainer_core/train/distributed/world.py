@@ -30,12 +30,14 @@ class Wishes(NamedTuple):
         save: Whether to save a checkpoint and go on.
         validate: Whether held-out text is due to be measured.
         hold: Whether to free the device and wait.
+        change: Whether to change the plan.
     """
 
     wanted: Wanted = ""
     save: bool = False
     validate: bool = False
     hold: bool = False
+    change: bool = False
 
 
 NO_WISHES = Wishes()
@@ -145,11 +147,11 @@ class World:
         mine, self._pending = self._pending, NO_WISHES
         period = self._next_period() if self.is_main else 0
         code = _CODES.index(mine.wanted)
-        figures = torch.tensor([code, mine.save, mine.validate, mine.hold, period])
+        figures = torch.tensor([code, *mine[1:], period])
         dist.all_reduce(figures, dist.ReduceOp.MAX)
-        code, save, validate, hold, self._period = figures.tolist()
+        code, *others, self._period = figures.tolist()
         self._calls, self._agreed_s = 0, time.perf_counter()
-        return Wishes(_CODES[code], bool(save), bool(validate), bool(hold))
+        return Wishes(_CODES[code], *map(bool, others))
 
     def _next_period(self) -> int:
         """Calls until the next exchange; grows slowly, since the next steps may be slower."""
@@ -188,4 +190,4 @@ def _unsynchronised(module: nn.Module) -> Iterator[None]:
 
 def _either(a: Wishes, b: Wishes) -> Wishes:
     wanted = max(a.wanted, b.wanted, key=_CODES.index)
-    return Wishes(wanted, a.save or b.save, a.validate or b.validate, a.hold or b.hold)
+    return Wishes(wanted, *(mine or other for mine, other in zip(a[1:], b[1:], strict=True)))

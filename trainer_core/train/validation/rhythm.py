@@ -43,6 +43,11 @@ class Rhythm:
             return step % self._evaluation.every_steps == 0
         return step >= self._next_step
 
+    def set_end(self, steps: int) -> None:
+        """Take note of another length of the run."""
+        self._steps = steps
+        self._next_step = self._planned()
+
     def watch(self, rows: Rows) -> None:
         """Learn how long steps take, from their figures; there is at least one row."""
         if not self._evaluation.time_share:
