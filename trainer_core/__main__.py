@@ -19,6 +19,7 @@ from trainer_core.data.preview.options import add_preview
 from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.rule_tasks import RULE_TASKS
+from trainer_core.spawn import process_of
 from trainer_core.status import JobStatus, read_status
 from trainer_core.train.probe.options import add_probe
 
@@ -31,6 +32,9 @@ a core; with this one an idle computer is as fast and a busy one is not lost.
 
 TORCH_LOG_LEVEL = "ERROR"
 """What torch's own code says less urgently about its connections, nobody can act upon."""
+
+_CHANGE_S = 60.0
+"""A running training answers between two steps."""
 
 Command = Callable[[argparse.Namespace], ExitCode]
 
@@ -131,6 +135,30 @@ def _command(message: protocol.Message) -> Command:
     return send
 
 
+def _change(args: argparse.Namespace) -> ExitCode:
+    """Change the plan of a training, at work or at rest."""
+    from trainer_core.train.at_rest import change
+
+    if process_of(args.folder) is not None:
+        wanted = specs.convert(
+            {"lr": args.lr, "steps": args.steps, "why": args.why}, protocol.ChangePlan, "the change"
+        )
+        protocol.send_command(args.folder, wanted, _CHANGE_S)
+        return ExitCode.OK
+    made = change(args.folder, args.lr, args.steps, args.why)
+    print(f"The change holds from step {made.step:,} on.")
+    return ExitCode.OK
+
+
+def _rewind(args: argparse.Namespace) -> ExitCode:
+    """Take a training at rest back to a checkpoint."""
+    from trainer_core.train.at_rest import rewind
+
+    gone = rewind(args.folder, args.to, args.skip)
+    print(f"Back at step {args.to:,}; {len(gone):,} later checkpoints were removed.")
+    return ExitCode.OK
+
+
 def _sample(args: argparse.Namespace) -> ExitCode:
     """Let a trained model continue a prompt."""
     from trainer_core.generate.terminal import sample
@@ -193,6 +221,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_folder("pause", _command(protocol.Pause()), "save, free the memory, end; resume goes on")
     add_folder("stop", _command(protocol.Stop()), "save and end")
+    _add_change(add_folder("change", _change, "change a training's learning rate or end"))
+    _add_rewind(add_folder("rewind", _rewind, "take a training at rest back to a checkpoint"))
     add_folder("checkpoint", _command(protocol.CheckpointNow()), "save a checkpoint and go on")
     _add_join(add("join", _join, "lend this machine to a training that runs on several"))
     template = add("template", _template, "print a verb's settings as TOML")
@@ -205,6 +235,32 @@ def _parser() -> argparse.ArgumentParser:
     _add_rules(add("rules", _rules, "train on a rule task and score how far it is learned"))
     _add_sample(add("sample", _sample, "let a trained model continue a prompt"))
     return parser
+
+
+def _add_change(change: argparse.ArgumentParser) -> None:
+    change.add_argument("--lr", type=float, help="new peak of the learning rate, from now on")
+    change.add_argument(
+        "--steps", type=int, help="new length; a later one lets a finished training go on"
+    )
+    change.add_argument("--why", default="", help="a note for the run's record")
+
+
+def _add_rewind(rewind: argparse.ArgumentParser) -> None:
+    rewind.add_argument("--to", type=int, required=True, metavar="STEP", help="of the checkpoint")
+    rewind.add_argument(
+        "--skip",
+        type=_steps_of,
+        metavar="STEP[-STEP]",
+        help="leave out the batches of these steps from now on, such as one that made a spike",
+    )
+
+
+def _steps_of(text: str) -> tuple[int, int]:
+    """First and last step of `120` or `120-124`."""
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal()):
+        raise argparse.ArgumentTypeError(f"“{text}” is no step and no range such as 120-124")
+    return int(first), int(last or first)
 
 
 def _add_join(join: argparse.ArgumentParser) -> None:

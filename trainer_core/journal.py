@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -161,10 +162,18 @@ class JournalWriter:
         Raises:
             OSError: The disk is full or gone; the journal is as it was before.
         """
-        payload = _encoder.encode(record)
-        append_whole(self._descriptor, _FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+        append_whole(self._descriptor, _framed(record))
         if sync:
             os.fsync(self._descriptor)
+
+    def append_all(self, records: Sequence[Record]) -> None:
+        """Add records that belong together, in one stroke, and wait until they are on the disk.
+
+        Raises:
+            OSError: The disk is full or gone; the journal is as it was before.
+        """
+        append_whole(self._descriptor, b"".join(map(_framed, records)))
+        os.fsync(self._descriptor)
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -182,6 +191,11 @@ class JournalWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _framed(record: Record) -> bytes:
+    payload = _encoder.encode(record)
+    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
 
 def _is_damage(torn: bytes) -> bool:

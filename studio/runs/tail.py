@@ -20,7 +20,7 @@ from trainer_core.errors import JobFolderError, KnownError, from_os_error
 from trainer_core.journal import read_records
 from trainer_core.metrics import STEP_DTYPE, SYSTEM_DTYPE, Rows, count_rows, read_rows
 from trainer_core.protocol import read_owner
-from trainer_core.records import Ended, JobStarted, Record, Resumed
+from trainer_core.records import Ended, JobStarted, Record, Resumed, Rewound
 from trainer_core.status import JOURNAL_FILE, SPEC_FILE, STEPS_FILE, SYSTEM_FILE
 
 RECORDS_MAX = 2_000
@@ -193,20 +193,22 @@ class JobTail:
     # --- the files -----------------------------------------------------------------------------
 
     def _read_journal(self) -> bool:
-        """Take in new records; tells whether a resume is among them."""
+        """Take in new records; tells whether later steps became void."""
         records, self._offset = read_records(self.folder / JOURNAL_FILE, self._offset)
         self._pending.extend(records)
         for record in records:
             match record:
                 case JobStarted():
                     self._started_s, self._pid, self._at_work = record.time_s, record.pid, True
-                case Resumed():
+                case Resumed() | Rewound():
                     if record.step < self._row:
                         self._row, self._last_row = record.step, b""
                     self._resumed_step = record.step
+                    if isinstance(record, Rewound):  # by hand, while nobody works on it
+                        self._at_work = False
                 case Ended():
                     self._at_work = False
-        return any(isinstance(record, Resumed) for record in records)
+        return any(isinstance(record, Resumed | Rewound) for record in records)
 
     def _take_records(self) -> tuple[Record, ...]:
         count = min(len(self._pending), RECORDS_MAX)
