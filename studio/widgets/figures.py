@@ -110,10 +110,12 @@ def day(time_s: float | None) -> str:
 
 
 def started(time_s: float | None) -> str:
-    """Local weekday, day, month and clock, such as Fri 14 Nov 23:54."""
+    """Local weekday, day, month and clock, such as Fri 14 Nov 23:54; or with the year."""
     if time_s is None or is_missing(time_s):
         return MISSING
     local = time.localtime(time_s)
+    if local.tm_year != time.localtime().tm_year:
+        return f"{day(time_s)} {clock(time_s)}"
     return f"{tr(_DAYS[local.tm_wday])} {day(time_s)} {clock(time_s)}"
 
 

@@ -177,6 +177,7 @@ class DataTable(QWidget):
         view.setModel(self.model)
         view.setItemDelegate(self._delegate)
         view.setHorizontalHeader(self._header)
+        self._header.setAccessibleName(f"Columns of {name}" if name else "Columns")
         view.verticalHeader().hide()
         view.verticalHeader().setDefaultSectionSize(ROW_PX)
         view.verticalHeader().setMinimumSectionSize(ROW_PX)

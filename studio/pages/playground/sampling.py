@@ -173,7 +173,7 @@ class SamplingPanel(Panel):
         self.highlight_from = ComboBox("Highlight from")
         for tokens in _HIGHLIGHT:
             self.highlight_from.addItem(f"{tokens} token{'s' * (tokens > 1)}", tokens)
-        self.highlight_from.setFixedWidth(94)
+        self.highlight_from.setFixedWidth(self.highlight_from.sizeHint().width())
         self.highlight_from.setCurrentIndex(_HIGHLIGHT.index(4))
         self.highlight_from.currentIndexChanged.connect(self._on_highlight_changed)
         self._about = Label("", "label", "muted", wrap=True)

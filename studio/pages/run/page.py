@@ -42,6 +42,7 @@ class RunPage(Page):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._shown: QWidget | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Run")
         self._add_shortcuts()
 
     # --- the page ------------------------------------------------------------------------------
