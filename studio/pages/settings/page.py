@@ -1,4 +1,4 @@
-"""Settings: the look, the charts, where data lies, the tour, and what Hearth is made of."""
+"""Settings: the look, the charts, the data, trainings, who is told, what Hearth is made of."""
 
 from __future__ import annotations
 
@@ -21,13 +21,26 @@ from studio.pages.settings.facts import (
     licences,
     read_about,
 )
+from studio.pages.settings.notifications import NotificationsSection
+from studio.pages.settings.section import Section
+from studio.pages.settings.trainings import (
+    CURRENCY,
+    PRICE,
+    WATTS,
+    Electricity,
+    HoldingSection,
+    TrainingsSection,
+)
+from studio.runs.manners import read_defaults, write_defaults
 from studio.runs.supervisor import STUDIO_LOG
+from studio.storage.library import Library
 from studio.theme import Mode
 from studio.widgets import figures
-from studio.widgets.card import Card, Hairline
+from studio.widgets.card import Card
 from studio.widgets.controls import LineEdit, LinkButton, SecondaryButton, Segmented
 from studio.widgets.label import Label, Part
 from trainer_core.errors import KnownError
+from trainer_core.manners import Manners
 
 _MODES: dict[str, Mode] = {"system": "system", "dark": "dark", "light": "light"}
 _SMOOTHINGS = [
@@ -37,33 +50,6 @@ _SMOOTHINGS = [
     ("200", "200"),
     ("1000", "1,000"),
 ]
-
-
-class _Section(Card):
-    """A card with a title and rows, a hairline between two of them."""
-
-    def __init__(self, title: str) -> None:
-        super().__init__(padding=16, spacing=12)
-        self.body.addWidget(Label(title, "title"))
-        self._rows = 0
-
-    def add_row(self, name: str, hint: str, *controls: QWidget) -> Label:
-        """Add a row; returns the hint, which may change."""
-        if self._rows:
-            self.body.addWidget(Hairline())
-        self._rows += 1
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        words = QVBoxLayout()
-        words.setSpacing(0)
-        words.addWidget(Label(name, "body"))
-        below = Label(hint, "secondary", "muted", wrap=True)
-        words.addWidget(below)
-        row.addLayout(words, 1)
-        for control in controls:
-            row.addWidget(control, 0, Qt.AlignmentFlag.AlignVCenter)
-        self.body.addLayout(row)
-        return below
 
 
 class SettingsPage(Page):
@@ -79,11 +65,12 @@ class SettingsPage(Page):
         column.setSpacing(0)
         column.addWidget(PageHeader("Settings"))
         body = ScrollBody()
+        self._make_choices()
         sides = QHBoxLayout()
         sides.setSpacing(12)
         for stretch, sections in (
-            (3, (self._appearance(), self._data(), self._jobs())),
-            (2, (self._about(), self._keys())),
+            (3, (self._appearance(), self._data(), self.trainings, self.holding)),
+            (2, (self.notifications, self._about(), self._keys())),
         ):
             side = QVBoxLayout()
             side.setSpacing(12)
@@ -102,15 +89,25 @@ class SettingsPage(Page):
             lambda: read_about(home), self._on_about_read, owner=self, lane="work"
         )
         self.theme_choice.set_current(self._context.theme.mode)
-        self._jobs_hint.set_text(self._jobs_words())
-        tour = self._context.tour
-        can_start = tour is not None and tour.state != "running"
-        self.tour_button.setEnabled(can_start and not self._context.library.read_only)
+        self.trainings.show_state()
+        self.notifications.show_state()
+        library = self._context.library
+        self._context.tasks.run_op(lambda: _read_choices(library), self._on_read, owner=self)
 
     # --- sections ---
 
+    def _make_choices(self) -> None:
+        """The sections whose choices the library keeps; they wait until it has told them."""
+        self._manners = Manners()
+        self.trainings = TrainingsSection(self._context)
+        self.trainings.awake_changed.connect(self._on_manners_edited)
+        self.trainings.electricity_changed.connect(self._on_electricity_edited)
+        self.holding = HoldingSection(self._on_manners_edited)
+        self.notifications = NotificationsSection(self._context)
+        self.notifications.edited.connect(self._on_manners_edited)
+
     def _appearance(self) -> Card:
-        section = _Section("Appearance")
+        section = Section("Appearance")
         self.theme_choice = Segmented(
             [("system", "System"), ("dark", "Dark"), ("light", "Light")],
             self._context.theme.mode,
@@ -137,7 +134,7 @@ class SettingsPage(Page):
 
     def _data(self) -> Card:
         context = self._context
-        section = _Section("Data")
+        section = Section("Data")
         home = SecondaryButton("Open folder", "folder-open", size="small")
         home.clicked.connect(lambda: self._open(context.home))
         self._home_hint = section.add_row("Data home", str(context.home), home)
@@ -157,20 +154,8 @@ class SettingsPage(Page):
         self._show_gpt2_problem()
         return section
 
-    def _jobs(self) -> Card:
-        section = _Section("Trainings")
-        self._jobs_hint = section.add_row("When this window is closed", self._jobs_words())
-        self.tour_button = SecondaryButton("Take the tour", "play", size="small")
-        self.tour_button.clicked.connect(self._on_tour_clicked)
-        section.add_row(
-            "Tour",
-            "Trains two small models on this computer's Python library and compares them.",
-            self.tour_button,
-        )
-        return section
-
     def _keys(self) -> Card:
-        section = _Section("Keys")
+        section = Section("Keys")
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(6)
@@ -185,7 +170,7 @@ class SettingsPage(Page):
         return section
 
     def _about(self) -> Card:
-        section = _Section("About")
+        section = Section("About")
         self._computer = section.add_row("This computer", "reading …")
         self._versions = section.add_row("Versions", "reading …")
         links = QWidget()
@@ -202,6 +187,32 @@ class SettingsPage(Page):
 
     # --- reactions ---
 
+    def _on_read(self, found: tuple[Manners, Electricity]) -> None:
+        self._manners, electricity = found
+        self.trainings.show_awake(self._manners.keep_awake)
+        self.trainings.show_electricity(electricity)
+        self.holding.form.set_value(self._manners.conditions)
+        self.notifications.show_webhook(self._manners.webhook, self._manners.occasions)
+
+    def _on_manners_edited(self) -> None:
+        """Keep what is shown, and tell the trainings at work."""
+        library = self._context.library
+        address = self.notifications.webhook
+        manners = Manners(
+            keep_awake=self.trainings.awake.isChecked(),
+            conditions=self.holding.form.value(),
+            webhook=self._manners.webhook if address is None else address,
+            occasions=self.notifications.occasions,
+        )
+        if manners != self._manners:
+            self._manners = manners
+            self._context.tasks.run_op(lambda: write_defaults(library, manners), owner=self)
+
+    def _on_electricity_edited(self) -> None:
+        said, library = self.trainings.electricity(), self._context.library
+        if said is not None:
+            self._context.tasks.run_op(lambda: _write_electricity(library, said), owner=self)
+
     def _on_about_read(self, about: About) -> None:
         self._computer.set_text(computer_words(about.device))
         parts: list[Part | str] = []
@@ -214,12 +225,6 @@ class SettingsPage(Page):
     def _on_theme_chosen(self, key: str) -> None:
         self._context.settings.setValue("theme", key)
         self._context.theme.set_mode(_MODES[key])
-
-    def _on_tour_clicked(self) -> None:
-        tour = self._context.tour
-        if tour is not None:
-            tour.start()
-            self._context.navigate("home", None)
 
     def _on_browse(self) -> None:
         dialog = QFileDialog(self, "GPT-2 vocabulary folder", self.gpt2_field.text())
@@ -246,11 +251,6 @@ class SettingsPage(Page):
             problem or "Folder with vocab.bpe and encoder.json, where they cannot be fetched."
         )
 
-    def _jobs_words(self) -> str:
-        alive = sum(model.alive for model in self._context.watcher.models)
-        now = f" {figures.plural(alive, 'job is', 'jobs are')} at work now." if alive else ""
-        return f"Trainings go on by themselves; the next start finds them and misses nothing.{now}"
-
     def _opener(self, path: Path) -> Callable[[], None]:
         return lambda: self._open(path)
 
@@ -263,3 +263,16 @@ class SettingsPage(Page):
                     do="Open it by hand.",
                 )
             )
+
+
+def _read_choices(library: Library) -> tuple[Manners, Electricity]:
+    said = Electricity(
+        library.setting(PRICE, 0.0), library.setting(CURRENCY, "€"), library.setting(WATTS, 0.0)
+    )
+    return read_defaults(library), said
+
+
+def _write_electricity(library: Library, said: Electricity) -> None:
+    library.set_setting(PRICE, said.per_kwh)
+    library.set_setting(CURRENCY, said.currency)
+    library.set_setting(WATTS, said.watts)
