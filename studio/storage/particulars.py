@@ -101,6 +101,25 @@ class Particulars(Store):
         with self._writing() as session:
             session.execute(delete(Note).where(Note.id == note_id))
 
+    def put_back_note(self, note: NoteRow) -> None:
+        """Write a note again that was removed, as it was.
+
+        Raises:
+            KnownError: The run is gone, or the database cannot be written.
+        """
+        with self._writing() as session:
+            if session.get(Run, note.run_id) is None:
+                raise gone("run")
+            session.merge(
+                Note(
+                    id=note.id,
+                    run_id=note.run_id,
+                    text=note.text,
+                    step=note.step,
+                    created_s=note.created_s,
+                )
+            )
+
     # --- prompts -------------------------------------------------------------------------------
 
     def prompts(self, limit: int = 50) -> list[PromptRow]:

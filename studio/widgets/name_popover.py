@@ -25,10 +25,17 @@ class NamePopover(QWidget):
         title: The question.
         name: The name so far.
         accept: Gets the new name; not called when it is empty or unchanged.
+        word: Of the button that keeps it.
     """
 
     def __init__(
-        self, window: QWidget, title: str, name: str, accept: Callable[[str], object]
+        self,
+        window: QWidget,
+        title: str,
+        name: str,
+        accept: Callable[[str], object],
+        *,
+        word: str = "Rename",
     ) -> None:
         super().__init__(window)
         self._before = name
@@ -45,7 +52,7 @@ class NamePopover(QWidget):
         row.addStretch(1)
         cancel = QuietButton("Cancel", size="small")
         cancel.clicked.connect(self.close_up)
-        keep = PrimaryButton("Rename", size="small")
+        keep = PrimaryButton(word, size="small")
         keep.clicked.connect(self._on_kept)
         row.addWidget(cancel)
         row.addWidget(keep)

@@ -277,8 +277,8 @@ def remember(context, row, state):
 
 def test_an_empty_list_has_one_sentence_and_one_button(qtbot, studio):
     page = open_list(qtbot, studio)
-    assert page._none.isVisible() and not page.table.isVisible()
-    page._none.clicked.emit()
+    assert page.list._none.isVisible() and not page.list.table.isVisible()
+    page.list._none.clicked.emit()
     assert studio[1].places == [("wizard", None)]
 
 
@@ -290,7 +290,7 @@ def test_the_one_run_at_work_opens_and_coming_back_shows_the_list(qtbot, studio)
     page = open_list(qtbot, studio)
     qtbot.waitUntil(lambda: studio[1].places == [("run", row.id)])
     page.open(None)
-    qtbot.waitUntil(lambda: page.table.isVisible())
+    qtbot.waitUntil(lambda: page.list.table.isVisible())
     assert studio[1].places == [("run", row.id)]
     assert page.count.text() == "2 runs"
 
@@ -302,17 +302,17 @@ def test_the_list_filters_by_name_state_and_project(qtbot, studio):
     second = add_run(context, "index", 400, ended="paused")
     remember(context, second, "paused")
     page = open_list(qtbot, studio, "all")
-    qtbot.waitUntil(lambda: page.table.model.rowCount() == 2)
-    page.search.setText("PLA")
-    assert [row.key for row in page.table.model.rows] == [first.id]
-    page.search.clear()
-    page.state._choose(2)
-    assert [row.key for row in page.table.model.rows] == [second.id]
-    page.search.setText("nothing")
-    assert page._no_match.isVisible()
-    page._no_match.clicked.emit()
-    assert page.table.model.rowCount() == 2
-    page.table.row_activated.emit(first.id)
+    qtbot.waitUntil(lambda: page.list.table.model.rowCount() == 2)
+    page.list.filters.search.setText("PLA")
+    assert [row.key for row in page.list.table.model.rows] == [first.id]
+    page.list.filters.search.clear()
+    page.list.filters.state._choose(2)
+    assert [row.key for row in page.list.table.model.rows] == [second.id]
+    page.list.filters.search.setText("nothing")
+    assert page.list._no_match.isVisible()
+    page.list._no_match.clicked.emit()
+    assert page.list.table.model.rowCount() == 2
+    page.list.table.row_activated.emit(first.id)
     assert studio[1].places == [("run", first.id)]
 
 
@@ -322,16 +322,16 @@ def test_a_run_can_be_put_away_and_back(qtbot, studio):
     row = add_run(context, "plain", 1000, ended="finished")
     remember(context, row, "finished")
     page = open_list(qtbot, studio, "all")
-    qtbot.waitUntil(lambda: page.table.model.rowCount() == 1)
-    page._on_menu(row.id, QPoint(10, 10))
+    qtbot.waitUntil(lambda: page.list.table.model.rowCount() == 1)
+    page.list._on_menu(row.id, QPoint(10, 10))
     menu = page.findChild(Menu)
     entries = {action.text(): action for action in menu.actions()}
     assert {"Open", "Compare", "Try in playground"} <= set(entries)
     entries["Put away"].trigger()
     menu.close()
-    qtbot.waitUntil(lambda: page.table.model.rowCount() == 0)
-    page.away.setChecked(True)
-    assert page.table.model.rowCount() == 1
+    qtbot.waitUntil(lambda: page.list.table.model.rowCount() == 0)
+    page.list.filters.state._choose(4)
+    assert page.list.table.model.rowCount() == 1
     assert run_row(context.library.run(row.id), "Bees").key == row.id
 
 

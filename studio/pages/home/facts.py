@@ -19,7 +19,7 @@ from studio.widgets.pill import PillLook, look_for
 Sorting = Literal["used", "name", "loss"]
 Models = Callable[[RunRow], JobModel | None]
 
-BUSY = frozenset({"starting", "running", "compiling", "validating", "saving"})
+BUSY = frozenset({"starting", "running", "compiling", "validating", "saving", "waiting"})
 RESUMABLE = frozenset({"paused", "stopped", "failed", "killed"})
 _BAR_ROLES: dict[str, RoleName] = {
     "finished": "ok",
@@ -157,11 +157,11 @@ def run_row(run: RunRow, project: str) -> Row:
                 bar_role=bar_role(facts.state),
                 tooltip=f"step {facts.step:,} of {facts.total_steps:,}",
             ),
-            "val_loss": _figure(figures.loss(facts.val_loss), facts.val_loss, 6),
-            "bits": _figure(figures.loss(facts.bits_per_byte), facts.bits_per_byte, 6),
-            "tokens": _figure(figures.count(facts.tokens_seen), facts.tokens_seen, 0),
-            "speed": _figure(figures.count(facts.tokens_per_s), facts.tokens_per_s, 0),
-            "time": _figure(figures.duration(facts.elapsed_s), facts.elapsed_s, 1),
+            "val_loss": figure(figures.loss(facts.val_loss), facts.val_loss, 6),
+            "bits": figure(figures.loss(facts.bits_per_byte), facts.bits_per_byte, 6),
+            "tokens": figure(figures.count(facts.tokens_seen), facts.tokens_seen, 0),
+            "speed": figure(figures.count(facts.tokens_per_s), facts.tokens_per_s, 0),
+            "time": figure(figures.duration(facts.elapsed_s), facts.elapsed_s, 1),
             "started": Cell(
                 figures.started(facts.started_s or run.created_s),
                 sort=facts.started_s or run.created_s,
@@ -170,7 +170,7 @@ def run_row(run: RunRow, project: str) -> Row:
     )
 
 
-def _figure(text: str, value: float | None, digits: int) -> Cell:
+def figure(text: str, value: float | None, digits: int) -> Cell:
     """A figure with its exact number as tooltip."""
     if value is None or not math.isfinite(value):
         return Cell(figures.MISSING, sort=math.nan, tooltip="not measured yet")
