@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import re
 import sys
@@ -16,6 +17,8 @@ import psutil
 
 PERIOD_S = 1.5
 _GIB = 2**30
+_AMPERE = 8
+"""First generation of GPUs with products in bf16."""
 _NOISE = re.compile(
     r"\((R|TM|C)\)|\b(NVIDIA|GeForce|CPU|Processor|\d+-Core|with Radeon.*)\b|@.*$", re.I
 )
@@ -177,3 +180,31 @@ def read_device() -> DeviceReading:
         gpu_pct=float(use.gpu) if use is not None else None,
         gpu_temp_c=float(temperature) if temperature is not None else None,
     )
+
+
+def power_limit_w() -> float | None:
+    """What the GPU may take at the most, in watts; None without a GPU or where it is not told."""
+    with _guard:
+        limit = _nvml().ask("nvmlDeviceGetPowerManagementLimit")
+    return limit / 1000.0 if isinstance(limit, int) and limit > 0 else None
+
+
+def usable_cores() -> int:
+    """Cores of the processor that this program may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return psutil.cpu_count() or 1
+
+
+@lru_cache(maxsize=1)
+def fast_bf16() -> bool:
+    """Whether what trains here multiplies bf16 natively, so that `auto` takes it."""
+    nvml = _nvml()
+    if nvml.handle is not None:
+        found = nvml.ask("nvmlDeviceGetCudaComputeCapability")
+        return found is not None and found[0] >= _AMPERE
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags

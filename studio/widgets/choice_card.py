@@ -36,6 +36,14 @@ class ChoiceCard(Pressable):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._describe()
 
+    def set_name(self, name: str) -> None:
+        """Call it something else."""
+        name = tr(name)
+        if name != self.text():
+            self.setText(name)
+            self._describe()
+            self.update()
+
     def set_lines(self, *lines: Line) -> None:
         """Say something else below the name."""
         if lines != self._lines:

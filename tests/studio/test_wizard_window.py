@@ -76,6 +76,7 @@ def to_last_step(page: WizardPage) -> None:
 
 def test_without_data_the_wizard_offers_to_add_some(qtbot: QtBot, studio: Studio) -> None:
     page = open_page(qtbot, studio)
+    page.go_on()
     assert not page.footer.next.isEnabled()
     page._data_step.add_requested.emit()
     assert studio[1].places == [("data", "add")]
@@ -88,7 +89,7 @@ def test_the_first_draft_is_a_plan_that_works(
     assert page._draft.data is not None and page._draft.data.id == dataset.id
     assert page._plan.parameters
     assert page.footer.next.isEnabled()
-    assert [item.isEnabled() for item in page.rail.items] == [True, False, False, False, False]
+    assert [item.isEnabled() for item in page.rail.items] == [True] + 6 * [False]
 
 
 def test_the_keyboard_alone_moves_through_the_steps(
@@ -97,9 +98,9 @@ def test_the_keyboard_alone_moves_through_the_steps(
     page = open_page(qtbot, studio)
     change(page, **TINY)
     page.setFocus()
-    for _ in range(4):
+    for _ in range(6):
         qtbot.keyClick(page, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    assert page._current == 4
+    assert page._current == 6
     alt_left = QKeyEvent(
         QEvent.Type.ShortcutOverride, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier
     )
@@ -107,7 +108,7 @@ def test_the_keyboard_alone_moves_through_the_steps(
     page.event(alt_left)
     assert alt_left.isAccepted()
     qtbot.keyClick(page, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
-    assert page._current == 3
+    assert page._current == 5
     page.rail.items[0].click()
     assert page._current == 0
     alt_left.ignore()
@@ -121,18 +122,18 @@ def test_a_wrong_setting_stands_beside_its_field_and_holds_up_the_rest(
     qtbot: QtBot, studio: Studio, dataset: DatasetRow
 ) -> None:
     page = open_page(qtbot, studio)
-    page.go_on()
-    page.go_on()
-    step = page.steps[2]
-    edit = step.fields["n_head"].control  # type: ignore[attr-defined]
+    for _ in range(4):
+        page.go_on()
+    step = page.steps[4]
+    edit = step.fields["model.n_head"].control  # type: ignore[attr-defined]
     edit.selectAll()
     qtbot.keyClicks(edit, "3")
-    assert "multiple of heads 3" in step.fields["n_embd"].error  # type: ignore[attr-defined]
+    assert "multiple of heads 3" in step.fields["model.n_embd"].error  # type: ignore[attr-defined]
     assert not page.footer.next.isEnabled()
     assert page._plan.parameters is None
     edit.selectAll()
     qtbot.keyClicks(edit, "many")
-    assert step.fields["n_head"].error == "a number"  # type: ignore[attr-defined]
+    assert step.fields["model.n_head"].error == "a number"  # type: ignore[attr-defined]
     edit.selectAll()
     qtbot.keyClicks(edit, "4")
     assert page.footer.next.isEnabled()
@@ -143,14 +144,14 @@ def test_every_change_is_in_the_plan_within_a_tenth_of_a_second(
 ) -> None:
     page = open_page(qtbot, studio)
     change(page, **TINY)
-    for _ in range(3):
+    for _ in range(5):
         page.go_on()
     before = page.panel._rows["Training tokens"].value.text()
     start = time.perf_counter()
-    page.steps[3].slider.moved.emit(123_456.0)  # type: ignore[attr-defined]
+    page.steps[5].slider.moved.emit(123_456.0)  # type: ignore[attr-defined]
     assert time.perf_counter() - start < 0.1
     assert page.panel._rows["Training tokens"].value.text() != before
-    page.steps[3].cards["One pass"].click()  # type: ignore[attr-defined]
+    page.steps[5].cards["night"].click()  # type: ignore[attr-defined]
     assert page._plan.passes == pytest.approx(1.0, rel=0.2)
     page.grab()
 

@@ -17,6 +17,7 @@ from studio.pages.wizard.messages import MIXING, field_message, setting_name
 from studio.pages.wizard.sequences import SequenceForm, data_settings
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
+from trainer_core.manners import Conditions
 from trainer_core.presets import PRESETS
 from trainer_core.spec import (
     InspectSpec,
@@ -106,6 +107,12 @@ class Draft:
     """Which end the other settings were worked out from; empty where none is."""
     fixed_value: float = 0.0
     """Of that end: hours, parameters or tokens."""
+    conditions: Conditions = field(default_factory=Conditions)
+    """When the training holds by itself."""
+    seeds: Typed = 1
+    """How many runs that differ by their seed alone."""
+    queued: bool = False
+    """Whether it waits for its turn in the queue."""
     base: TrainSpec | None = field(default=None, compare=False)
     """The spec of the run that this one repeats with changes; settings without a field stay."""
 

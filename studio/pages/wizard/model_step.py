@@ -2,38 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
-from studio.pages.typed import Typed, parse
-from studio.pages.wizard.draft import FIELD_OF, Draft, field_message
+from studio.pages.wizard.draft import Draft, Value
 from studio.pages.wizard.plan import Plan
+from studio.pages.wizard.settings_grid import Setting, SettingsGrid
 from studio.pages.wizard.start import Shelf
 from studio.pages.wizard.step import StepView
-from studio.widgets.card import Card
 from studio.widgets.choice_card import ChoiceCard
 from studio.widgets.choices import Segmented
-from studio.widgets.controls import LineEdit
-from studio.widgets.field import Field
+from studio.widgets.controls import LinkButton
 from studio.widgets.figures import count
-from studio.widgets.headings import card_title
+from studio.widgets.label import Label
 from trainer_core.presets import PRESETS, parameter_count
 from trainer_core.spec import OptimizerConfig, labels
 
-_LR = labels(OptimizerConfig)["lr"]
-_FIELDS = {
-    "n_layer": ("Layers", "Transformer blocks, one after the other"),
-    "n_embd": ("Width", "Numbers that stand for each token; a multiple of the heads"),
-    "n_head": ("Heads", "Attention heads in each layer"),
-    "context_length": ("Context", "Tokens the model sees at once"),
-    "batch_size": ("Batch", "Sequences in one step"),
-    "lr": ("Peak learning rate", _LR.description),
-    "seed": ("Seed", "Starts the weights and the order of the data"),
-}
+_LABELS = labels(OptimizerConfig)
 _COLUMNS = 3
 _FAMILIES = {"llama": "Llama", "gpt2": "GPT-2", "qwen3": "Qwen3", "hearth": "Hearth"}
+
+
+def _of_optimizer(name: str, hint: str, only: str = "", title: str = "") -> Setting:
+    """A field of the optimizer with the words that the spec has for it."""
+    label = _LABELS[name]
+    told = f"{label.description}\n{label.source}."
+    return Setting(f"optimizer.{name}", title or label.title, hint, told, only=only)
+
+
+_SHAPE = (
+    Setting("model.n_layer", "Layers", "Transformer blocks, one after the other"),
+    Setting("model.n_embd", "Width", "Numbers for each token; a multiple of the heads"),
+    Setting("model.n_head", "Heads", "Attention heads in each layer"),
+    Setting("model.context_length", "Context", "Tokens the model sees at once"),
+    Setting("budget.batch_size", "Batch", "Sequences in one step"),
+    Setting("budget.micro_batch_size", "At once", "Of these; 0: all. Computes the same"),
+)
+_TRAINING = (
+    Setting(
+        "optimizer.kind",
+        "Optimizer",
+        "AdamW suits everything",
+        f"{_LABELS['kind'].description}\n{_LABELS['kind'].source}.",
+        choices=(("adamw", "AdamW"), ("muon", "Muon"), ("adafactor", "Adafactor")),
+    ),
+    _of_optimizer("lr", "Its peak", title="Peak learning rate"),
+    _of_optimizer("muon_lr", "Of what Muon changes", only="muon"),
+    Setting(
+        "optimizer.schedule",
+        "Schedule",
+        "After the warm-up",
+        f"{_LABELS['schedule'].description}\n{_LABELS['schedule'].source}.",
+        choices=(
+            ("cosine", "Cosine"),
+            ("wsd", "Plateau, then decay"),
+            ("linear", "Linear"),
+            ("constant", "Constant"),
+        ),
+    ),
+    _of_optimizer("warmup_steps", "Steps"),
+    Setting(
+        "precision",
+        "Precision",
+        "Of the products",
+        "Weights and optimizer are kept in float32 either way.",
+        choices=(
+            ("auto", "Automatic"),
+            ("bf16", "bf16"),
+            ("fp16", "fp16"),
+            ("tf32", "tf32"),
+            ("fp32", "fp32"),
+        ),
+    ),
+    Setting(
+        "compile",
+        "Compile",
+        "Takes a minute, pays in long runs",
+        choices=(("auto", "Automatic"), ("on", "On"), ("off", "Off")),
+    ),
+    Setting(
+        "activation_checkpointing",
+        "Compute activations again",
+        "Less memory, a third more time",
+        kind="flag",
+    ),
+    Setting("seed", "Seed", "Starts the weights and the order", kind="seed"),
+)
+_MORE = (
+    _of_optimizer("weight_decay", "Pulls weights to zero"),
+    _of_optimizer("clip_norm", "Largest gradient; 0: none"),
+    _of_optimizer("lr_floor", "Share of the peak"),
+    _of_optimizer("beta1", "Of the gradients"),
+    _of_optimizer("beta2", "Of their squares"),
+    Setting("model.dropout", "Dropout", "Share of activations left out"),
+    Setting("model.n_kv_head", "Key heads", "0: as many as heads"),
+    Setting("model.n_inner", "Inner width", "0: as the family's paper"),
+    Setting("model.match_dropout", "Without matches", "Share of sequences, with an index"),
+)
 
 
 class ModelStep(StepView):
@@ -49,26 +117,36 @@ class ModelStep(StepView):
         self.families.chosen.connect(self._show_family)
         self._cards = {family: self._card_grid(family) for family in _FAMILIES}
         self._chosen = ""
-        self.fields: dict[str, Field] = {}
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(16)
-        grid.setVerticalSpacing(12)
-        for number, (key, (name, meaning)) in enumerate(_FIELDS.items()):
-            edit = LineEdit(mono=True, name=name)
-            edit.textEdited.connect(partial(self._on_text_edited, key))
-            source = f"{_LR.description}\n{_LR.source}." if key == "lr" else ""
-            self.fields[key] = Field(name, edit, hint=meaning, tooltip=source)
-            grid.addWidget(self.fields[key], number // _COLUMNS, number % _COLUMNS)
-        for column in range(_COLUMNS):
-            grid.setColumnStretch(column, 1)
-        shape = Card(spacing=12)
-        shape.body.addWidget(card_title("Settings"))
-        shape.body.addLayout(grid)
+        self.shape = SettingsGrid("Shape and batch", _SHAPE)
+        self.training = SettingsGrid("Training", _TRAINING)
+        self.more = SettingsGrid("Further settings", _MORE)
+        self.grids = (self.shape, self.training, self.more)
+        for grid in self.grids:
+            grid.values_changed.connect(self._on_values_changed)
+        self._unfold = LinkButton("Further settings", trailing_icon="chevron-down")
+        self._unfold.clicked.connect(self._on_unfold_clicked)
+        self._own = Label("", "secondary", "muted")
+        foot = QHBoxLayout()
+        foot.addWidget(self._unfold)
+        foot.addStretch(1)
+        foot.addWidget(self._own)
+        self.more.hide()
         self.column.addWidget(self.families)
         for cards in self._cards.values():
             self.column.addWidget(cards)
-        self.column.addWidget(shape)
+        for grid in self.grids[:2]:
+            self.column.addWidget(grid)
+        self.column.addLayout(foot)
+        self.column.addWidget(self.more)
         self.column.addStretch(1)
+
+    @property
+    def fields(self) -> dict[str, QWidget]:
+        """Every field by the path of its setting."""
+        found: dict[str, QWidget] = {}
+        for grid in self.grids:
+            found |= grid.fields
+        return found
 
     def _card_grid(self, family: str) -> QWidget:
         """The named sizes of a family, side by side."""
@@ -97,8 +175,7 @@ class ModelStep(StepView):
         chosen = draft.matching_preset
         if chosen != self._chosen or not chosen:  # else the user may look at other families
             self._chosen = chosen
-            family = PRESETS[chosen].config.family if chosen else self.families.current
-            self._show_family(family)
+            self._show_family(str(draft.in_force("model.family")))
         for name, card in self.presets.items():
             card.setChecked(name == chosen)
             if draft.data is not None:
@@ -110,11 +187,11 @@ class ModelStep(StepView):
                 card.set_lines(
                     (size, "mono_small"), (shape, "label"), (PRESETS[name].summary, "label")
                 )
-        at_fault = FIELD_OF.get(plan.error.field, "") if plan.error is not None else ""
-        for key, field in self.fields.items():
-            _show_text(field.control, getattr(draft, key), grouped=key != "seed")
-            wrong = plan.error is not None and key == at_fault
-            field.set_error(field_message(plan.error) if wrong and plan.error else "")
+        for grid in self.grids:
+            grid.show_draft(draft, plan)
+        if self.more.at_fault(plan):
+            self._show_more(shown=True)
+        self._own.set_text("" if chosen else "No named size any more: settings of your own.")
 
     def summary(self, draft: Draft, plan: Plan) -> str:
         """Parameters and shape."""
@@ -122,30 +199,22 @@ class ModelStep(StepView):
 
     def obstacle(self, draft: Draft, plan: Plan) -> str:
         """A shape that is wrong holds up the rest."""
-        mine = plan.error is not None and FIELD_OF.get(plan.error.field, "") in _FIELDS
-        return plan.obstacle if mine else ""
+        return plan.obstacle if any(grid.at_fault(plan) for grid in self.grids) else ""
+
+    def _on_unfold_clicked(self) -> None:
+        self._show_more(shown=self.more.isHidden())
+
+    def _show_more(self, *, shown: bool) -> None:
+        self.more.setVisible(shown)
+        self._unfold.set_text("Fewer settings" if shown else "Further settings")
 
     def _on_preset_clicked(self, name: str) -> None:
         own = self.draft.name in ("", self.draft.suggested_name())
         draft = self.draft.with_preset(name)
         self.draft_changed.emit(replace(draft, name=draft.suggested_name()) if own else draft)
 
-    def _on_text_edited(self, key: str, text: str) -> None:
-        tokens = self.draft.training_tokens
-        draft = _with_setting(self.draft, key, parse(text))
-        if key in ("context_length", "batch_size") and tokens:
-            draft = draft.with_tokens(tokens)  # the budget is in tokens; the steps follow
-        self.draft_changed.emit(draft)
-
-
-def _with_setting(draft: Draft, key: str, value: Typed) -> Draft:
-    return replace(draft, **{key: value})  # type: ignore[arg-type]  # keys are those of _FIELDS
-
-
-def _show_text(control: QWidget, value: Typed, *, grouped: bool) -> None:
-    """Show a value, unless the field holds it already in the user's own writing."""
-    if isinstance(control, LineEdit) and parse(control.text()) != value:
-        control.setText(f"{value:,}" if isinstance(value, int) and grouped else f"{value}")
+    def _on_values_changed(self, values: Mapping[str, Value]) -> None:
+        self.draft_changed.emit(self.draft.with_values(values))
 
 
 def _title(name: str) -> str:

@@ -109,7 +109,7 @@ class StepRail(Panel):
 
     def __init__(self, names: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__("bg1", right_line=True, parent=parent)
-        self.setFixedWidth(208)
+        self.setFixedWidth(216)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 18, 12, 12)
         column.setSpacing(2)

@@ -70,8 +70,8 @@ RECIPES: tuple[Recipe, ...] = (
         figure="Size chosen for 3.3e17 operations; no sound loss published",
         reproduces="“Not-so-large LM for $50”: a GPT of 51M parameters, whose size and budget were"
         " read off Chinchilla's curve at 3.3e17 operations.",
-        published="It tells a perplexity of 0.83, which cannot be: none is below 1. It is a loss, and"
-        " one that padding made smaller. Hearth counts no padding.",
+        published="It tells a perplexity of 0.83, which cannot be: none is below 1. It is a loss,"
+        " and one that padding made smaller. Hearth counts no padding.",
         preset="51M",
         values={TOKENS: 1.13e9, "model.match_input": False},
         vocab_size=50_000,

@@ -20,7 +20,7 @@ from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 
 _STEP = 1.05
 _PAGE = 1.5
-_TRACK_Y = 62.0
+_TRACK_Y = 57.0
 _EDGE = 12.0
 
 
@@ -76,7 +76,7 @@ class BudgetSlider(KeyboardFocus, QWidget):
 
     def sizeHint(self) -> QSize:
         """Chip, track, scale and passes."""
-        return QSize(480, 112)
+        return QSize(480, 100)
 
     # --- input -------------------------------------------------------------------------------
 
@@ -208,7 +208,7 @@ class BudgetSlider(KeyboardFocus, QWidget):
             painter.setPen(QColor(palette.text))
             width = painter.fontMetrics().horizontalAdvance(words)
             left = min(max(x - width / 2, 0.0), self.width() - width)
-            painter.drawText(QPointF(left, _TRACK_Y + 42), words)
+            painter.drawText(QPointF(left, _TRACK_Y + 40), words)
 
     def _paint_best(self, painter: QPainter) -> None:
         best = self._marks.best

@@ -1,4 +1,4 @@
-"""From a finished plan to a run: rows, spec, job; the index first where it is missing. Free of Qt.
+"""From a finished plan to a run: rows, spec, job; the index first where it is missing.
 
 Functions here touch the library and the disk: call them in a thread.
 """
@@ -6,169 +6,62 @@ Functions here touch the library and the disk: call them in a thread.
 from __future__ import annotations
 
 import contextlib
-import shutil
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from studio.pages.data.build_form import BuildForm
-from studio.pages.data.corpus import (
-    STATISTICS_FILE,
-    ManifestFacts,
-    StatisticsFacts,
-    load_json,
-    read_manifest,
-)
 from studio.pages.data.index_state import read_outdated
 from studio.pages.data.jobs import build_index
 from studio.pages.wizard.continuing import Continued
 from studio.pages.wizard.draft import DataChoice, Draft, build_spec
 from studio.pages.wizard.opening import data_of_spec, draft_of_spec
-from studio.pages.wizard.plan import MeasuredRate, Surroundings
-from studio.pages.wizard.sequences import SourceChoice
+from studio.pages.wizard.shelf import Shelf, read_shelf
+from studio.queue import put_into_queue
+from studio.runs.manners import fit_run
 from studio.runs.supervisor import Supervisor, freeze_spec
-from studio.storage.library import DatasetRow, Library, ProjectRow, RunRow
-from studio.storage.slugs import slug
+from studio.storage.library import DatasetRow, Library, RunRow
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError, from_os_error
-from trainer_core.spec import IndexSpec, TrainSpec
-from trainer_core.status import SPEC_FILE, JobStatus, read_status
+from trainer_core.spec import TrainSpec
+from trainer_core.status import SPEC_FILE, read_status
+
+__all__ = [
+    "WAITING",
+    "Shelf",
+    "Started",
+    "Waiting",
+    "draft_from_run",
+    "launch_waiting",
+    "read_shelf",
+    "read_waiting",
+    "start_run",
+]
 
 WAITING = "runs/waiting"
 """Setting with the ids of runs that start when their index is ready."""
-_RATES_MAX = 60
-_MEASURED_S_MIN = 20.0
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """What the wizard chooses from."""
-
-    choices: tuple[DataChoice, ...] = ()
-    unready: tuple[str, ...] = ()
-    """Names of datasets whose text is not there yet."""
-    projects: tuple[ProjectRow, ...] = ()
-    around: Surroundings = field(default_factory=Surroundings)
-    read_only: str = ""
-    """Why nothing can be started, or an empty string."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """A run that was started, or waits for its index."""
+    """Runs that were started, or wait.
 
-    run: RunRow
+    Attributes:
+        runs: All of them; several where they differ by their seed.
+        waits: The first one waits for its index.
+        queued: Some wait in the queue.
+    """
+
+    runs: tuple[RunRow, ...]
     waits: bool
+    queued: bool = False
 
-
-def read_shelf(library: Library) -> Shelf:
-    """Ask the library and the folders for everything that the wizard needs."""
-    choices: list[DataChoice] = []
-    unready: list[str] = []
-    builds: list[dict[str, Any]] = []
-    for row in library.datasets():
-        manifest = read_manifest(row)
-        if manifest is None:
-            unready.append(row.name)
-        else:
-            status = _index_status(row)
-            builds.append(status.result)
-            choices.append(_choice(library, row, manifest, status))
-    free: int | None = None
-    with contextlib.suppress(OSError):
-        free = shutil.disk_usage(library.home).free
-    around = Surroundings(
-        rates=tuple(_rates(library)),
-        free_bytes=free,
-        builds=tuple(builds),
-    )
-    return Shelf(
-        tuple(choices),
-        tuple(unready),
-        tuple(library.projects()),
-        around,
-        library.read_only_reason if library.read_only else "",
-    )
-
-
-def _index_status(row: DatasetRow) -> JobStatus:
-    if row.index_folder is not None:
-        with contextlib.suppress(KnownError):
-            return read_status(row.index_folder)
-    return JobStatus()
-
-
-def _choice(
-    library: Library, row: DatasetRow, manifest: ManifestFacts, status: JobStatus
-) -> DataChoice:
-    stored = status.result.get("size_bytes")
-    state = _index_state(status, row)
-    hits = status.result.get("hit_rate")
-    return DataChoice(
-        id=row.id,
-        name=row.name,
-        what=row.what,
-        tokenizer=row.tokenizer,
-        corpus=row.corpus_folder,
-        # Made when the run is started; until then the likely name stands in the preview.
-        index=row.index_path or library.home / "indexes" / slug(row.name, "index") / "index",
-        vocab_size=manifest.vocab_size,
-        train_tokens=manifest.train.tokens,
-        validation_tokens=manifest.validation.tokens,
-        documents=manifest.documents,
-        train_documents=manifest.train.documents,
-        text_bytes=manifest.bytes,
-        index_state=state,
-        index_bytes=int(stored) if state == "ready" and isinstance(stored, int) else None,
-        index_hit_rate=hits if state == "ready" and isinstance(hits, float) else None,
-        index_max_length=_max_length(row),
-        sources=tuple(
-            SourceChoice(source.name, source.train.tokens, source.validation.tokens)
-            for source in manifest.sources
-        ),
-        statistics=load_json(row.corpus_folder / STATISTICS_FILE, StatisticsFacts),
-    )
-
-
-def _index_state(status: JobStatus, row: DatasetRow) -> str:
-    if status.alive:
-        return "building"
-    if status.state == "finished":
-        outdated = read_outdated(row)
-        if outdated is None:
-            return "ready"
-        return "absent" if outdated.reason == "missing" else "outdated"
-    if status.state == "unborn":
-        return "absent"
-    return "failed" if status.state == "failed" else "stopped"
-
-
-def _max_length(row: DatasetRow) -> int:
-    spec = IndexSpec(corpus="-")
-    if row.index_folder is not None:
-        with contextlib.suppress(KnownError):
-            found = specs.load(row.index_folder / SPEC_FILE)
-            spec = found if isinstance(found, IndexSpec) else spec
-    return spec.max_length
-
-
-def _rates(library: Library) -> list[MeasuredRate]:
-    """Speeds of the newest runs on this computer, validation and checkpoints included."""
-    rates: list[MeasuredRate] = []
-    for run in library.runs(archived=True):
-        facts = run.facts
-        if facts.elapsed_s < _MEASURED_S_MIN or not facts.tokens_seen:
-            continue
-        try:
-            spec = specs.load(run.folder / SPEC_FILE)
-        except KnownError:
-            continue
-        if isinstance(spec, TrainSpec):
-            speed = facts.tokens_seen / facts.elapsed_s
-            rates.append(MeasuredRate(run.name, spec.model, spec.budget.batch_size, speed))
-        if len(rates) == _RATES_MAX:
-            break
-    return rates
+    @property
+    def run(self) -> RunRow:
+        """The first one."""
+        return self.runs[0]
 
 
 def draft_from_run(
@@ -219,16 +112,20 @@ def _continued(draft: Draft, run: RunRow) -> Draft:
     return draft.with_tokens(left) if left and readable else draft
 
 
-def start_run(library: Library, supervisor: Supervisor, draft: Draft) -> Started:
+def start_run(
+    library: Library, supervisor: Supervisor, draft: Draft, draft_id: int | None = None
+) -> Started:
     """Make the project and the run, and start the training or, before it, the index.
+
+    Several seeds become a group: the first run starts, the others wait in the queue. A draft that
+    this came from is removed once everything is on its way.
 
     Raises:
         SpecError: A setting is wrong.
         KnownError: A name is empty or taken, the disk refuses, or the job cannot be started.
     """
-    data = draft.data
     build_spec(draft)  # refuses before anything is made
-    if data is None:
+    if (data := draft.data) is None:
         raise KnownError("No data is chosen.", do="Choose a dataset.")
     row = library.dataset(data.id)
     waits = draft.use_index and data.index_state != "ready"
@@ -239,36 +136,90 @@ def start_run(library: Library, supervisor: Supervisor, draft: Draft) -> Started
     project_id = draft.project_id
     if project_id is None:
         project_id = library.add_project(draft.project_name or data.name).id
-    name = draft.name.strip() or draft.suggested_name()
-    run = library.add_run(project_id, name, dataset_id=data.id)
-    try:
+    runs = _add_runs(library, draft, spec, project_id)
+    queued = [run for run, _ in (runs if draft.queued and not waits else runs[1:])]
+    with _archived_on_failure(library, [run for run, _ in runs]):
+        for run, each in runs:
+            _freeze(library, run, each, draft)
         if waits:
-            form = None if draft.build.is_untouched else draft.build
-            _let_wait(library, supervisor, run, spec, row, form)
-        else:
-            supervisor.start(spec, run.folder)
+            _let_wait(library, supervisor, runs[0][0], row, draft.build)
+        elif not draft.queued:
+            supervisor.start(runs[0][1], runs[0][0].folder)
+    if queued:
+        with _archived_on_failure(library, queued):
+            put_into_queue(library, [run.folder for run in queued])
+    if draft_id is not None:
+        library.remove_draft(draft_id)
+    return Started(tuple(run for run, _ in runs), waits, bool(queued))
+
+
+@contextlib.contextmanager
+def _archived_on_failure(library: Library, runs: Sequence[RunRow]) -> Iterator[None]:
+    """Put runs away that could not be started after all."""
+    try:
+        yield
     except BaseException:
-        library.change_run(run.id, archived=True)
+        for run in runs:
+            library.change_run(run.id, archived=True)
         raise
-    return Started(run, waits)
+
+
+def _add_runs(
+    library: Library, draft: Draft, spec: TrainSpec, project_id: int
+) -> list[tuple[RunRow, TrainSpec]]:
+    """A row for each seed, with its settings; a group where there are several."""
+    name = draft.name.strip() or draft.suggested_name()
+    count = draft.seeds if isinstance(draft.seeds, int) else 1
+    seeds = [spec.seed + number for number in range(max(count, 1))]
+    parent = _parent_of(library, draft)
+    dataset_id = draft.data.id if draft.data else None
+    group_id = None
+    if len(seeds) > 1:
+        group_id = library.add_group(project_id, name, "seeds", {"seed": seeds}).id
+    runs: list[tuple[RunRow, TrainSpec]] = []
+    for seed in seeds:
+        own = name if len(seeds) == 1 else f"{name}-seed-{seed}"
+        run = library.add_run(
+            project_id, own, dataset_id=dataset_id, group_id=group_id, parent_id=parent
+        )
+        runs.append((run, msgspec.structs.replace(spec, seed=seed)))
+    return runs
+
+
+def _parent_of(library: Library, draft: Draft) -> int | None:
+    """The run whose weights a draft begins with, where the library knows it."""
+    if draft.continues is None:
+        return None
+    folder = draft.continues.folder
+    known = {run.folder: run.id for run in library.runs(archived=True)}
+    return known.get(folder) or known.get(folder.parent.parent)
+
+
+def _freeze(library: Library, run: RunRow, spec: TrainSpec, draft: Draft) -> None:
+    """Freeze a run's settings, and write down what it minds.
+
+    Raises:
+        KnownError: The disk refuses.
+    """
+    try:
+        freeze_spec(run.folder, spec)
+        fit_run(library, run, draft.conditions)
+    except OSError as error:
+        raise from_os_error(error, "writing the run's settings") from error
 
 
 def _let_wait(
     library: Library,
     supervisor: Supervisor,
     run: RunRow,
-    spec: TrainSpec,
     dataset: DatasetRow,
-    form: BuildForm | None,
+    build: BuildForm,
 ) -> None:
-    """Freeze the run's settings, note that it waits, and see to it that its index is built."""
-    try:
-        freeze_spec(run.folder, spec)
-    except OSError as error:
-        raise from_os_error(error, "writing the run's settings") from error
+    """Note that a run waits, and see to it that its index is built."""
     waiting = library.setting(WAITING, list[int]())
     library.set_setting(WAITING, [*waiting, run.id])
     if dataset.index_folder is None or not read_status(dataset.index_folder).alive:
+        form = None if build.is_untouched else build
         build_index(library, supervisor, dataset.id, form)
 
 

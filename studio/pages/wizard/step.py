@@ -28,6 +28,7 @@ class StepView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.draft = Draft()
+        self.shelf = Shelf()
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(16, 18, 16, 20)
         self.column.setSpacing(12)
@@ -40,6 +41,7 @@ class StepView(QWidget):
     def show_draft(self, draft: Draft, plan: Plan, shelf: Shelf) -> None:
         """Show a draft; called on every change, also of this view's own."""
         self.draft = draft
+        self.shelf = shelf
 
     def summary(self, draft: Draft, plan: Plan) -> str:
         """What was chosen here, in a few words."""
