@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from studio.storage.markers import MARKER
 from studio.storage.rows import RunRow
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError, from_os_error
@@ -257,7 +258,7 @@ def why_words(facts: QueueFacts, place: int) -> str:
 
 def _queued(entry: Entry, run: RunRow | None, why: str) -> Queued:
     folder = Path(entry.folder)
-    missing = not (folder / SPEC_FILE).exists()
+    missing = not (folder / SPEC_FILE).exists() or (folder / MARKER).exists()
     conditions = Conditions() if missing else read_manners(folder).conditions
     return Queued(entry.id, folder, run, conditions, missing, why)
 
