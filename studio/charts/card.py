@@ -118,6 +118,7 @@ class ChartCard(Card):
         title: Name of the chart.
         legend: Its keys.
         legend_right: Put the keys at the right end.
+        head_px: Height of the title row.
     """
 
     def __init__(
@@ -126,13 +127,14 @@ class ChartCard(Card):
         legend: tuple[LegendEntry, ...] = (),
         *,
         legend_right: bool = False,
+        head_px: int = HEADER_PX - 5,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(padding=0, spacing=0, parent=parent)
         self.body.setContentsMargins(1, 1, 1, 4)  # charts keep off the round corners
         self.legend = Legend(legend)
         head = QWidget()
-        head.setFixedHeight(HEADER_PX - 5)
+        head.setFixedHeight(head_px)
         self._row = QHBoxLayout(head)
         self._row.setContentsMargins(12, 2, 12, 0)
         self._row.setSpacing(12)

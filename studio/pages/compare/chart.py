@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+import numpy as np
 from PySide6.QtWidgets import QWidget
 
 from studio.charts.card import ChartCard
@@ -40,6 +41,7 @@ _WORDS_OF_BITS: Final[dict[Metric, str]] = {
     "validation": "Bits per byte",
     "training": "Training bits per byte",
 }
+HEAD_PX: Final = 48
 _NAME_PX: Final = 110
 _MEANS: Final = 200
 """A training loss is drawn as the mean of this part of it, so that noise does not hide it."""
@@ -53,7 +55,7 @@ class CompareChart(ChartCard):
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Validation loss", parent=parent)
+        super().__init__("Validation loss", head_px=HEAD_PX, parent=parent)
         self._runs: tuple[Compared, ...] = ()
         self._base: Compared | None = None
         self._of_curve: dict[int, Compared] = {}
@@ -147,7 +149,7 @@ class CompareChart(ChartCard):
         mode = self.link.mode
         for run, name in zip(self._runs, names, strict=True):
             values = run.values(bits, self.kind)
-            if not len(values) or not run.has(mode):
+            if not np.isfinite(values).any() or not run.has(mode):
                 continue
             curve = self._curve(run, name, values)
             self._of_curve[id(curve)] = run
@@ -187,11 +189,14 @@ class CompareChart(ChartCard):
 
     def _set_extents(self) -> None:
         for mode in MODES:
-            ends = [run.positions(mode, self.kind) for run in self._runs if run.has(mode)]
-            ends = [each for each in ends if len(each)]
+            drawn = [run for run in self._runs if run.has(mode) and self._has_values(run)]
+            ends = [run.positions(mode, self.kind) for run in drawn]
             if ends:
                 above = [float(each[each > 0][0]) for each in ends if (each > 0).any()]
                 self.link.set_extent(mode, min(above, default=1.0), max(each[-1] for each in ends))
+
+    def _has_values(self, run: Compared) -> bool:
+        return bool(np.isfinite(run.values(self.shows_bits, self.kind)).any())
 
     def _why_empty(self) -> str:
         if self._runs and not any(run.has(self.link.mode) for run in self._runs):

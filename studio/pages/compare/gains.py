@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from studio.charts.card import ChartCard, LegendEntry
 from studio.charts.paint import put_text
+from studio.pages.compare.chart import HEAD_PX
 from studio.pages.compare.facts import Compared, Gain, Gains
 from studio.pages.compare.settings import change_role, change_text
 from studio.theme import font, theme
@@ -136,7 +137,7 @@ class GainsCard(ChartCard):
     """The bars with their title, or the reason why there are none."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("What the index buys", legend_right=True, parent=parent)
+        super().__init__("What the index buys", legend_right=True, head_px=HEAD_PX, parent=parent)
         self.body.setContentsMargins(1, 1, 1, 8)
         self._inner = QWidget()
         column = QVBoxLayout(self._inner)

@@ -86,8 +86,9 @@ class SettingsSection(QWidget):
             self._column.addWidget(self.table)
         comparable = same_tokenizer(self._runs)
         self.table.set_rows(rows_for(self._runs, shown, base, losses=comparable))
-        known = max((len(each.values) for each in found), default=0)
-        same = sum(not each.differs and len(each.values) == known for each in found)
+        own = sum(run.spec is not None for run in self._runs)
+        least = own or min(len(self._runs), 2)  # logs of other programs tell few settings
+        same = sum(not each.differs and len(each.values) >= least for each in found)
         left_out = [each.title for each in wanted if each not in shown]
         differ = sum(each.differs for each in wanted if each not in shown)
         more = f", {differ} more {'differs' if differ == 1 else 'differ'}" if differ else ""
