@@ -132,7 +132,7 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
             return replace(status, validations=(*status.validations, record))
         case CheckpointSaved():
             kept = tuple(c for c in status.checkpoints if c.step != record.step)
-            return replace(status, checkpoints=(*kept, record))
+            return replace(status, checkpoints=(*kept, record), rewind_to=None)
         case CheckpointThinned():
             thinned = tuple(_thinned(c, record) for c in status.checkpoints)
             return replace(status, checkpoints=thinned)

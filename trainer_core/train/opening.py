@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import msgspec
 import torch
 
@@ -27,6 +25,7 @@ from trainer_core.train.checkpoints.resuming import Restorable, Resumed, resume
 from trainer_core.train.checkpoints.retention import checkpoint_size
 from trainer_core.train.checkpoints.saving import clear_drafts
 from trainer_core.train.compute import Compute
+from trainer_core.train.disk import DiskForecast
 from trainer_core.train.distributed import World
 from trainer_core.train.distributed.state import seed_randomness
 from trainer_core.train.distributed.strategy import exchanging, share_out
@@ -78,7 +77,7 @@ def open_session(
     batches = _batches(spec, inputs, resumed, world)
     batches.skips = tuple(skip for skip in plan.skips if skip[0] >= state.step)
     log = StepLog(job.folder / STEPS_FILE)
-    if state.step < plan.steps and (not resumed.is_new or log.rows):
+    if state.step < plan.steps and (not resumed.is_new or log.rows or resumed.is_rewound):
         job.record(records.Resumed(step=state.step))
     cut_log(log, state.step, batches.tokens_per_step)
     meter = StepMeter(log, compute.device, batches.tokens_per_step, state.elapsed_s)
@@ -108,6 +107,7 @@ def open_session(
         lineage=resumed.lineage,
         plan=plan,
         orders=Orders(job),
+        disk=DiskForecast(job, spec, checkpoint_size(spec)),
         seen=SeenCounter(batches.order, text_of(inputs.corpus).sources),
     )
     if resumed.is_new and resumed.lineage:
@@ -202,19 +202,20 @@ def _plan(job: Job, spec: TrainSpec, world: World) -> TrainingPlan:
     return TrainingPlan(spec, msgspec.json.decode(told, type=tuple[PlanChanged, ...]))
 
 
-def _finish_rewind(job: Job) -> None:
-    """Remove what a person's way back to a checkpoint has left, if it was broken off."""
+def _finish_rewind(job: Job) -> bool:
+    """Remove what a person's way back to a checkpoint has left; whether there was such a way."""
     step = read_status(job.folder).rewind_to
     for gone in [] if step is None else forget_later(job.folder, step):
         job.record(records.CheckpointRemoved(step=gone))
+    return step is not None
 
 
 def _resume(job: Job, spec: TrainSpec, inputs: Inputs, parts: Restorable, world: World) -> Resumed:
     """Restore what can be restored, and say what could not."""
     clear_drafts(job.folder)
-    if world.is_main:
-        _finish_rewind(job)
+    rewound = world.is_main and _finish_rewind(job)
     resumed = resume(job.folder, spec, inputs, parts, world)
+    resumed.is_rewound = rewound
     found = resumed.checkpoint
     for problem in resumed.problems:
         goes_on = f"going on from step {found.step}" if found else "starting over"
@@ -227,10 +228,10 @@ def _resume(job: Job, spec: TrainSpec, inputs: Inputs, parts: Restorable, world:
 
 def _introduce(session: Session) -> None:
     """Say what is trained where, on which text, and whether the disk has room for it."""
-    spec, job = session.spec, session.job
+    job = session.job
     job.record(entropy_record(session.inputs.corpus))
     count = sum(weight.numel() for weight in session.weights.values())
-    size = checkpoint_size(spec)
+    size = session.disk.size
     job.note(
         "info",
         f"Training on {session.compute.name}",
@@ -239,13 +240,4 @@ def _introduce(session: Session) -> None:
         session.state.step,
     )
     _tell_cropped(session)
-    wanted = size.most_on_disk(spec)
-    free = shutil.disk_usage(job.folder).free
-    if free < wanted:
-        job.note(
-            "warning",
-            "The disk may fill up",
-            f"The checkpoints of this run take up to {wanted / 1e6:,.0f} MB, and"
-            f" {free / 1e6:,.0f} MB are free.",
-            session.state.step,
-        )
+    session.disk.look(session.state.step, session.steps, session.state.elapsed_s)

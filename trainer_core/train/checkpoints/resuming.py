@@ -59,6 +59,7 @@ class Resumed:
         loader: Which text comes next; None where a training begins with the first.
         lineage: The runs that it continues, the oldest first.
         problems: What was wrong with newer checkpoints.
+        is_rewound: Whether a person took it back to there.
     """
 
     checkpoint: Checkpoint | None
@@ -67,6 +68,7 @@ class Resumed:
     loader: LoaderPosition | None
     lineage: tuple[Ancestor, ...]
     problems: list[CheckpointError]
+    is_rewound: bool = False
 
     @property
     def passed_over(self) -> int:
