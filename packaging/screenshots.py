@@ -130,7 +130,7 @@ def to_the_budget(studio: Studio) -> None:
     page = studio.window.page("wizard")
     if not isinstance(page, WizardPage):
         raise TypeError("the wizard is not open")
-    for _ in range(3):
+    for _ in range(5):
         page.go_on()
         wait(300)
 

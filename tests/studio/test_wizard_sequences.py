@@ -199,6 +199,7 @@ def page(qtbot: QtBot, studio: tuple[Context, Seen], both: DatasetRow) -> Wizard
     page.open(WizardTarget(dataset_id=both.id))
     page.shown()
     qtbot.waitUntil(lambda: page.stack.currentIndex() > 0)
+    page.go_on()
     return page
 
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
+from studio.pages.data.corpus import StatisticsFacts
 from studio.pages.data.facts import DatasetFacts
 from studio.theme import theme
 from studio.widgets.card import Card, Hairline
@@ -23,7 +24,8 @@ class SampleCard(Card):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(padding=14, parent=parent)
-        self._facts: DatasetFacts | None = None
+        self._of: int | None = None
+        self._statistics: StatisticsFacts | None = None
         self._number = 0
         self._which = Label("", "secondary", "muted")
         back = IconButton("chevron-left", "Previous document", edge=22)
@@ -56,17 +58,22 @@ class SampleCard(Card):
 
     def show_facts(self, facts: DatasetFacts) -> None:
         """Show the samples of a dataset, from the one that was open."""
-        before = self._facts
-        self._facts = facts
-        if before is None or before.dataset.id != facts.dataset.id:
-            self._number = 0
-            self._text.set_monospace(facts.is_code)
-        elif before.statistics == facts.statistics:
+        self.show_samples(facts.dataset.id, facts.statistics, is_code=facts.is_code)
+
+    def show_samples(
+        self, dataset_id: int, statistics: StatisticsFacts | None, *, is_code: bool
+    ) -> None:
+        """Show samples, from the one that was open where they are of the same dataset."""
+        if self._of != dataset_id:
+            self._of, self._number = dataset_id, 0
+            self._text.set_monospace(is_code)
+        elif self._statistics == statistics:
             return
+        self._statistics = statistics
         self._show()
 
     def _show(self) -> None:
-        samples = self._facts.statistics.samples if self._facts and self._facts.statistics else ()
+        samples = self._statistics.samples if self._statistics else ()
         if not samples:
             self._text.clear()
             self._which.set_text("")

@@ -21,6 +21,7 @@ class DataChoice:
         index_hit_rate: Share of held-out tokens that the index names; None while unknown.
         sources: What its text was put together from; none in an old corpus.
         statistics: Of its documents; None for a corpus without them.
+        is_code: Whether it is program code.
     """
 
     id: int
@@ -41,3 +42,4 @@ class DataChoice:
     index_max_length: int = 32
     sources: tuple[SourceChoice, ...] = ()
     statistics: StatisticsFacts | None = None
+    is_code: bool = False

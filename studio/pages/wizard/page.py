@@ -136,6 +136,11 @@ class WizardPage(WizardFrame):
         self.desk.rows_changed.connect(self.shown)
 
     @property
+    def current_step(self) -> int:
+        """The open step, counted from 0."""
+        return self._current
+
+    @property
     def has_step_before(self) -> bool:
         """Whether Alt+Left means the step before."""
         return self._current > 0

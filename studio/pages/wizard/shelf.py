@@ -17,6 +17,7 @@ from studio.pages.data.corpus import (
     StatisticsFacts,
     load_json,
     read_manifest,
+    reads_code,
 )
 from studio.pages.data.index_state import read_outdated
 from studio.pages.wizard.draft import DataChoice, Draft
@@ -126,6 +127,7 @@ def _choice(
             for source in manifest.sources
         ),
         statistics=load_json(row.corpus_folder / STATISTICS_FILE, StatisticsFacts),
+        is_code=reads_code(row.folder),
     )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.pages.data.cards import SampleCard
 from studio.pages.wizard.data_choice import DataChoice
 from studio.pages.wizard.draft import Draft
 from studio.pages.wizard.plan import Plan
@@ -78,10 +79,12 @@ class TokenizerStep(StepView):
         self._shown: tuple[DataChoice, ...] = ()
         self.column.addWidget(card)
         self.column.addLayout(tiles)
-        self.column.addSpacing(8)
+        self._sample = SampleCard()
+        self._sample.setMinimumHeight(220)
+        self.column.addWidget(self._sample, 1)
         self.column.addWidget(self._others_title)
         self.column.addLayout(self._others_place)
-        self.column.addStretch(1)
+        self.column.addStretch(0)
 
     def show_draft(self, draft: Draft, plan: Plan, shelf: Shelf) -> None:
         """Show figures of the tokenizer, and the datasets of the same text."""
@@ -92,6 +95,7 @@ class TokenizerStep(StepView):
         self._title.set_text(f"{data.name}: {_title(data.tokenizer)}")
         self._words.set_text(_words(draft, data))
         self._show_tiles(draft, data, plan)
+        self._sample.show_samples(data.id, data.statistics, is_code=data.is_code)
         same = tuple(choice for choice in shelf.choices if is_same_text(choice, data))
         self._show_others(same, data)
 
