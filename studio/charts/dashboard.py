@@ -15,7 +15,7 @@ from studio.charts.link import ChartLink
 from studio.charts.plot import PlotCanvas
 from studio.charts.redraw import RedrawQueue
 from studio.charts.strips import GPU_COLUMNS, HOST_COLUMNS, SystemStrips
-from studio.runs.model import JobModel
+from studio.runs.model import RESERVED_MAX, JobModel
 from studio.widgets import figures
 from studio.widgets.controls import CheckBox
 from studio.widgets.label import Part
@@ -69,6 +69,7 @@ class Dashboard(QWidget):
     def sync(self) -> None:
         """Take in what the model has learned since the last time."""
         before = len(self.steps.timeline)
+        self.steps.reserve(min(self.model.total_steps, RESERVED_MAX))
         grew = self.steps.sync(self.model.steps)
         opened = len(self.steps.timeline) - before > _OPENED_ROWS
         self._set_extents()

@@ -35,6 +35,11 @@ class StepFeed:
         self._generation = 0
         self._taken = 0
 
+    def reserve(self, length: int) -> None:
+        """Make room for so many steps at once, where they are known to come."""
+        for line in self.lines.values():
+            line.reserve(length)
+
     def sync(self, table: Table) -> bool:
         """Take in what is new; tells whether anything was.
 
@@ -108,11 +113,6 @@ class SystemFeed:
         grew = table.n != self._taken
         self._taken = table.n
         return grew
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held by where the seconds lie, slack included."""
-        return sum(column.nbytes for column in self._columns.values())
 
     def has(self, name: str) -> bool:
         """Whether any value of a column exists on this computer."""

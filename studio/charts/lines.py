@@ -105,6 +105,11 @@ class Line:
     def __len__(self) -> int:
         return min(len(self.pyramid), len(self.timeline))
 
+    def reserve(self, length: int) -> None:
+        """Make room for so many values at once, where they are known to come."""
+        self.pyramid.reserve(length)
+        self.mean.reserve(length)
+
     def append(self, values: npt.ArrayLike) -> None:
         """Add values at the end, (n,)."""
         self.pyramid.append(values)

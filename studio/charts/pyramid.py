@@ -53,14 +53,22 @@ class GrowingArray:
         """Memory held, slack included."""
         return int(self._data.nbytes)
 
+    def reserve(self, length: int) -> None:
+        """Make room for so many entries at once, where they are known to come.
+
+        What is not written yet takes no memory, and nothing is moved while it grows.
+        """
+        if length + 1 > len(self._data):
+            grown = np.empty(length + 1, dtype=self._data.dtype)
+            grown[: self._length + 1] = self.guarded
+            self._data = grown
+
     def extend(self, values: npt.NDArray[Any]) -> None:
         """Append values, (n,)."""
         length = self._length + len(values)
         if length + 1 > len(self._data):
             # A quarter more each time: copying stays linear in sum, slack stays small.
-            grown = np.empty(max(length + 1, len(self._data) * 5 // 4), dtype=self._data.dtype)
-            grown[: self._length] = self.view
-            self._data = grown
+            self.reserve(max(length, len(self._data) * 5 // 4))
         self._data[self._length : length] = values
         self._data[length] = self._sentinel
         self._length = length
@@ -83,6 +91,7 @@ class Pyramid:
         self._values = GrowingArray(np.float32, np.nan)
         self._low: list[GrowingArray] = [self._values]
         self._high: list[GrowingArray] = [self._values]
+        self._reserved = 0
 
     def __len__(self) -> int:
         return len(self._values)
@@ -97,6 +106,14 @@ class Pyramid:
         """Memory held, slack included."""
         above = sum(array.nbytes for array in (*self._low[1:], *self._high[1:]))
         return self._values.nbytes + above
+
+    def reserve(self, length: int) -> None:
+        """Make room for so many values at once, where they are known to come."""
+        if length > self._reserved:
+            self._reserved = length
+            for arrays in (self._low, self._high):
+                for level, array in enumerate(arrays):
+                    array.reserve(length // FAN_OUT**level)
 
     def append(self, values: npt.ArrayLike) -> None:
         """Append a block of values, (n,)."""
@@ -143,16 +160,17 @@ class Pyramid:
         level = 1
         while len(self._low[level - 1]) > 1:
             if level == len(self._low):
-                self._low.append(GrowingArray(np.float32, np.nan))
-                self._high.append(GrowingArray(np.float32, np.nan))
+                for arrays in (self._low, self._high):
+                    arrays.append(GrowingArray(np.float32, np.nan))
+                    arrays[-1].reserve(self._reserved // FAN_OUT**level)
                 start = 0
             start //= FAN_OUT
-            for reduce, arrays in ((np.fmin, self._low), (np.fmax, self._high)):
-                below = arrays[level - 1].view[start * FAN_OUT :]
-                arrays[level].truncate(start)
+            for reduce, levels in ((np.fmin, self._low), (np.fmax, self._high)):
+                below = levels[level - 1].view[start * FAN_OUT :]
+                levels[level].truncate(start)
                 if len(below):
                     groups = np.arange(0, len(below), FAN_OUT)
-                    arrays[level].extend(reduce.reduceat(below, groups))
+                    levels[level].extend(reduce.reduceat(below, groups))
             level += 1
         del self._low[level:], self._high[level:]
 

@@ -38,6 +38,11 @@ class RunningMean:
         """Memory held, slack included."""
         return self._sum.nbytes + self._number.nbytes
 
+    def reserve(self, length: int) -> None:
+        """Make room for the sums of so many values at once."""
+        self._sum.reserve(length // _BLOCK + 1)
+        self._number.reserve(length // _BLOCK + 1)
+
     def truncate(self, length: int) -> None:
         """Forget what was summed beyond the first `length` values."""
         blocks = max(length, 0) // _BLOCK

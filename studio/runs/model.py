@@ -32,6 +32,9 @@ from trainer_core.status import JobStatus, fold
 from trainer_core.training_plan import TrainingPlan
 
 Observer = Callable[[], None]
+RESERVED_MAX = 2_000_000
+"""Figures of so many steps get their place at once: what is not written yet takes no memory, and
+nothing is moved while a run goes on."""
 _AT_REST = END_STATES | {"unborn", "killed"}
 
 
@@ -236,7 +239,7 @@ class JobModel:
             self._take_record(record)
         if update.rows is not None:
             self.steps.truncate(update.first_row)
-            self.steps.reserve(update.rows_known)
+            self.steps.reserve(max(update.rows_known, min(self.total_steps, RESERVED_MAX)))
             self.steps.append(update.rows)
         if update.system_rows is not None:
             self.system.reserve(update.system_rows_known)

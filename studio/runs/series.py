@@ -51,11 +51,6 @@ class Columns:
         view.flags.writeable = False
         return view
 
-    @property
-    def nbytes(self) -> int:
-        """Memory held, slack included."""
-        return sum(int(column.nbytes) for column in self._columns.values())
-
     def last(self, name: str) -> float:
         """The newest value of a column; NaN when there is none."""
         return float(self._columns[name][self.n - 1]) if self.n else float("nan")

@@ -75,6 +75,21 @@ def test_uneven_ranges_as_a_log_axis_makes_them_are_exact():
     same(pyramid, values, np.unique(np.geomspace(1, 60_000, 500).astype(np.int64)))
 
 
+def test_room_that_was_reserved_changes_no_figure_and_is_not_moved():
+    values = np.random.default_rng(5).normal(size=5_000).astype(np.float32)
+    reserved, plain = Pyramid(), Pyramid()
+    reserved.append(values[:10])
+    reserved.reserve(6_000)
+    place = reserved.values.ctypes.data
+    for start in range(10, 5_000, 37):
+        reserved.append(values[start : start + 37])
+    plain.append(values)
+    assert reserved.values.ctypes.data == place
+    edges = np.linspace(0, 5_000, 41).astype(int)
+    for one, other in zip(reserved.extremes(edges), plain.extremes(edges), strict=True):
+        assert np.array_equal(one, other)
+
+
 def test_an_empty_pyramid_has_no_extremes():
     low, high = Pyramid().extremes([0, 0, 0])
     assert np.isnan(low).all() and np.isnan(high).all()
