@@ -147,6 +147,26 @@ def test_seeds_that_stopped_early_are_compared_where_all_have_been():
     ]
 
 
+def test_a_change_between_seeds_is_called_real_or_noise():
+    def seeds(first, name, levels, **kind):
+        return [
+            compared(first + i, f"{name}-{i}", seed=i, level=level, group=first, **kind)
+            for i, level in enumerate(levels)
+        ]
+
+    plain = seeds(10, "plain", (0.50, 0.52, 0.48), index=False)
+    better = seeds(20, "better", (0.10, 0.11, 0.09), index=False)
+    same = seeds(30, "same", (0.53, 0.50, 0.46), index=False)
+    single = compared(40, "single", seed=0, level=0.3, index=False)
+    lines = joined([*plain, *better, *same, single])
+    rows = rows_for(lines, [], lines[0], losses=True)
+    base, won, tied, alone = (each.cell("change") for each in rows)
+    assert base.text == "base"
+    assert won.text.endswith(" real") and won.role == "ok" and "p = " in won.tooltip
+    assert tied.text.endswith(" noise") and tied.role is None
+    assert alone.text.endswith(" too few") and "Too few" in alone.tooltip
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 

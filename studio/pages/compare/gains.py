@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from studio.charts.card import ChartCard, LegendEntry
@@ -13,7 +13,7 @@ from studio.charts.paint import put_text
 from studio.pages.compare.chart import HEAD_PX
 from studio.pages.compare.facts import Compared, Gain, Gains
 from studio.pages.compare.settings import change_role, change_text
-from studio.theme import font, theme
+from studio.theme import font, text_width, theme
 from studio.widgets.empty import EmptyState
 from studio.widgets.figures import NARROW
 from studio.widgets.label import Label
@@ -27,6 +27,9 @@ _LEFT: Final = 76
 _CHANGE_PX: Final = 70
 _SHARE_PX: Final = 62
 _VALUE_PX: Final = 46
+_MARGIN_PX: Final = 12
+_KEY_PX: Final = 34
+"""What a key of the legend needs besides its name."""
 _L: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _R: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -139,6 +142,7 @@ class GainsCard(ChartCard):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("What the index buys", legend_right=True, head_px=HEAD_PX, parent=parent)
         self.body.setContentsMargins(1, 1, 1, 8)
+        self._runs: tuple[Compared, Compared] | None = None
         self._inner = QWidget()
         column = QVBoxLayout(self._inner)
         column.setContentsMargins(12, 0, 12, 0)
@@ -159,12 +163,32 @@ class GainsCard(ChartCard):
         self._reason.setVisible(not has)
         self._reason.sentence.set_text(found.reason)
         if not has or base is None or other is None:
+            self._runs = None
             self.legend.set_entries(())
             return
+        self._runs = base, other
+        self._name_runs()
+        self.bars.show_gains(found, base.slot, other.slot)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Names take what room there is beside the title."""
+        super().resizeEvent(event)
+        self._name_runs()
+
+    def _name_runs(self) -> None:
+        if self._runs is None:
+            return
+        title = text_width(self.title, "body") + 16
+        room = (self.width() - 2 * _MARGIN_PX - title - 2 * _KEY_PX) // 2
+        metrics = QFontMetrics(font("label"))
         self.legend.set_entries(
-            (
-                LegendEntry("square", f"s{base.slot + 1}", base.row.name),
-                LegendEntry("square", f"s{other.slot + 1}", other.row.name),
+            tuple(
+                LegendEntry(
+                    "square",
+                    f"s{run.slot + 1}",
+                    metrics.elidedText(run.row.name, Qt.TextElideMode.ElideRight, max(room, 40)),
+                )
+                for run in self._runs
             )
         )
-        self.bars.show_gains(found, base.slot, other.slot)
+        self.legend.setToolTip(", ".join(run.row.name for run in self._runs))

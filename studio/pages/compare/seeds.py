@@ -14,6 +14,7 @@ import numpy as np
 
 from studio.charts.lines import Doubles
 from studio.pages.compare.facts import NO_TRAINING, Compared
+from studio.runs import verdict
 from trainer_core.records import MatchBucket, Validated
 from trainer_core.spec import TrainSpec
 
@@ -70,21 +71,57 @@ def spread(run: Compared, *, bits: bool) -> tuple[Doubles, Doubles]:
     return table.min(axis=0), table.max(axis=0)
 
 
-def last_values(run: Compared, *, bits: bool) -> list[float]:
-    """The members' values at the newest validation that all of them have; its own for a run."""
+def by_seed(run: Compared, *, bits: bool) -> dict[int, float]:
+    """The members' figures at the newest validation that all of them have, by their seed.
+
+    Runs that share a seed, such as one that was repeated, count as runs of their own.
+    """
     if run.last is None:
-        return []
-    found = []
-    for member in run.members or (run,):
+        return {}
+    found = {}
+    for place, member in enumerate(run.members or (run,)):
         at = next(v for v in reversed(member.validations) if v.step == run.last.step)
-        found.append(at.bits_per_byte if bits else at.loss)
+        seed = place if member.spec is None else member.spec.seed
+        seed = -1 - place if seed in found else seed
+        found[seed] = at.bits_per_byte if bits else at.loss
     return found
 
 
 def deviation(run: Compared, *, bits: bool) -> float | None:
     """Standard deviation of the members' newest values; None for a run by itself."""
-    values = last_values(run, bits=bits)
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+    found = verdict.spread(list(by_seed(run, bits=bits).values()))
+    return None if found is None else found.sd
+
+
+def difference(
+    run: Compared, base: Compared, *, bits: bool, comparisons: int
+) -> verdict.Difference | None:
+    """How a run differs from the base, where either of them is several seeds; else None.
+
+    Args:
+        run: The run.
+        base: What it is held against.
+        bits: Bits per byte in place of losses.
+        comparisons: How many runs are held against this base.
+    """
+    if not (run.members or base.members):
+        return None
+    return verdict.compare(by_seed(run, bits=bits), by_seed(base, bits=bits), comparisons)
+
+
+def verdict_words(found: verdict.Difference) -> tuple[str, str]:
+    """A verdict in one word, and in a sentence or two."""
+    words = {
+        "real": ("real", "Real: noise between seeds alone would hardly show as much."),
+        "noise": ("noise", "Noise: seeds alone make as large a difference."),
+        "too_few": ("too few", "Too few runs to tell it from the noise between seeds."),
+    }
+    word, sentence = words[found.verdict]
+    if found.p is not None:
+        sentence += f" p = {found.p:.2g}, {'the same seeds' if found.paired else 'Welch'}."
+    if found.low is not None and found.high is not None:
+        sentence += f" 95 % interval: {found.low:+.3f} to {found.high:+.3f}."
+    return word, sentence
 
 
 def _likeness(run: Compared) -> object:

@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 
 from studio.pages.compare.facts import Compared
-from studio.pages.compare.seeds import deviation
+from studio.pages.compare.seeds import deviation, difference, verdict_words
 from studio.palette import RoleName
 from studio.widgets import figures
-from studio.widgets.cells import Cell, Column, Row
+from studio.widgets.cells import Cell, CellStyle, Column, Row
 from studio.widgets.figures import short_lr
 from trainer_core.presets import parameter_count
 from trainer_core.spec import TrainSpec
@@ -26,7 +26,8 @@ _NOT_LEARNED: Final = ("evaluation.", "checkpoint.", "threads", "device", "verb"
 
 _RUN_PX: Final = 148
 _SPREAD_PX: Final = 62
-"""What a loss needs besides where it is the mean of several seeds."""
+_SPREAD: Final = ("val_loss", "bits", "change")
+"""These columns need so much more where runs are several seeds: for the spread, or a verdict."""
 _RESULTS: Final = (
     # key, heading, pixels, definition
     ("speed", "Tokens/s", 76, "While training"),
@@ -137,7 +138,7 @@ def columns_for(shown: Sequence[Setting], *, seeds: bool = False) -> list[Column
         Column(
             key,
             title,
-            width + (_SPREAD_PX if seeds and key in ("val_loss", "bits") else 0),
+            width + (_SPREAD_PX if seeds and key in _SPREAD else 0),
             style="mono",
             right=True,
             sortable=False,
@@ -159,7 +160,7 @@ def shown_settings(found: Sequence[Setting], *, only_differing: bool) -> list[Se
 def fitting(found: Sequence[Setting], room: int, *, seeds: bool = False) -> list[Setting]:
     """The first settings whose columns fit beside the results into so many pixels."""
     left = room - _RUN_PX - sum(width for _, _, width, _ in _RESULTS)
-    left -= 2 * _SPREAD_PX if seeds else 0
+    left -= len(_SPREAD) * _SPREAD_PX if seeds else 0
     shown = []
     for each in found:
         left -= _width(each)
@@ -180,10 +181,17 @@ def rows_for(
         base: The run that the others are held against.
         losses: Whether losses per token can be compared; otherwise bits per byte are.
     """
-    return [_row(run, shown, base, losses=losses) for run in runs]
+    return [_row(run, shown, base, losses=losses, comparisons=len(runs) - 1) for run in runs]
 
 
-def _row(run: Compared, shown: Sequence[Setting], base: Compared | None, *, losses: bool) -> Row:
+def _row(
+    run: Compared,
+    shown: Sequence[Setting],
+    base: Compared | None,
+    *,
+    losses: bool,
+    comparisons: int,
+) -> Row:
     is_base = base is not None and run.row.id == base.row.id
     cells: dict[str, Cell | str] = {"run": Cell(run.row.name, series=run.slot, tooltip=run.problem)}
     for each in shown:
@@ -211,6 +219,8 @@ def _row(run: Compared, shown: Sequence[Setting], base: Compared | None, *, loss
         tooltip=of_seeds,
     )
     cells["change"] = _change(run, base, is_base=is_base, losses=losses)
+    if base is not None and not is_base:
+        cells["change"] = _judged(cells["change"], run, base, losses=losses, of=comparisons)
     return Row(run.row.id, cells)
 
 
@@ -231,6 +241,18 @@ def _change(run: Compared, base: Compared | None, *, is_base: bool, losses: bool
     if not math.isfinite(change):
         return Cell(figures.MISSING, style="mono_muted")
     return Cell(change_text(change, 3), role=change_role(change, 3))
+
+
+def _judged(change: Cell | str, run: Compared, base: Compared, *, losses: bool, of: int) -> Cell:
+    """A change with the verdict on it, where there are seeds to tell it from noise."""
+    cell = Cell(change) if isinstance(change, str) else change
+    found = difference(run, base, bits=not losses, comparisons=max(of, 1))
+    if found is None or cell.text == figures.MISSING:
+        return cell
+    word, sentence = verdict_words(found)
+    role = cell.role if found.verdict == "real" else None
+    style: CellStyle | None = None if found.verdict == "real" else "mono_muted"
+    return Cell(f"{cell.text} {word}", style=style, role=role, tooltip=sentence)
 
 
 def change_text(change: float, digits: int) -> str:
