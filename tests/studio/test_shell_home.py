@@ -213,7 +213,7 @@ def test_a_run_that_cannot_be_resumed_is_an_error_that_is_shown(page, studio, qt
 
 def test_a_project_can_be_renamed_in_place(page, qtbot):
     card = card_named(page, "Bees")
-    page._actions._rename_project(page._summaries[card.project_id], card.mapToGlobal(card.pos()))
+    page._actions._rename(page._summaries[card.project_id], card.mapToGlobal(card.pos()))
     popover = page.window().findChild(NamePopover)
     popover.field.setText("Honey bees")
     qtbot.keyClick(popover.field, Qt.Key.Key_Return)
@@ -223,13 +223,39 @@ def test_a_project_can_be_renamed_in_place(page, qtbot):
 def test_an_archived_project_goes_out_of_sight_and_can_be_brought_back(page, qtbot):
     card = card_named(page, "Bees")
     project_id = card.project_id
-    page._actions._archive_project(project_id, archived=True)
+    page._actions._put_away(page._summaries[project_id], archived=True)
     qtbot.waitUntil(lambda: page.grid.card(project_id) is None)
     assert page._archive_link.text() == "Show 1 put away"
     page._archive_link.click()
     assert page.grid.card(project_id) is not None
-    page._actions._archive_project(project_id, archived=False)
+    page._actions._put_away(page._summaries[project_id], archived=False)
     qtbot.waitUntil(lambda: not page._archive_link.isVisible())
+
+
+def test_a_project_goes_to_the_trash_with_its_runs_and_comes_back(page, studio, qtbot):
+    context, _seen = studio
+    project_id = card_named(page, "Bees").project_id
+    context.undo.announced.connect(told := [].append)
+    page._actions.trash(page._summaries[project_id], page.mapToGlobal(page.pos()))
+    qtbot.waitUntil(lambda: page.grid.card(project_id) is None)
+    assert context.library.runs(project_id) == []
+    context.undo.undo()
+    qtbot.waitUntil(lambda: page.grid.card(project_id) is not None)
+    assert context.library.runs(project_id) != []
+    context.undo.announced.disconnect(told)
+
+
+def test_many_projects_are_shown_in_part_until_all_are_asked_for(page, studio, qtbot):
+    context, _seen = studio
+    for number in range(20):
+        context.library.add_project(f"Project {number:02}")
+    page.reload()
+    qtbot.waitUntil(lambda: page._more_link.isVisible())
+    assert len(page.grid._order) == 12
+    assert page._more_link.text() == "Show all 22 projects"
+    page._more_link.click()
+    assert len(page.grid._order) == 22
+    assert not page._more_link.isVisible()
 
 
 def test_the_order_is_remembered(page, studio, qtbot):

@@ -82,7 +82,12 @@ def bar_role(state: str) -> RoleName:
 def summarise(shelf: Shelf, models: Models, sorting: Sorting) -> list[ProjectSummary]:
     """A card for each project, in the order asked for."""
     datasets = {row.id: row for row in shelf.datasets}
-    made = [_summary(project, shelf.runs, datasets, models) for project in shelf.projects]
+    runs: dict[int, list[RunRow]] = {}
+    for run in shelf.runs:
+        runs.setdefault(run.project_id, []).append(run)
+    made = [
+        _summary(project, runs.get(project.id, ()), datasets, models) for project in shelf.projects
+    ]
     if sorting == "name":
         made.sort(key=lambda each: each.project.name.casefold())
     elif sorting == "loss":
@@ -92,11 +97,10 @@ def summarise(shelf: Shelf, models: Models, sorting: Sorting) -> list[ProjectSum
 
 def _summary(
     project: ProjectRow,
-    runs: Sequence[RunRow],
+    own: Sequence[RunRow],
     datasets: dict[int, DatasetRow],
     models: Models,
 ) -> ProjectSummary:
-    own = [run for run in runs if run.project_id == project.id]
     visible = tuple(run for run in own if not run.archived)
     busy = [run for run in visible if run.facts.state in BUSY]
     shown = next(iter(busy or visible), None)

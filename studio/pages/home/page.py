@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
-from PySide6.QtCore import QPoint, QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.context import Context
@@ -37,6 +38,8 @@ from studio.widgets.search_popup import right_edge
 from studio.widgets.table import Column, DataTable
 
 RECENT = 8
+FIRST_CARDS = 12
+"""Projects that are shown at first: three rows; the rest on demand."""
 _REFRESH_MS = 1000
 _SORTINGS: dict[str, Sorting] = {"used": "used", "name": "name", "loss": "loss"}
 _SORT_SETTING = "home/sorting"
@@ -81,8 +84,9 @@ class HomePage(Page):
         self._shelf: Shelf | None = None
         self._summaries: dict[int, ProjectSummary] = {}
         self._shows_archived = False
+        self._most_cards = FIRST_CARDS
         self._drawn_s = 0.0
-        self._actions = HomeActions(context, self, self.reload)
+        self._actions = HomeActions(context, self)
         self.tour_card = TourCard()
         self.feed = TourFeed(context, self.tour_card, self)
         self.grid = ProjectGrid()
@@ -123,6 +127,10 @@ class HomePage(Page):
         body.column.addWidget(self.tour_card)
         body.column.addWidget(self._projects_head())
         body.column.addWidget(self.grid)
+        self._more_link = LinkButton("")
+        self._more_link.clicked.connect(self._on_more_clicked)
+        self._more_link.hide()
+        body.column.addWidget(self._more_link, 0, Qt.AlignmentFlag.AlignLeft)
         self._empty = EmptyState(
             "Nothing has been trained here yet. Take the tour, or begin with your own text or a"
             " rule task.",
@@ -193,6 +201,7 @@ class HomePage(Page):
         context = self._context
         context.keeper.run_remembered.connect(lambda _run_id: self.reload())
         context.watcher.job_updated.connect(self._on_job_updated)
+        context.undo.changed.connect(self.reload)
         if context.tour is not None:
             context.tour.registered.connect(self.reload)
         if context.rules is not None:
@@ -243,7 +252,9 @@ class HomePage(Page):
         archived = sum(each.archived for each in summaries)
         self._shows_archived = self._shows_archived and archived > 0
         visible = [each for each in summaries if self._shows_archived or not each.archived]
-        self.grid.show_summaries(visible)
+        self._more_link.setVisible(len(visible) > self._most_cards)
+        self._more_link.set_text(f"Show all {len(visible):,} projects")
+        self.grid.show_summaries(visible[: self._most_cards])
         self.grid.setVisible(bool(visible))
         self._empty.setVisible(not summaries)
         self.rule_tasks.setVisible(not summaries and self._context.rules is not None)
@@ -274,6 +285,10 @@ class HomePage(Page):
 
     def _on_archive_clicked(self) -> None:
         self._shows_archived = not self._shows_archived
+        self._draw()
+
+    def _on_more_clicked(self) -> None:
+        self._most_cards = sys.maxsize
         self._draw()
 
     def _on_link_clicked(self, project_id: int) -> None:

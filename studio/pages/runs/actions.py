@@ -273,9 +273,19 @@ class RunListActions(QObject):
 
     def trash(self, runs: Sequence[RunRow], at: QPoint) -> None:
         """Move runs to the trash; those at work are stopped first, after asking."""
+        self.after_stopping(runs, at, lambda: self._trash(runs))
+
+    def after_stopping(self, runs: Sequence[RunRow], at: QPoint, go_on: Callable[[], None]) -> None:
+        """Do something once none of these runs is at work; where one is, the user is asked first.
+
+        Args:
+            runs: Those that must rest.
+            at: Where to ask, a global point.
+            go_on: What is done then.
+        """
         busy = [run for run in runs if run.facts.state in BUSY or self._is_alive(run)]
         if not busy:
-            self._trash(runs)
+            go_on()
             return
         one = len(busy) == 1
         AskPopover(
@@ -284,7 +294,7 @@ class RunListActions(QObject):
             f"{'It is' if one else 'They are'} at work. A checkpoint is saved before the end, and"
             " everything can be taken out of the trash again.",
             "Stop and move to trash",
-            lambda: self._stop_then(busy, lambda: self._trash(runs)),
+            lambda: self._stop_then(busy, go_on),
         ).open_at(at)
 
     def _trash(self, runs: Sequence[RunRow]) -> None:
