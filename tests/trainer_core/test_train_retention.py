@@ -9,7 +9,7 @@ from trainer_core.errors import CheckpointError
 from trainer_core.records import CheckpointRemoved, CheckpointSaved, CheckpointThinned
 from trainer_core.spec import CheckpointConfig
 from trainer_core.status import read_status
-from trainer_core.train import opening
+from trainer_core.train import disk
 from trainer_core.train.checkpoints import checkpoint, saving
 from trainer_core.train.checkpoints.checkpoint import open_checkpoint, read_checkpoint
 from trainer_core.train.checkpoints.folders import (
@@ -214,9 +214,9 @@ def test_the_room_for_all_of_them(settings, whole, thin):
 
 def test_a_disk_without_that_room_is_told_before(corpus, tmp_path, monkeypatch):
     needed = checkpoint_size(tiny_spec(corpus)).most_on_disk(tiny_spec(corpus))
-    for name, free in (("narrow", needed - 1), ("wide", needed)):
+    for name, free in (("narrow", needed - 1), ("wide", needed + 100_000)):
         usage = type("Usage", (), {"free": free})
-        monkeypatch.setattr(opening.shutil, "disk_usage", lambda _path, usage=usage: usage)
+        monkeypatch.setattr(disk.shutil, "disk_usage", lambda _path, usage=usage: usage)
         folder = trained(tmp_path / name, tiny_spec(corpus, steps=5))
         assert len(notes(folder, "The disk may fill up")) == (name == "narrow")
 

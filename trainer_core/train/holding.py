@@ -25,23 +25,18 @@ GPU_IS_FULL = "another program has the GPU's memory"
 
 
 def hold(session: Session) -> Wanted:
-    """Save, free the device, and wait until the conditions are over or somebody ends the training.
+    """Save, free the device, and wait until the reason is over or somebody ends the training.
 
-    All ranks hold together; rank 0's manners decide.
+    All ranks hold together; rank 0 has the reasons. Whatever could not be saved before stays on the
+    device, where it can be saved from.
 
     Returns:
-        Whether to end; then the work is saved.
+        Whether to end. Then the device may have been left free: there is nothing to compute with.
 
     Raises:
-        KnownError: The work could not be saved before the end, or a weight is no number.
+        KnownError: A weight is no number.
     """
-    step = session.state.step
-    if step > 0 and session.saved_step != step:
-        session.save("hold")
-    session.saver.wait()
-    is_unsaved = session.world.is_main and step > 0 and session.saved_step != step
-    saved = not session.world.sum_(torch.tensor(int(is_unsaved)))
-    # What could not be saved stays where it can be saved from.
+    saved = _save(session)
     parked = _park(session) if saved else None
     session.job.state("waiting")
     began_s, told = time.monotonic(), ""
@@ -49,22 +44,39 @@ def hold(session: Session) -> Wanted:
         while True:
             wanted, told = _wait(session, told)
             if wanted or _bring_back(session, parked):
-                break
+                return wanted
             told = _tell(session, GPU_IS_FULL, told)
             if wanted := _sleep(session, RETRY_S):
-                break
+                return wanted
     finally:
         seconds = time.monotonic() - began_s
-        session.job.record(records.Released(step=step, seconds=seconds))
-    if wanted and not saved:
-        session.save(wanted)
-    return wanted
+        session.job.record(records.Released(step=session.state.step, seconds=seconds))
+
+
+def _save(session: Session) -> bool:
+    """Save where there is anything to save and room for it; whether nothing can be lost now."""
+    session.saver.wait()
+    if not _any_rank(session, _is_unsaved(session)):
+        return True
+    if _any_rank(session, session.world.is_main and session.disk.lack() is not None):
+        return False
+    session.save("hold")
+    return not _any_rank(session, _is_unsaved(session))
+
+
+def _is_unsaved(session: Session) -> bool:
+    step = session.state.step
+    return session.world.is_main and step > 0 and session.saved_step != step
+
+
+def _any_rank(session: Session, applies: bool) -> bool:
+    return bool(session.world.sum_(torch.tensor(int(applies))))
 
 
 def _wait(session: Session, told: str) -> tuple[Wanted, str]:
     """Until it is over or somebody wants an end; which, and the reason that was told last."""
     while True:
-        reason = session.job.hold_reason
+        reason = session.reason_to_hold()
         session.orders.take_in()
         change = bool(session.orders.changes)
         mine = Wishes(session.job.wanted, hold=reason is not None, change=change)
@@ -74,7 +86,7 @@ def _wait(session: Session, told: str) -> tuple[Wanted, str]:
         if wishes.wanted or not wishes.hold:
             return wishes.wanted, told
         if reason is not None:
-            told = _tell(session, reason.text, told)
+            told = _tell(session, reason, told)
         time.sleep(POLL_S)
 
 
@@ -118,7 +130,7 @@ def is_worth_freeing(device: torch.device) -> bool:
 def _bring_back(session: Session, parked: Parked | None) -> bool:
     """Put everything back, on all ranks or on none; whether it is there."""
     is_back = parked is None or parked.bring_back()
-    if not session.world.sum_(torch.tensor(int(not is_back))):
+    if not _any_rank(session, not is_back):
         return True
     if is_back and parked is not None:
         parked.leave_again()

@@ -27,6 +27,7 @@ from trainer_core.train.checkpoints.resuming import go_back
 from trainer_core.train.checkpoints.retention import good_step
 from trainer_core.train.checkpoints.snapshot import Snapshot
 from trainer_core.train.compute import Compute
+from trainer_core.train.disk import DiskForecast
 from trainer_core.train.distributed import Wishes, World
 from trainer_core.train.distributed.state import random_states, whole_on_main
 from trainer_core.train.distributed.strategy import whole_model
@@ -70,6 +71,7 @@ class Session:
     seen: SeenCounter
     plan: TrainingPlan
     orders: Orders
+    disk: DiskForecast
     weights: dict[str, Tensor] = field(default_factory=dict)
     saved_step: int = -1
     world: World = field(default_factory=World)
@@ -95,14 +97,17 @@ class Session:
         if wishes.change:
             carry_out_changes(self)
         last = step >= self.steps
-        measures = wishes.validate if self._is_by_clock(step) else self.rhythm.due(step)
-        measures = measures and self.state.validated_step != step
-        scheduled = step > 0 and step % self.spec.checkpoint.every_steps == 0
+        scheduled = self._is_scheduled(step)
         asked = bool(wishes.wanted) or wishes.save or wishes.hold
+        measures = self._measures(wishes, step)
         if self.meter.due or asked or measures or scheduled or last:
             self.hand_over()
         self.watchdog.rest()  # only now: a GPU is waited for when figures are handed over
         wanted, best = wishes.wanted, False
+        if wishes.hold and not wanted:
+            wanted = hold(self)
+            last = step >= self.steps  # the plan may have changed meanwhile
+            measures = not wanted and self._measures(wishes, step)
         if measures:
             best = self.validate()
             wanted = self.world.agree(Wishes(self.job.wanted), now=True).wanted or wanted
@@ -110,13 +115,35 @@ class Session:
             self.save(reason)
         if last and self.state.validated_step == step:
             return  # finished, whatever is wanted
-        if wishes.hold and not wanted:
-            wanted = hold(self)
         if wanted:
             raise JobStopped("paused" if wanted == "pause" else "stopped", step)
         self.job.state("running")
         self.meter.start()
         self.watchdog.begin(step + 1)
+
+    def _measures(self, wishes: Wishes, step: int) -> bool:
+        """Whether held-out text is to be measured at this step."""
+        due = wishes.validate if self._is_by_clock(step) else self.rhythm.due(step)
+        return due and self.state.validated_step != step
+
+    def _is_scheduled(self, step: int) -> bool:
+        """Whether a checkpoint is due at this step by the run's settings."""
+        return step > 0 and step % self.spec.checkpoint.every_steps == 0
+
+    def reason_to_hold(self) -> str | None:
+        """Why to wait at this step, in words; None on ranks that have no say.
+
+        A checkpoint that is due and has no room is waited for, at the last step as well: whoever
+        frees some loses nothing.
+        """
+        step = self.state.step
+        if not self.world.is_main:
+            return None
+        due = step >= self.steps or self._is_scheduled(step) or self.saver.has_failed
+        if due and step != self.saved_step and (lack := self.disk.lack()) is not None:
+            return lack
+        reason = self.job.hold_reason if step < self.steps else None
+        return None if reason is None else reason.text
 
     def _is_by_clock(self, step: int) -> bool:
         """Whether the time that passed says if to validate at this step, and ranks may differ."""
@@ -130,7 +157,7 @@ class Session:
                 self.job.wanted,
                 self.orders.take_save(),
                 self._is_by_clock(step) and self.rhythm.due(step),
-                self.job.hold_reason is not None,
+                self.reason_to_hold() is not None,
                 bool(self.orders.changes),
             ),
             now=step >= self.steps,
@@ -166,6 +193,8 @@ class Session:
             self.job.hint()
             self.rhythm.watch(rows)
             self.slowness.watch(rows, before_s)
+            if self.world.is_main:
+                self.disk.look(self.state.step, self.steps, self.state.elapsed_s)
             trouble = self.guard.watch(rows) if self.world.is_main else None
             if trouble is not None:  # the other ranks end with this one
                 self._pause_in(trouble)
@@ -270,6 +299,13 @@ class Session:
                 field="optimizer.lr",
             )
         optimizer = whole_on_main(world, self.optimizer.tensors(self.weights))
+        if not all_finite(optimizer.values()):
+            raise KnownError(
+                f"The optimizer's state is not a finite number at step {state.step}.",
+                safe="No checkpoint was written; the last one is good.",
+                do="Start a run with a lower optimizer.lr, or with optimizer.clip_norm.",
+                field="optimizer.lr",
+            )
         others = self.train_step.state_tensors() | random_states(world, self.compute.device)
         return Snapshot(
             config=self.spec.model,

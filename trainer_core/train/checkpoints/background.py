@@ -65,6 +65,8 @@ class BackgroundSaver:
 
     def __init__(self, job: Job, log: StepLog, config: CheckpointConfig) -> None:
         self._job, self._log, self._config = job, log, config
+        self.has_failed = False
+        """Whether the last checkpoint could not be written."""
         self._memory = SnapshotMemory()
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -131,8 +133,10 @@ class BackgroundSaver:
             self._log.sync()
             saved = save_checkpoint(self._job.folder, order.snapshot)
         except OSError as error:
+            self.has_failed = True
             self._tell_failure(order, from_os_error(error, "saving the checkpoint"))
             return False
+        self.has_failed = False
         seconds = time.perf_counter() - order.began_s
         self._tell_saved(saved, order.reason, seconds, seconds if blocked_s is None else blocked_s)
         self._tidy(order)
