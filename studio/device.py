@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import re
-import sys
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from trainer_core.system import processor_name
 
 PERIOD_S = 1.5
 _GIB = 2**30
@@ -64,30 +64,7 @@ def short_name(name: str) -> str:
 
 def cpu_name() -> str:
     """The processor's short name, or its architecture where the system does not tell the name."""
-    found = _linux_cpu_name() or _windows_cpu_name()
-    return short_name(found or platform.processor() or platform.machine() or "CPU")
-
-
-def _linux_cpu_name() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    line = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
-    return line[1] if line else ""
-
-
-def _windows_cpu_name() -> str:
-    if sys.platform == "win32":
-        import winreg
-
-        try:
-            place = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
-            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
-                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0])
-        except OSError:
-            return ""
-    return ""
+    return short_name(processor_name())
 
 
 class Nvml:

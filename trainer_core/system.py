@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+import platform
+import re
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +21,34 @@ from trainer_core.metrics import SYSTEM_DTYPE, SystemLog
 
 GIB = float(1 << 30)
 _log = logging.getLogger(__name__)
+
+
+def processor_name() -> str:
+    """The processor's full name, or its architecture where the system does not tell the name."""
+    found = _linux_processor_name() or _windows_processor_name()
+    return found or platform.processor() or platform.machine() or "CPU"
+
+
+def _linux_processor_name() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    line = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
+    return line[1] if line else ""
+
+
+def _windows_processor_name() -> str:
+    if sys.platform == "win32":
+        import winreg
+
+        try:
+            place = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0])
+        except OSError:
+            return ""
+    return ""
 
 
 @dataclass(frozen=True)

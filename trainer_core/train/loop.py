@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import torch
 
 from trainer_core.data.batches.gather import Batch
 from trainer_core.data.batches.prefetch import Prefetcher
 from trainer_core.job import Job
+from trainer_core.provenance import Gathering
 from trainer_core.spec import TrainSpec
 from trainer_core.train.compiling import (
     flex_attention_agrees,
@@ -34,6 +36,7 @@ def run(job: Job, spec: TrainSpec) -> dict[str, Any]:
         JobStopped: It was asked to pause or stop, and the work is saved.
         KnownError: The settings, the data or the disk do not allow it.
     """
+    gathering = Gathering()
     take_device(spec)
     compute = choose_compute(spec.device, spec.precision, threads_of(spec))
     inputs = open_inputs(spec.corpus, spec.index, spec.model)
@@ -41,6 +44,9 @@ def run(job: Job, spec: TrainSpec) -> dict[str, Any]:
         with meeting(job, spec, inputs.fingerprints) as world:
             session = open_session(job, spec, inputs, compute, world)
             try:
+                if world.is_main and session.state.step < session.steps:
+                    data = msgspec.structs.asdict(inputs.fingerprints)
+                    job.record(gathering.record(compute.name, data))
                 train(session)
                 return session.results()
             finally:
