@@ -56,6 +56,8 @@ class ProbeRow(msgspec.Struct, frozen=True, kw_only=True):
     first_step_s: float = 0.0
     compile_s: float = 0.0
     """What compiling took before it."""
+    compile_cached: bool = False
+    """Whether an earlier process had compiled the same, so that nothing new was written."""
     peak_memory_bytes: int = 0
     """Most that the process, or on a GPU its allocator, held at once."""
 

@@ -1,6 +1,7 @@
 """What a training will take and reach, before it starts. Free of Qt; everything here is quick."""
 
 from studio.planner.advice import Advice, Fix
+from studio.planner.batches import BatchRow, batch_rows
 from studio.planner.durations import TimeEstimate, TimeParts, estimate_time
 from studio.planner.facts import (
     DataFacts,
@@ -13,6 +14,7 @@ from studio.planner.facts import (
 from studio.planner.losses import ExpectedLoss, LossModel
 from studio.planner.memory import MemoryEstimate, estimate_memory
 from studio.planner.plan import Plan, curve_of, expected_loss, loss_model, make_plan
+from studio.planner.repairs import repair
 from studio.planner.scaling import (
     CHINCHILLA_TOKENS_PER_PARAMETER,
     LAW,
@@ -31,6 +33,7 @@ __all__ = [
     "REPEATS_PAY_LITTLE_PASSES",
     "REPEATS_SOURCE",
     "Advice",
+    "BatchRow",
     "DataFacts",
     "DiskEstimate",
     "Energy",
@@ -50,10 +53,12 @@ __all__ = [
     "TimeEstimate",
     "TimeParts",
     "ValidationPlan",
+    "batch_rows",
     "curve_of",
     "estimate_memory",
     "estimate_time",
     "expected_loss",
     "loss_model",
     "make_plan",
+    "repair",
 ]

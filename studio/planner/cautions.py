@@ -9,7 +9,7 @@ import msgspec
 from studio.planner.advice import Advice, Fix
 from studio.planner.durations import TimeEstimate
 from studio.planner.facts import GIB, DataFacts, Surroundings
-from studio.planner.memory import MemoryEstimate, estimate_memory
+from studio.planner.memory import MemoryEstimate, estimate_memory, micro_batches
 from studio.planner.scaling import (
     CHINCHILLA_TOKENS_PER_PARAMETER,
     REPEATS_PAY_LITTLE_PASSES,
@@ -106,9 +106,8 @@ def _memory_fixes(spec: TrainSpec, around: Surroundings, share: float = 1.0) -> 
 
 def _micro_batch_that(spec: TrainSpec, fits: _Fits) -> int | None:
     """The largest smaller micro batch that fits; None without one."""
-    share = spec.budget.batch_size // spec.distributed.world_size
-    for micro in range(spec.micro_batch_size - 1, 0, -1):
-        if share % micro == 0:
+    for micro in micro_batches(spec):
+        if micro < spec.micro_batch_size:
             budget = msgspec.structs.replace(spec.budget, micro_batch_size=micro)
             if fits(msgspec.structs.replace(spec, budget=budget)):
                 return micro

@@ -34,12 +34,15 @@ _DRAW_S = 1e-8
 """To draw a weight and make room for its moments."""
 _END_S = 0.7
 """From the last record until the process is gone."""
+_CACHED_SHARE = 0.22
+"""Of compiling, what is left when the probe has compiled the same: 52 s became 11 s."""
 _COMPILE_S = 30.0
 """Compiling takes 14 to 31 s for 4 to 12 layers on a fast core."""
 _DISK_BYTES_PER_S = 300e6
 _BANDS: dict[Source, float] = {"probe": 0.05, "run": 0.12, "reckoned": 1.0}
 """Two standard deviations of log time, about, by where it comes from."""
-_SAMPLE_TOKENS_PER_S = 100.0
+_SAMPLE_LAYER_S, _SAMPLE_PARAMETERS_PER_S = 2.5e-4, {"cpu": 2.5e9, "cuda": 2e11}
+"""A token of a sample takes this long for each layer, and all weights are read for it."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ class Speed:
         spread: Share by which steps differ, one standard deviation of their mean.
         validation: One validation.
         blocked: Standing still for a checkpoint.
+        samples: Writing the samples that belong to one.
         written: Until a checkpoint is whole on the disk.
         start: Until the first step.
         compile: Of the step; 0 where it is not compiled.
@@ -121,6 +125,7 @@ class Speed:
     spread: float
     validation: float
     blocked: float
+    samples: float
     written: float
     start: float
     compile: float
@@ -139,7 +144,6 @@ def time_of(spec: TrainSpec, speed: Speed) -> TimeEstimate:
     """The time of a training whose parts have this speed."""
     steps_s = spec.budget.steps * speed.step
     saves = checkpoints_saved(spec)
-    samples = saves * len(spec.evaluation.sample_prompts) * spec.evaluation.sample_tokens
     parts = TimeParts(
         start=speed.start,
         compile=speed.compile,
@@ -147,7 +151,7 @@ def time_of(spec: TrainSpec, speed: Speed) -> TimeEstimate:
         validation=validations(spec, steps_s, speed.validation) * speed.validation,
         checkpoints=saves * speed.blocked
         + max(speed.written - speed.blocked, 0.0)
-        + samples / _SAMPLE_TOKENS_PER_S
+        + saves * speed.samples
         + _END_S,
     )
     spread = math.hypot(_BANDS[speed.source] * (0.5 if speed.exact else 1.0), 2 * speed.spread)
@@ -258,6 +262,7 @@ def _of_probe(spec: TrainSpec, data: DataFacts, around: Surroundings) -> Speed |
         spread=spread / math.sqrt(max(row.steps, 1)),
         validation=validation_tokens(spec, data) / rate,
         blocked=blocked,
+        samples=_samples_s(spec, around.machine),
         written=written,
         start=_start_s(spec, around.machine, table.parts.get("start"))
         + max(row.first_step_s - row.step_ms / 1000, 0.0),
@@ -292,6 +297,7 @@ def _of_runs(spec: TrainSpec, data: DataFacts, around: Surroundings) -> Speed | 
         spread=0.0,
         validation=0.0 if whole else validation,
         blocked=0.0 if whole else (run.checkpoint_s or guess.blocked),
+        samples=0.0 if whole else guess.samples,
         written=guess.written,
         start=run.start_s if run.start_s is not None else guess.start,
         compile=0.0 if exact else _compile_s(spec, around.machine),
@@ -350,6 +356,7 @@ def _reckoned(spec: TrainSpec, data: DataFacts, machine: Machine) -> Speed:
         spread=0.0,
         validation=validation_tokens(spec, data) * s_per_token * _FORWARD_SHARE,
         blocked=blocked,
+        samples=_samples_s(spec, machine),
         written=written,
         start=_start_s(spec, machine),
         compile=_compile_s(spec, machine),
@@ -369,6 +376,13 @@ def _start_s(spec: TrainSpec, machine: Machine, program_s: float | None = None) 
     return loaded + _START_S + _DRAW_S * parameter_count(spec.model)
 
 
+def _samples_s(spec: TrainSpec, machine: Machine) -> float:
+    """Seconds of the samples that are written at a checkpoint."""
+    per_s = _SAMPLE_PARAMETERS_PER_S[machine.device_of(spec)]
+    token = _SAMPLE_LAYER_S * spec.model.n_layer + parameter_count(spec.model) / per_s
+    return len(spec.evaluation.sample_prompts) * spec.evaluation.sample_tokens * token
+
+
 def _is_compiled(spec: TrainSpec, machine: Machine) -> bool:
     return is_compiled(spec, machine.device_of(spec), spec.threads or machine.cores)
 
@@ -377,7 +391,9 @@ def _compile_s(spec: TrainSpec, machine: Machine, row: ProbeRow | None = None) -
     """What compiling takes; 0 where steps are not compiled."""
     if not _is_compiled(spec, machine):
         return 0.0
-    return row.compile_s if row is not None and row.variant.compile else _COMPILE_S
+    if row is None or not row.variant.compile:
+        return _COMPILE_S
+    return row.compile_s * (1.0 if row.compile_cached else _CACHED_SHARE)
 
 
 def _checkpoint_guess(spec: TrainSpec) -> tuple[float, float]:

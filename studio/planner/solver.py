@@ -14,7 +14,7 @@ from studio.planner.durations import Speed, speed_of, time_of, validation_tokens
 from studio.planner.facts import DataFacts, Surroundings
 from studio.planner.ladder import shape_near
 from studio.planner.losses import LossModel
-from studio.planner.memory import estimate_memory
+from studio.planner.memory import estimate_memory, micro_batches
 from studio.planner.scaling import (
     CHINCHILLA_TOKENS_PER_PARAMETER,
     REPEATS_PAY_LITTLE_PASSES,
@@ -29,6 +29,8 @@ _SMALLEST, _LARGEST = 2e5, 5e9
 _VALIDATIONS, _CHECKPOINTS = 20, 8
 _LR_MIN, _LR_MAX = 1e-4, 6e-3
 _WARMUP_SHARE = 0.05
+_APPROACHES = 4
+_STEPS_MAX = 10**12
 _VALIDATION_SHARE = 0.1
 """Of the steps' time, what validations may take: before that is more, they measure less text, then
 they are made less often."""
@@ -149,13 +151,12 @@ class Solver:
     def _with_micro_batch(self, spec: TrainSpec) -> TrainSpec:
         """The plan with the largest micro batch that fits the memory; as it is where none does."""
         share = spec.budget.batch_size // spec.distributed.world_size
-        for micro in range(share, 0, -1):
-            if share % micro == 0:
-                wanted = 0 if micro == share else micro
-                budget = msgspec.structs.replace(spec.budget, micro_batch_size=wanted)
-                tried = msgspec.structs.replace(spec, budget=budget)
-                if self._fits(tried):
-                    return tried
+        for micro in micro_batches(spec):
+            wanted = 0 if micro == share else micro
+            budget = msgspec.structs.replace(spec.budget, micro_batch_size=wanted)
+            tried = msgspec.structs.replace(spec, budget=budget)
+            if self._fits(tried):
+                return tried
         return spec
 
     def _fits(self, spec: TrainSpec) -> bool:
@@ -168,11 +169,15 @@ class Solver:
         def takes(steps: int) -> float:
             return self._seconds(with_steps(spec, steps, speed), speed)
 
-        low, high = 1, max(2, int(1.05 * seconds / max(speed.step, 1e-9)))
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if takes(middle) <= seconds else (low, middle)
-        return with_steps(spec, low, speed)
+        # Almost a line: a few steps along it come close, then the last percent is tried.
+        fixed_s = takes(1)
+        steps = max(1, int(seconds / speed.step))
+        for _ in range(_APPROACHES):
+            share = (seconds - fixed_s) / max(takes(steps) - fixed_s, 1e-9)
+            steps = min(max(1, int(steps * share)), _STEPS_MAX)
+        while steps > 1 and takes(steps) > seconds:
+            steps = min(steps - 1, int(steps * 0.995))
+        return with_steps(spec, steps, speed)
 
     def _seconds(self, spec: TrainSpec, speed: Speed) -> float:
         """The time of a plan whose validations may measure another number of tokens."""
@@ -260,3 +265,24 @@ def _positive(number: float, name: str) -> float:
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"{name} is {number}; it must be a number above 0")
     return number
+
+
+def with_rhythm(spec: TrainSpec, earlier_steps: int) -> TrainSpec:
+    """A plan with another number of steps, whose validations and checkpoints keep their share.
+
+    Args:
+        spec: With its new steps.
+        earlier_steps: What they were when everything else was set.
+    """
+    change, ratio = msgspec.structs.replace, spec.budget.steps / earlier_steps
+    warmup = min(round(spec.optimizer.warmup_steps * ratio), spec.budget.steps - 1)
+
+    def scaled_steps(every: int) -> int:
+        return max(1, round(every * ratio))
+
+    return change(
+        spec,
+        optimizer=change(spec.optimizer, warmup_steps=warmup),
+        evaluation=change(spec.evaluation, every_steps=scaled_steps(spec.evaluation.every_steps)),
+        checkpoint=change(spec.checkpoint, every_steps=scaled_steps(spec.checkpoint.every_steps)),
+    )

@@ -62,6 +62,13 @@ def flex_attention_agrees(config: ModelConfig, compute: Compute) -> bool:
     return bool((masked - flexed).norm() <= _FLEX_TOLERANCE * masked.norm())
 
 
+def compiled_files() -> int:
+    """How many pieces of compiled code are kept; more of them after something new was compiled."""
+    folder = os.environ.get(_CACHE_VARIABLE, "")
+    found = (name for _, _, names in os.walk(folder) for name in names) if folder else ()
+    return sum(name.endswith((".so", ".dll", ".pyd", ".cubin")) for name in found)
+
+
 def keep_compiled() -> None:
     """Have what is compiled outlive the process and the day: a resumed training finds it there."""
     folder = platformdirs.user_cache_path("Hearth", appauthor=False) / "compiled"

@@ -41,6 +41,8 @@ _STEPS_SHARE = 1 / 60
 _STEPS_S = (0.3, 3.0)
 _SIZES_SHARE, _CHECKPOINTING_SHARE, _PRECISIONS_SHARE = 0.4, 0.5, 0.65
 """Share of the time budget at which each part ends at the latest."""
+_LONGER_SHARE = 0.06
+"""Of the time budget, the row that was found best is measured once more."""
 _COMPILE_S = 10.0
 """With less time than this, compiling is not begun."""
 _FIRST_S = 10.0
@@ -143,6 +145,8 @@ class _Probe:
 
     def _vary(self, best: ProbeRow, opened: Opened) -> None:
         """What comes between steps, then other ways to compute the best batch."""
+        with self._part("longer look"):
+            best = self._look_longer(best)
         with self._part("validation and checkpoint"):
             self._finish(best)
         with self._part("precisions"):
@@ -193,6 +197,33 @@ class _Probe:
     def _expected_s(self, best: ProbeRow) -> float:
         """How long a trial of the best batch takes at least, in a new process."""
         return self.table.parts["start"] + 5 * best.step_ms / 1000
+
+    def _look_longer(self, best: ProbeRow) -> ProbeRow:
+        """More steps of the row that a plan's time will rest on; its memory is that of before.
+
+        Returns:
+            The row, now by more steps; as it was where there was no time.
+        """
+        seconds = self._spec.budget_s * _LONGER_SHARE
+        if best.steps * best.step_ms / 1000 >= seconds:
+            return best
+        self._doing = f"Measuring {best.batch_size:,} sequences at once for longer"
+        with contextlib.suppress(TrialDied):
+            ask = Try(batch_size=best.batch_size, seconds=seconds)
+            answer = self._process(best.variant).ask(ask, max(1.0, self._left_s))
+            if isinstance(answer, Tried) and answer.row.ok:
+                again = msgspec.structs.replace(
+                    answer.row,
+                    first_step_s=best.first_step_s,
+                    compile_s=best.compile_s,
+                    compile_cached=best.compile_cached,
+                    peak_memory_bytes=best.peak_memory_bytes,
+                )
+                rows = [again if row == best else row for row in self.table.rows]
+                self._search.rows = rows
+                self._tell(rows=tuple(rows))
+                return again
+        return best
 
     def _finish(self, best: ProbeRow) -> None:
         """What comes between steps."""

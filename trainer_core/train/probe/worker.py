@@ -30,7 +30,7 @@ from trainer_core.train.checkpoints.checkpoint import TrainState, weights_of
 from trainer_core.train.checkpoints.manifest import Fingerprints
 from trainer_core.train.checkpoints.saving import save_checkpoint
 from trainer_core.train.checkpoints.snapshot import Snapshot, SnapshotMemory
-from trainer_core.train.compiling import keep_compiled, missing_compiler
+from trainer_core.train.compiling import compiled_files, keep_compiled, missing_compiler
 from trainer_core.train.compute import (
     Compute,
     choose_compute,
@@ -100,12 +100,12 @@ class Trials:
         step = self._ready()
         batches = self._batches(size)
         step_s: list[float] = []
-        compile_s = 0.0
+        compile_s, cached = 0.0, False
         wanted = _WARM_STEPS + _STEPS_MAX
         with Prefetcher(batches, range(1, wanted + 1), device) as prefetched:
             for batch in prefetched:
                 if self.variant.compile and not step_s:
-                    compile_s = self._compile(step, batch)
+                    compile_s, cached = self._compile(step, batch)
                 began_s = time.perf_counter()
                 step(batch, _LR_FACTOR)
                 if device.type == "cuda":
@@ -127,6 +127,7 @@ class Trials:
             steps=len(measured),
             first_step_s=step_s[0],
             compile_s=compile_s,
+            compile_cached=cached,
             peak_memory_bytes=memory.peak_bytes(device),
         )
 
@@ -154,18 +155,19 @@ class Trials:
             self._step = TrainStep(self.model, self.optimizer, self.compute, 1 << 30)
         return self._step
 
-    def _compile(self, step: TrainStep, batch: Batch) -> float:
-        """Compile the step as a training does; how long that took, in seconds.
+    def _compile(self, step: TrainStep, batch: Batch) -> tuple[float, bool]:
+        """Compile the step as a training does; how long that took, and whether all was there.
 
         Raises:
             UncompilableError: It cannot be done.
         """
         began_s = time.perf_counter()
         keep_compiled()
+        before = compiled_files()
         self.model.flex_attention = self.compute.device.type == "cuda"
         if problem := step.compile(batch):
             raise UncompilableError(problem)
-        return time.perf_counter() - began_s
+        return time.perf_counter() - began_s, compiled_files() == before
 
     def finish(self, request: Finish) -> Finished:
         """Measure what comes between steps.
