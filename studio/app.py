@@ -28,6 +28,7 @@ from PySide6.QtWidgets import QApplication
 from studio import places
 from studio.language import use_language
 from studio.theme import Mode, pixmap, theme
+from studio.widgets import figures
 from studio.widgets.device_panel import DeviceSampler
 from studio.window import MainWindow
 from trainer_core.errors import from_os_error
@@ -35,6 +36,7 @@ from trainer_core.errors import from_os_error
 if TYPE_CHECKING:
     from studio.context import Context
     from studio.storage.library import Library
+    from studio.storage.rebuild import RebuildReport
     from studio.tasks import Tasks
 
 LOG_FILE = "studio.log"
@@ -177,6 +179,8 @@ class Studio:
             search=self.window.call_up_search,
             say=self.window.toasts.say,
         )
+        if library.rebuilt is not None and library.rebuilt.runs + library.rebuilt.datasets:
+            self.window.toasts.say(rebuilt_words(library.rebuilt))
         keeper.follow_all()
         tour.look()
         rules.look()
@@ -216,6 +220,15 @@ class Studio:
         context.tasks.run_op(
             lambda: (library.count_projects(), library.count_datasets()), show, owner=self.window
         )
+
+
+def rebuilt_words(report: RebuildReport) -> str:
+    """What came of making the library anew from the folders."""
+    found = [
+        figures.plural(report.runs, "run") if report.runs else "",
+        figures.plural(report.datasets, "dataset") if report.datasets else "",
+    ]
+    return f"Found in the folders and put into the library: {' and '.join(filter(None, found))}."
 
 
 COUNT_PERIOD_MS = 2000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from studio.runs.facts import facts_of
+from studio.runs.lineage import origin_in
 from studio.runs.model import JobModel
 from studio.storage.library import Library, RunRow
 from studio.tasks import JobWatcher, Tasks
+from trainer_core.errors import KnownError
 from trainer_core.records import END_STATES
 
 PERIOD_S = 5.0
@@ -30,6 +33,8 @@ class _Kept:
     kept_s: float = 0.0
     checkpoints: tuple[int, ...] = ()
     writing: bool = False
+    parent_known: bool = False
+    """Whether the library was told whose weights it began with."""
 
 
 class Keeper(QObject):
@@ -90,13 +95,17 @@ class Keeper(QObject):
         if not self._library.read_only:
             is_new = steps != kept.checkpoints
 
+            begun_with = origin_in(model.spec) if not kept.parent_known else None
+
             def write() -> None:
                 self._library.remember_run(kept.run_id, facts)
+                if begun_with is not None:
+                    self._remember_parent(kept.run_id, begun_with)
                 if is_new:
                     self._library.remember_checkpoints(kept.run_id, checkpoints)
 
             def written(_none: None) -> None:
-                kept.writing, kept.checkpoints = False, steps
+                kept.writing, kept.checkpoints, kept.parent_known = False, steps, True
                 self.run_remembered.emit(kept.run_id)
 
             def failed(error: Exception) -> None:
@@ -108,3 +117,11 @@ class Keeper(QObject):
         if at_rest:
             del self._kept[str(kept.folder)]
             self._watcher.unwatch(kept.folder, self)
+
+    def _remember_parent(self, run_id: int, folder: Path) -> None:
+        """Say which run's weights a run began with, where the library knows that run."""
+        parent = self._library.run_of_folder(str(folder))
+        if parent is None or self._library.run(run_id).parent_id is not None:
+            return
+        with contextlib.suppress(KnownError):  # settings that go round in a circle tell nothing
+            self._library.set_parent(run_id, parent.id)

@@ -36,6 +36,11 @@ class _Lineage(msgspec.Struct):
     lineage: tuple[_Ancestor, ...] = ()
 
 
+def origin_in(spec: object) -> Path | None:
+    """The job folder of the run that these settings continue; None where they begin anew."""
+    return run_of_checkpoint(spec.continue_from) if isinstance(spec, TrainSpec) else None
+
+
 def origin_of(run_folder: Path) -> Origin | None:
     """The checkpoint that a run began with; None where it began anew, or is gone."""
     spec = spec_in(run_folder)

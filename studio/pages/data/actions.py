@@ -16,6 +16,8 @@ from studio.pages.data.index_state import IndexNow
 from studio.pages.data.index_words import go_on_words
 from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import DatasetRow
+from studio.widgets import figures
+from studio.widgets.ask_popover import AskPopover
 from studio.widgets.menu import Menu
 from trainer_core.errors import SpecError
 
@@ -86,7 +88,42 @@ class DatasetActions(QObject):
             menu.add("Stop the build", lambda: self.stop(row.index_folder), "square")
         where = QUrl.fromLocalFile(str(row.folder))
         menu.add("Open folder", lambda: QDesktopServices.openUrl(where), "folder-open")
+        menu.addSeparator()
+        can_write = not self._context.library.read_only
+        menu.add("Move to trash", lambda: self.trash(row, at), "trash-2", enabled=can_write)
         menu.open_at(at)
+
+    def trash(self, row: DatasetRow, at: QPoint) -> None:
+        """Move a dataset to the trash; where runs learned from it, the user is asked first."""
+        library = self._context.library
+
+        def count() -> list[str]:
+            runs = library.runs(archived=True)
+            return [run.name for run in runs if run.dataset_id == row.id]
+
+        def ask(runs: list[str]) -> None:
+            if not runs:
+                self._trash(row)
+                return
+            who = runs[0] if len(runs) == 1 else figures.plural(len(runs), "run")
+            AskPopover(
+                self._page.window(),
+                f"Move {row.name} to the trash?",
+                f"{who} learned from it. Checkpoints and curves stay whole, but to resume,"
+                " evaluate or continue it must be restored first.",
+                "Move to trash",
+                lambda: self._trash(row),
+            ).open_at(at)
+
+        self._context.tasks.run_op(count, ask, owner=self)
+
+    def _trash(self, row: DatasetRow) -> None:
+        library = self._context.library
+        self._context.undo.do(
+            f"{row.name} moved to the trash",
+            lambda: library.trash_dataset(row.id),
+            lambda: library.restore_dataset(row.id),
+        )
 
     def _of_index(self, row: DatasetRow, index: IndexNow) -> list[tuple[str, Callable[[], None]]]:
         """What can be done about the index in its state."""

@@ -50,6 +50,7 @@ class DataPage(Page):
         self._index_states: dict[int, str] = {}
         self._actions = DatasetActions(context, self)
         self._actions.done.connect(self.reload)
+        context.undo.changed.connect(self.reload)
         self._selected: int | None = None
         self._loaded = False
         self._facts: DatasetFacts | None = None
