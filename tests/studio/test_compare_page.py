@@ -137,3 +137,23 @@ def test_the_comparison_becomes_a_picture(qtbot, studio, tmp_path):
     page.files.write("svg", tmp_path / "c.svg")
     qtbot.waitUntil(lambda: (tmp_path / "c.svg").exists() and (tmp_path / "c.png").exists())
     assert QImage(str(tmp_path / "c.png")).width() > 2000
+
+
+def test_keys_of_the_page(qtbot, studio):
+    first, second = add_run(studio[0], "a"), add_run(studio[0], "b", level=0.1)
+    page = open_page(qtbot, studio, [first.id, second.id], runs=2)
+    qtbot.keyClick(page.chart.canvas, Qt.Key.Key_L)
+    assert page.chart.link.log and page.chart.log_x.isChecked()
+    qtbot.keyClick(page.chart.canvas, Qt.Key.Key_L)
+    qtbot.keyClick(page.chart.canvas, Qt.Key.Key_Plus)
+    assert page.chart.link.zoomed
+    qtbot.keyClick(page.chart.canvas, Qt.Key.Key_0)
+    assert not page.chart.link.zoomed
+    qtbot.keyClick(page.chart.canvas, Qt.Key.Key_Right)
+    assert page.chart.link.pinned
+    qtbot.keyClick(page.chart.canvas, Qt.Key.Key_Escape)
+    assert not page.chart.link.pinned
+    chip = page.chips.chips[1]
+    chip.setFocus()
+    qtbot.keyClick(chip, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: [run.row.id for run in page._runs] == [first.id])

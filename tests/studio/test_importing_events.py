@@ -7,8 +7,12 @@ import struct
 
 import numpy as np
 import pytest
+from page_for_tests import open_studio
+from PySide6.QtWidgets import QWidget
 from synthetic_runs import make_run
+from test_compare_page import add_run
 
+from studio.pages.run.export import export_events
 from studio.runs.importing.curves import check_steps
 from studio.runs.importing.events import guess_tags, read_events
 from studio.runs.importing.records import HEAD, event_class, masked_sums
@@ -175,3 +179,14 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     with pytest.raises(KnownError):
         write_events(blocked / "below", make_run(5))
     assert blocked.read_text() == "x"
+
+
+def test_a_run_page_writes_its_run_for_tensorboard(qapp, qtbot, private_home, tmp_path):
+    with open_studio(qapp, private_home) as (context, seen):
+        row = add_run(context, "bees")
+        owner = QWidget()
+        qtbot.addWidget(owner)
+        export_events(context, owner, row.folder, tmp_path / "tb")
+        folder = tmp_path / "tb" / row.folder.name
+        qtbot.waitUntil(lambda: any(folder.glob("*tfevents*hearth*")), timeout=20_000)
+        assert look(folder).curves.last_step == 300 and not seen.errors

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QObject, QPoint
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from studio.charts import export as chart_files
 from studio.context import Context
 from studio.pages.compare.facts import Compared, Metric
-from studio.pages.run.export import ask_where
-from studio.runs.model import JobModel
-from studio.runs.tail import JobTail
+from studio.pages.run.export import ask_folder, ask_where
 from studio.runs.tensorboard import write_events
+from studio.runs.whole import read_whole
 from studio.widgets.menu import Menu
 from trainer_core.errors import from_os_error
 
@@ -86,12 +85,8 @@ class CompareExport(QObject):
             dialog = ask_where(self._page, kind, "comparison")
             dialog.fileSelected.connect(lambda path: self.write(kind, Path(path)))
             return
-        dialog = QFileDialog(self._page, "Folder for the event files")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.finished.connect(dialog.deleteLater)
+        dialog = ask_folder(self._page, "Folder for the event files")
         dialog.fileSelected.connect(lambda path: self.write(kind, Path(path)))
-        dialog.open()
 
 
 def write_curves(path: Path, runs: Sequence[Compared]) -> None:
@@ -121,12 +116,7 @@ def write_event_folders(folder: Path, runs: Sequence[Compared]) -> None:
     """
     for run in runs:
         for member in run.members or (run,):
-            model, tail = JobModel(member.row.folder), JobTail(member.row.folder)
-            more = True
-            while more:
-                update = tail.poll()
-                model.apply(update)
-                more = update.more
+            model = read_whole(member.row.folder)
             write_events(folder / member.row.folder.name, model)
 
 

@@ -12,11 +12,13 @@ import msgspec
 from studio.charts.lines import Doubles, Line, Timeline
 from studio.pages.compare.loading import corpus_mark
 from studio.pages.typed import parse, parse_count
+from studio.runs.facts import facts_of
 from studio.runs.importing.curves import Curves, Series
 from studio.runs.importing.keep import write_reference
 from studio.runs.importing.reference import Reference
 from studio.runs.importing.sources import Source
 from studio.runs.importing.table import ROLES, Role
+from studio.runs.whole import read_whole
 from studio.storage.library import Library
 from studio.storage.rows import RunFacts, RunRow
 from studio.storage.slugs import make_folder
@@ -219,17 +221,7 @@ def keep_reference(
 
 def facts_of_folder(folder: Path) -> RunFacts:
     """What the lists show of a reference."""
-    from studio.runs.facts import facts_of
-    from studio.runs.model import JobModel
-    from studio.runs.tail import JobTail
-
-    model, tail = JobModel(folder), JobTail(folder)
-    more = True
-    while more:
-        update = tail.poll()
-        model.apply(update)
-        more = update.more
-    return facts_of(model)
+    return facts_of(read_whole(folder))
 
 
 def first_project(rows: Sequence[tuple[int, str]], wanted: int | None) -> int:

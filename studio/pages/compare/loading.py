@@ -13,7 +13,7 @@ from studio.pages.compare.facts import Compared, CorpusMark, Training
 from studio.runs.facts import facts_of
 from studio.runs.importing.reference import VERB, Reference, read_reference
 from studio.runs.model import JobModel
-from studio.runs.tail import JobTail
+from studio.runs.whole import read_whole
 from studio.storage.rows import RunRow
 from trainer_core.errors import KnownError
 from trainer_core.spec import TrainSpec
@@ -23,13 +23,7 @@ _MANIFEST: Final = "manifest.json"
 
 def load_run(row: RunRow, slot: int) -> Compared:
     """Read a run's folder. Takes a while for a long run: call it in a thread."""
-    model = JobModel(row.folder)
-    tail = JobTail(row.folder)
-    while True:
-        update = tail.poll()
-        model.apply(update)
-        if not update.more:
-            break
+    model = read_whole(row.folder)
     if model.verb == VERB:
         try:
             reference = read_reference(row.folder)

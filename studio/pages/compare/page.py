@@ -261,6 +261,8 @@ class ComparePage(Page):
         other = other_for(runs, base, self._other_id)
         self.gains.show_runs(base, other, gains(base, other))
         problems = [f"{run.row.name}: {run.problem}" for run in runs if run.problem]
+        if any(run.members for run in runs):
+            problems.append("Bands reach from the lowest to the highest of the seeds.")
         hidden = len(joined(self._runs) if joining else self._runs) - len(runs)
         if hidden:
             problems.append(f"{hidden} more are not drawn: six lines are the most.")

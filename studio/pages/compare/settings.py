@@ -88,6 +88,10 @@ def settings(runs: Sequence[Compared]) -> list[Setting]:
     _add_references(runs, found)
     covered = {path for key, _, _ in _TELLING for path in key.split()}
     flat = {run_id: flat_settings(spec) for run_id, spec in specs.items()}
+    for run in runs:
+        seeds = [str(each.spec.seed) for each in run.members if each.spec is not None]
+        if seeds:
+            flat[run.row.id]["seed"] = ", ".join(seeds)
     for path in sorted({path for each in flat.values() for path in each} - covered):
         if not path.startswith(_NOT_LEARNED):
             values = {run_id: each.get(path, NOT_APPLICABLE) for run_id, each in flat.items()}

@@ -17,6 +17,7 @@ _EXPORTS = (
     ("png", "Charts as picture (PNG)", "upload"),
     ("svg", "Charts as drawing (SVG)", "upload"),
     ("csv", "Figures in view as table (CSV)", "file-text"),
+    ("events", "TensorBoard event files", "chart-no-axes-column"),
 )
 _LEAST_PX = 660
 _WORDS_PX = 830
@@ -32,7 +33,7 @@ class RunControls(QWidget):
         log_y_changed: Carries whether the loss axis is logarithmic.
         reset_wanted: Show everything.
         drawer_wanted: Show the right column.
-        export_wanted: Carries `png`, `svg`, `csv` or `model`.
+        export_wanted: Carries `png`, `svg`, `csv`, `events` or `model`.
     """
 
     smoothing_changed = Signal(int)

@@ -14,6 +14,8 @@ from studio.charts import export as chart_files
 from studio.charts.dashboard import Dashboard
 from studio.context import Context
 from studio.runs.model import JobModel
+from studio.runs.tensorboard import write_events
+from studio.runs.whole import read_whole
 from studio.widgets import figures
 from studio.widgets.card import Card
 from studio.widgets.controls import IconButton, SecondaryButton
@@ -45,6 +47,32 @@ def ask_where(parent: QWidget, kind: str, name: str) -> QFileDialog:
     dialog.finished.connect(dialog.deleteLater)
     dialog.open()
     return dialog
+
+
+def ask_folder(parent: QWidget, title: str) -> QFileDialog:
+    """Open a dialog for a folder; it does not block. Connect its `fileSelected`."""
+    dialog = QFileDialog(parent, title)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
+    return dialog
+
+
+def export_events(context: Context, owner: QWidget, run: Path, folder: Path) -> None:
+    """Write a run for TensorBoard, into a folder of its own; errors come as a toast.
+
+    Args:
+        context: The studio.
+        owner: The page.
+        run: Job folder of the run.
+        folder: Where the run's folder is made.
+    """
+
+    def write() -> Path:
+        return write_events(folder / run.name, read_whole(run))
+
+    context.tasks.run_op(write, None, context.toast, owner=owner, lane="work")
 
 
 def export_charts(context: Context, dashboard: Dashboard, kind: str, path: Path) -> None:

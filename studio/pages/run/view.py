@@ -16,7 +16,13 @@ from studio.context import Context
 from studio.pages.page import ScrollBody
 from studio.pages.run.actions import RunActions
 from studio.pages.run.controls import RunControls
-from studio.pages.run.export import ExportStrip, ask_where, export_charts
+from studio.pages.run.export import (
+    ExportStrip,
+    ask_folder,
+    ask_where,
+    export_charts,
+    export_events,
+)
 from studio.pages.run.facts import rule_score, tiles, why_not_continued
 from studio.pages.run.header import RunHeader
 from studio.pages.run.side import WIDTH_PX, SidePanel
@@ -285,6 +291,12 @@ class RunView(QWidget):
     def _on_export_wanted(self, kind: str) -> None:
         if kind == "model":
             self.actions_.export_model()
+            return
+        if kind == "events":
+            chosen = ask_folder(self, "Folder for the event files")
+            chosen.fileSelected.connect(
+                lambda path: export_events(self._context, self, self.run.folder, Path(path))
+            )
             return
         dialog = ask_where(self, kind, self.run.folder.name)
         dialog.fileSelected.connect(
