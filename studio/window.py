@@ -61,6 +61,8 @@ PAGES: dict[str, str] = {
     "batches": "studio.pages.data.batches.page:BatchesPage",
     "lab": "studio.pages.data.lab.page:LabPage",
     "playground": "studio.pages.playground.page:PlaygroundPage",
+    "variants": "studio.pages.groups.variants_page:VariantsPage",
+    "group": "studio.pages.groups.page:GroupPage",
     "compare": "studio.pages.compare.page:ComparePage",
     "settings": "studio.pages.settings.page:SettingsPage",
     "wizard": "studio.pages.wizard.page:WizardPage",

@@ -1,0 +1,1 @@
+"""Groups of runs: seeds and sweeps, planned, and what they found out."""
