@@ -21,7 +21,7 @@ from trainer_core.waiting_list import Entry
 if TYPE_CHECKING:
     from studio.keeper import Keeper
     from studio.runs.supervisor import Supervisor
-    from studio.storage.library import Library
+    from studio.storage.library import Library, RunRow
     from studio.tasks import JobWatcher, Tasks
     from studio.undo import UndoStack
 
@@ -71,6 +71,7 @@ class Queue(QObject):
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.refresh)
         watcher.job_updated.connect(self._on_job_updated)
+        keeper.run_followed.connect(self._on_run_followed)
         undo.changed.connect(self.refresh)
 
     @property
@@ -86,10 +87,18 @@ class Queue(QObject):
     @property
     def training(self) -> str:
         """Name of a training that is at work, of those that are watched; empty where none is."""
+        return self.training_besides(None)
+
+    def training_besides(self, folder: Path | None) -> str:
+        """Name of a training that is at work in another folder; empty where none is."""
         for model in self._watcher.models:
-            if model.alive and model.verb in ("train", "tour", "rules"):
+            if model.alive and model.verb == "train" and model.folder != folder:
                 return self._names.get(str(model.folder), model.folder.name)
         return ""
+
+    def entry_of(self, folder: Path) -> Queued | None:
+        """The entry of a training that waits; None where it does not."""
+        return next((entry for entry in self.entries if entry.folder == folder), None)
 
     def look(self) -> None:
         """Read the list, and see to it that its process is there; once, at the start."""
@@ -227,6 +236,9 @@ class Queue(QObject):
             self._watcher.look_now(waiting.queue_folder(home))
 
         self._tasks.run_op(launch, launched, owner=self)
+
+    def _on_run_followed(self, run: RunRow) -> None:
+        self._names[str(run.folder)] = run.name
 
     def _on_job_updated(self, key: str) -> None:
         if key == str(waiting.queue_folder(self._home)):

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.context import Context
 from studio.pages.home.facts import BUSY, RESUMABLE
+from studio.pages.queue.offer import start_or_wait
 from studio.pages.runs.tags import TagPopover
 from studio.pages.wizard.target import WizardTarget
 from studio.storage.rows import RunRow
@@ -59,7 +60,9 @@ class RunListActions(QObject):
         if details is not None:
             menu.add("Details", details, "info")
         if trained and state in RESUMABLE:
-            menu.add("Resume", lambda: self.resume(run), "play")
+            menu.add("Resume", lambda: self.resume(run, at), "play")
+        if trained:
+            self._add_queue(menu, run, at, can_write=can_write)
         if trained and state in BUSY:
             menu.add("Pause", lambda: self.pause(run), "pause")
         if trained:
@@ -96,6 +99,20 @@ class RunListActions(QObject):
         self._add_trash(menu, runs, at, can_write=can_write)
         menu.open_at(at)
 
+    def _add_queue(self, menu: Menu, run: RunRow, at: QPoint, *, can_write: bool) -> None:
+        queue = self._context.queue
+        if queue is None:
+            return
+        entry = queue.entry_of(run.folder)
+        if entry is not None:
+            menu.add(
+                "Take out of the queue", lambda: queue.remove([entry.id]), "x", enabled=can_write
+            )
+        elif run.facts.state in RESUMABLE:
+            menu.add(
+                "Wait in the queue", lambda: queue.add([run.folder]), "clock", enabled=can_write
+            )
+
     def _add_successors(self, menu: Menu, run: RunRow, *, can_write: bool) -> None:
         context = self._context
         menu.add(
@@ -111,6 +128,14 @@ class RunListActions(QObject):
             "play",
             enabled=can_write and run.facts.state not in BUSY and run.facts.best_loss is not None,
         )
+        menu.add(
+            "Seeds and sweeps…",
+            lambda: context.navigate("variants", run.id),
+            "dices",
+            enabled=can_write,
+        )
+        if run.group_id is not None:
+            menu.add("Open its group", lambda: context.navigate("group", run.group_id), "columns-3")
 
     def _add_sorting(
         self, menu: Menu, runs: Sequence[RunRow], at: QPoint, *, can_write: bool
@@ -146,8 +171,11 @@ class RunListActions(QObject):
         """Compare up to six runs."""
         self._context.navigate("compare", [run.id for run in runs[:COMPARED_MAX]])
 
-    def resume(self, run: RunRow) -> None:
-        """Go on with a run where it stopped."""
+    def resume(self, run: RunRow, at: QPoint | None = None) -> None:
+        """Go on with a run where it stopped, or have it wait while another one trains."""
+        start_or_wait(self._context, self._page, run, lambda: self._resume(run), at)
+
+    def _resume(self, run: RunRow) -> None:
         context = self._context
         if context.library.read_only:
             context.toast(
