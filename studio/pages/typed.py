@@ -8,6 +8,8 @@ import re
 Typed = int | float | str
 """A setting as it was typed: text that is no number stays text, and the spec's check names it."""
 
+_LARGEST = 10**24
+"""Nothing that is typed counts that many; what is larger stays text."""
 _UNITS = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "b": 1.0}
 
 
@@ -19,9 +21,11 @@ def parse(text: str) -> Typed:
     """
     plain = re.sub(r"(?<=\d)[,_\s\u202f\u00a0](?=\d{3}(\D|$))", "", text.strip())
     try:
-        return int(plain)
+        number = int(plain)
     except ValueError:
         pass
+    else:
+        return number if abs(number) < _LARGEST else text.strip()
     try:
         value = float(plain)
     except ValueError:
@@ -39,7 +43,7 @@ def parse_count(text: str) -> float | None:
     except ValueError:
         return None
     factor = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}[found[2].lower()]
-    return value * factor if value > 0 else None
+    return value * factor if 0 < value * factor < _LARGEST else None
 
 
 def parse_size(text: str) -> float | str:

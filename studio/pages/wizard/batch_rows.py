@@ -59,7 +59,8 @@ def batch_rows(table: ProbeTable, draft: Draft, plan: Plan) -> list[BatchRow]:
 def _row(row: ProbeRow, usual: Variant, draft: Draft, plan: Plan) -> BatchRow:
     way = "" if row.variant == usual else way_words(row.variant, usual)
     if not row.ok:
-        return BatchRow(row, way, failure=_failure(row, draft, plan))
+        why = _failure(row, plan)
+        return BatchRow(row, way, failure=f"{way}: {why}" if way else why)
     spec = plan.spec
     if spec is None or plan.data is None:
         return BatchRow(row, way)
@@ -139,7 +140,7 @@ def is_chosen(spec: TrainSpec, row: ProbeRow, usual: Variant) -> bool:
     )
 
 
-def _failure(row: ProbeRow, draft: Draft, plan: Plan) -> str:
+def _failure(row: ProbeRow, plan: Plan) -> str:
     if row.failure == "memory":
         spec = plan.spec
         if spec is None:

@@ -27,7 +27,7 @@ from studio.planner.durations import speed_of, time_of
 from studio.widgets.card import Card
 from studio.widgets.choice_card import ChoiceCard, Line
 from studio.widgets.controls import LineEdit
-from studio.widgets.figures import MISSING, count, duration, rough_duration
+from studio.widgets.figures import MISSING, NARROW, count, duration, rough_duration
 from studio.widgets.headings import card_title
 from studio.widgets.label import Label, Part
 from trainer_core.spec import TrainSpec
@@ -47,10 +47,12 @@ class Preset:
     Attributes:
         name: On the card.
         tokens: To read in all; 0 while it is unknown.
+        time: That it is made for; empty where that follows from the tokens.
     """
 
     name: str
     tokens: float = 0.0
+    time: str = ""
 
 
 class BudgetStep(StepView):
@@ -176,7 +178,7 @@ class BudgetStep(StepView):
             known = took.source != "reckoned"
             time = duration(took.seconds) if known else f"about {rough_duration(took.seconds)}"
             figures = f"{count(tokens)} tokens, loss {loss.loss:.2f}"
-            lines = [(time, "mono_small"), (figures, "label")]
+            lines = [(preset.time or time, "mono_small"), (figures, "label")]
         card.set_lines(*lines)
 
     # --- the wizard's questions ---------------------------------------------------------------
@@ -223,10 +225,10 @@ def _presets(plan: Plan, best: float, one_pass: float) -> dict[str, Preset]:
     if spec is not None and data is not None and best > 0:
         rate = _tokens_in(plan, spec, _QUICK_S)
         if 0 < rate < best / 3:
-            quick = Preset("Quick look", rate)
+            quick = Preset("Quick look", rate, f"1{NARROW}h")
         over_night = _tokens_in(plan, spec, _NIGHT_S)
         if 0 < over_night <= _PASSES_MAX * max(one_pass, 1.0):
-            night = Preset("Overnight", over_night)
+            night = Preset("Overnight", over_night, f"9{NARROW}h")
     return {
         _QUICK: quick,
         _NIGHT: night,
@@ -239,9 +241,14 @@ def _tokens_in(plan: Plan, spec: TrainSpec, seconds: float) -> float:
     """Tokens that fit into so much time, validation and checkpoints as in the plan."""
     if plan.data is None:
         return 0.0
-    took = time_of(spec, speed_of(spec, plan.data, plan.around)).seconds
-    tokens = spec.budget.steps * spec.budget.batch_size * spec.model.context_length
-    return tokens * seconds / took if took > 0 else 0.0
+    speed = speed_of(spec, plan.data, plan.around)
+    per_step = spec.budget.batch_size * spec.model.context_length
+    low, high = 1, max(2, int(1.05 * seconds / max(speed.step, 1e-9)))
+    while high - low > max(1, low // 200):
+        middle = (low + high) // 2
+        fits = time_of(_reading(spec, middle * per_step), speed).seconds <= seconds
+        low, high = (middle, high) if fits else (low, middle)
+    return float(low * per_step)
 
 
 def _reading(spec: TrainSpec, tokens: float) -> TrainSpec:

@@ -102,6 +102,7 @@ _MORE = (
     Setting("model.n_inner", "Inner width", "0: as the family's paper"),
     Setting("model.match_dropout", "Without matches", "Share of sequences, with an index"),
 )
+MODEL_SETTINGS = (*_SHAPE, *_TRAINING, *_MORE)
 
 
 class ModelStep(StepView):

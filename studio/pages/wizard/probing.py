@@ -28,6 +28,8 @@ from trainer_core.spec.probe import probe_of
 
 PROBES_FOLDER = "probes"
 _NO_SEED = 1337
+BUDGET_S = 90.0
+"""How long a probe may take."""
 _BUSY = ("train", "probe", "tour", "rules", "prepare", "index")
 ProbeState = Literal["none", "measuring", "measured", "partly", "failed"]
 """`partly`: it was stopped before its end, and what was measured stands."""
@@ -46,7 +48,7 @@ class Measured:
     measured_s: float = 0.0
 
 
-def probe_spec(train: TrainSpec, *, index_is_built: bool) -> ProbeSpec:
+def probe_spec(train: TrainSpec, *, index_is_built: bool, budget_s: float = BUDGET_S) -> ProbeSpec:
     """What to probe for a plan: only what speed and memory depend on, so that plans share it."""
     spec = probe_of(train)
     data = DataConfig(packing=train.data.packing, mask_documents=train.data.mask_documents)
@@ -54,6 +56,7 @@ def probe_spec(train: TrainSpec, *, index_is_built: bool) -> ProbeSpec:
         "optimizer": OptimizerConfig(kind=train.optimizer.kind),
         "data": data,
         "batch_size": 0,
+        "budget_s": budget_s,
         "seed": _NO_SEED,
         "index": train.index if index_is_built and train.model.match_input else "",
     }
@@ -94,6 +97,7 @@ class Probing(QObject):
         self._reading = False
         self._stale = False
         self._refused = ""
+        self.budget_s = BUDGET_S
         self.train: TrainSpec | None = None
         self.measured = Measured(ProbeTable())
         context.watcher.job_updated.connect(self._on_job_updated)
@@ -162,7 +166,7 @@ class Probing(QObject):
         if train is None:
             return
         self.train = train
-        spec = probe_spec(train, index_is_built=index_is_built)
+        spec = probe_spec(train, index_is_built=index_is_built, budget_s=self.budget_s)
         if spec == self._spec:
             return
         self._spec = spec
@@ -199,6 +203,11 @@ class Probing(QObject):
         folder = self._folder
         if folder is not None and self.state == "measuring":
             self._context.tasks.follow(self._context.supervisor.stop(folder), owner=self)
+
+    @property
+    def folder(self) -> Path | None:
+        """Of the job that measures this shape."""
+        return self._folder
 
     def close(self) -> None:
         """Let go of the folder; a probe at work is ended, since nobody waits for it."""

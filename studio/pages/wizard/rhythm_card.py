@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.pages.wizard.settings_grid import Setting, SettingsGrid
 
-_SETTINGS = (
+RHYTHM_SETTINGS = (
     Setting("budget.steps", "Steps", "Training tokens / tokens per step"),
     Setting(
         "evaluation.time_share",
@@ -28,4 +28,4 @@ class RhythmCard(SettingsGrid):
     """Steps, validation and checkpoints."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Steps, validation and checkpoints", _SETTINGS, parent=parent)
+        super().__init__("Steps, validation and checkpoints", RHYTHM_SETTINGS, parent=parent)

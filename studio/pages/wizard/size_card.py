@@ -22,6 +22,7 @@ from studio.widgets.headings import card_title
 from studio.widgets.label import Label, Part
 from studio.widgets.paint import painter_for, repaint_on_theme
 
+_SHORT_LAW = LAW.replace("L(N, D)", "L").replace(" / ", "/")
 _WORTH_IT = 0.02
 """Nats per token that another size must promise before it is proposed."""
 
@@ -119,7 +120,7 @@ class SizeCard(Card):
         for widget in (self._plain, self._plain_word):
             widget.setVisible(index)
         self._show_words(plan, curve)
-        self._law.set_parts(Part("Hoffmann et al., 2022: "), Part(LAW, "axis"))
+        self._law.set_parts(Part("Hoffmann, 2022: "), Part(_SHORT_LAW, "axis"))
         self._law.set_tooltip(
             f"{LAW}: N parameters, D training tokens, L in nats per token.\n{LAW_SOURCE}.\n"
             f"Text that is read again counts less: {REPEATS_SOURCE}.\n"

@@ -22,6 +22,7 @@ _STEP = 1.05
 _PAGE = 1.5
 _TRACK_Y = 57.0
 _EDGE = 12.0
+_FEW_PER_PARAMETER = 5.0
 
 
 _PASSES = {1: "1 pass", 2: "2 passes", 4: "4 passes"}
@@ -141,6 +142,7 @@ class BudgetSlider(KeyboardFocus, QWidget):
         self._paint_scale(painter)
         self._paint_track(painter)
         self._paint_passes(painter)
+        self._paint_few(painter)
         self._paint_best(painter)
         self._paint_thumb(painter)
         painter.end()
@@ -209,6 +211,25 @@ class BudgetSlider(KeyboardFocus, QWidget):
             width = painter.fontMetrics().horizontalAdvance(words)
             left = min(max(x - width / 2, 0.0), self.width() - width)
             painter.drawText(QPointF(left, _TRACK_Y + 40), words)
+
+    def _paint_few(self, painter: QPainter) -> None:
+        """A mark where text is scarce for the size, where Chinchilla's mark leaves room for it."""
+        tokens = self._marks.best / CHINCHILLA_TOKENS_PER_PARAMETER * _FEW_PER_PARAMETER
+        if tokens <= 0 or not self._inside(tokens):
+            return
+        palette = theme().palette
+        x = self._x_of(tokens)
+        painter.setFont(font("label"))
+        words = f"{_FEW_PER_PARAMETER:.0f} per parameter"
+        width = painter.fontMetrics().horizontalAdvance(words)
+        left = max(x - width / 2, 0.0)
+        repeats = REPEATS_PAY_LITTLE_PASSES * self._marks.one_pass
+        taken = self._x_of(repeats) if self._marks.one_pass > 0 else self.width()
+        if left + width + 8 > min(self._x_of(self._marks.best), max(taken, x)):
+            return
+        painter.fillRect(QRectF(x, _TRACK_Y - 12, 1, 5), QColor(palette.line2))
+        painter.setPen(QColor(palette.muted))
+        painter.drawText(QPointF(left, _TRACK_Y - 16), words)
 
     def _paint_best(self, painter: QPainter) -> None:
         best = self._marks.best
