@@ -198,7 +198,7 @@ def _of_size(spec: TrainSpec) -> Iterator[Advice]:
     wanted = (flops_per_token(spec.model) * tokens / 6 / CHINCHILLA_TOKENS_PER_PARAMETER) ** 0.5
     smaller = with_size(spec, wanted)
     fixes: tuple[Fix, ...] = ()
-    if parameter_count(smaller.model) < parameters:
+    if tokens / parameter_count(smaller.model) >= _FEW_TOKENS_PER_PARAMETER:
         fixes = (
             Fix(f"Take {count(parameter_count(smaller.model))} parameters", model_values(smaller)),
         )

@@ -11,9 +11,9 @@ from typing import Any
 from studio.planner.advice import Fix
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
-from trainer_core.spec import TrainSpec
+from trainer_core.spec import OptimizerConfig, TrainSpec
 
-_LIMIT = re.compile(r"Expected `\w+` (?P<sign>>=|<=|>|<) (?P<limit>[-+.\deE]+)")
+_LIMIT = re.compile(r"Expected `\w+` (?P<sign>>=|<=|>|<) (?P<limit>-?\d+(\.\d+)?(e[-+]?\d+)?)")
 _NAMES = {
     "model.n_embd": "Width",
     "model.n_head": "Heads",
@@ -90,7 +90,13 @@ def _candidates(
             yield {path: context}
     limit = _LIMIT.search(error.what)
     if limit is not None:
-        yield {path: _inside(limit["sign"], limit["limit"], whole="int`" in error.what)}
+        inside = _inside(limit["sign"], limit["limit"], whole="int`" in error.what)
+        if path == "optimizer.lr":  # a limit that nobody would train at
+            inside = OptimizerConfig().lr
+        yield {path: inside}
+        if path == "model.n_embd":
+            unit = 2 * _whole(settings, "model.n_head", 4)
+            yield {path: max(int(inside) // unit, 1) * unit}
     if isinstance(value, float) and not value.is_integer() and "`int`" in error.what:
         yield {path: round(value)}
     yield from _relations(settings, error)

@@ -177,6 +177,9 @@ class Solver:
             steps = min(max(1, int(steps * share)), _STEPS_MAX)
         while steps > 1 and takes(steps) > seconds:
             steps = min(steps - 1, int(steps * 0.995))
+        for more in (1.1, 1.02, 1.004):  # where the rhythm of validations changes, the line breaks
+            while steps < _STEPS_MAX and takes(wider := int(steps * more) + 1) <= seconds:
+                steps = wider
         return with_steps(spec, steps, speed)
 
     def _seconds(self, spec: TrainSpec, speed: Speed) -> float:
