@@ -15,7 +15,7 @@ from test_compare_page import add_run
 from studio.pages.run.export import export_events
 from studio.runs.importing.curves import check_steps
 from studio.runs.importing.events import guess_tags, read_events
-from studio.runs.importing.records import HEAD, event_class, masked_sums
+from studio.runs.importing.records import HEAD, event_class, masked_sum, masked_sums
 from studio.runs.importing.sources import look, with_tags
 from studio.runs.tensorboard import write_events
 from trainer_core.errors import DataError, KnownError
@@ -68,6 +68,7 @@ def test_checksums_are_those_of_others(written):
 
     payloads = [b"", b"a", b"123456789", bytes(range(256)) * 5, b"xy"]
     assert masked_sums(payloads).tolist() == [masked(each) for each in payloads]
+    assert [masked_sum(each) for each in payloads] == [masked(each) for each in payloads]
 
 
 def test_a_cut_off_file_tells_what_came_before(written, tmp_path):

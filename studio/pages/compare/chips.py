@@ -38,7 +38,8 @@ class RunChip(KeyboardFocus, QAbstractButton):
         self.setText(run.row.name)
         base = ", the base" if is_base else ""
         self.setAccessibleName(f"{run.row.name}{base}. Delete leaves it out.")
-        self.setToolTip("The base of the comparison" if is_base else "Right-click: compare to it")
+        what = "The base of the comparison" if is_base else "Right-click: compare to it"
+        self.setToolTip(f"{run.row.name}\n{what}")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.clicked.connect(self._on_clicked)

@@ -115,6 +115,7 @@ class ComparePage(Page):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         header = PageHeader("Compare")
+        header.title.setMinimumWidth(header.title.sizeHint().width())  # chips are shortened first
         self.chips = RunChips()
         self.chips.removed.connect(self._on_removed)
         self.chips.base_wanted.connect(self._on_base)

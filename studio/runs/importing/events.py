@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from studio.runs.importing.curves import (
     POINTS_MAX,
@@ -26,6 +27,7 @@ from studio.runs.importing.records import (
     SCALAR_BYTES_MAX,
     TAIL,
     event_class,
+    masked_sum,
     masked_sums,
 )
 from trainer_core.errors import DataError, from_os_error
@@ -193,7 +195,7 @@ def _elapsed(tag: Tag) -> Iterator[tuple[int, float]]:
 def _length(head: bytes) -> int | None:
     """The length that a record's head tells; None where its checksum is wrong."""
     length, checksum = HEAD.unpack(head)
-    if length > RECORD_BYTES_MAX or int(masked_sums([head[:8]])[0]) != checksum:
+    if length > RECORD_BYTES_MAX or masked_sum(head[:8]) != checksum:
         return None
     return int(length)
 
@@ -242,8 +244,6 @@ def _take_batch(batch: list[bytes], checksums: list[int], prefix: str, log: Even
 
 
 def _take_event(payload: bytes, prefix: str, log: EventLog) -> bool:
-    from google.protobuf.message import DecodeError
-
     try:
         event = event_class().FromString(payload)
     except DecodeError:

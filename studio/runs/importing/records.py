@@ -62,6 +62,21 @@ def masked_sums(payloads: list[bytes]) -> Sums:
 
 
 @lru_cache(maxsize=1)
+def _plain_table() -> list[int]:
+    found: list[int] = _table().tolist()
+    return found
+
+
+def masked_sum(payload: bytes) -> int:
+    """Masked CRC-32C of a few bytes, such as the length of a record."""
+    table, sum_ = _plain_table(), 0xFFFFFFFF
+    for byte in payload:
+        sum_ = table[(sum_ ^ byte) & 0xFF] ^ (sum_ >> 8)
+    sum_ ^= 0xFFFFFFFF
+    return ((sum_ >> 15 | sum_ << 17) + _MASK) & 0xFFFFFFFF
+
+
+@lru_cache(maxsize=1)
 def event_class() -> Any:  # noqa: ANN401 - protobuf makes the class at run time
     """The message `Event`, with the fields that scalars and texts need."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
