@@ -17,7 +17,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-import filelock
 import msgspec
 
 from trainer_core import __version__, protocol, status
@@ -25,8 +24,8 @@ from trainer_core import spec as specs
 from trainer_core.conduct.conduct import Conduct
 from trainer_core.conduct.judging import Reason
 from trainer_core.ending import JobStopped, ended_by
-from trainer_core.errors import ExitCode, JobFolderError, LockedError, from_os_error
-from trainer_core.files import write_whole_file
+from trainer_core.errors import ExitCode, from_os_error
+from trainer_core.job_folder import freeze_spec, locked, logging_to
 from trainer_core.journal import JournalWriter
 from trainer_core.metrics import StepLog, SystemLog
 from trainer_core.protocol.messages import name_of
@@ -71,7 +70,6 @@ _HOLDING_VERBS = frozenset({"train", "tour", "rules"})
 _QUIET_VERBS = frozenset({"generate", "lookup", "preview", "inspect"})
 """Those that the computer need not stay awake for: somebody sits before it, or nobody cares."""
 
-LOCK_PATIENCE_S = 3.0
 PROGRESS_PERIOD_S = 0.25
 _log = logging.getLogger(__name__)
 
@@ -247,56 +245,6 @@ def _rows(path: Path, kind: type[StepLog] | type[SystemLog]) -> int:
         return 0
 
 
-def freeze_spec(folder: Path, spec: specs.JobSpec) -> None:
-    """Write the spec of a new job folder in one step; the folder is made when absent.
-
-    Raises:
-        JobFolderError: The folder belongs to a job with another spec.
-        KnownError: It cannot be written.
-    """
-    path = folder / status.SPEC_FILE
-    if path.exists():
-        if specs.load(path) != spec:
-            raise JobFolderError(
-                f"{folder} already belongs to another job.",
-                safe="That job was not touched.",
-                do="Choose a new folder.",
-            )
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole_file(path, specs.to_toml(spec).encode())
-    except OSError as error:
-        raise from_os_error(error, "writing the job's settings") from None
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Work in a folder alone.
-
-    Raises:
-        LockedError: Another process works in it.
-        KnownError: It cannot be written.
-    """
-    lock = filelock.FileLock(folder / status.LOCK_FILE)
-    try:
-        lock.acquire(timeout=LOCK_PATIENCE_S, poll_interval=0.1)
-    except filelock.Timeout:
-        owner = protocol.read_owner(folder)
-        who = f"process {owner.pid}" if owner else "another process"
-        raise LockedError(
-            f"{folder} is in use by {who}.",
-            safe="That job goes on.",
-            do="Wait until it ends, or stop it first.",
-        ) from None
-    except OSError as error:
-        raise from_os_error(error, "locking the job folder") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 @contextlib.contextmanager
 def signals_to(job: Job) -> Iterator[None]:
     """SIGTERM and SIGINT ask the job to stop; its verb decides when to end."""
@@ -309,32 +257,6 @@ def signals_to(job: Job) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _LogFile(logging.FileHandler):
-    """A log that a full disk leaves short: the job's error is told, not one of its own."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging asks for it)
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handleError(record)
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            super().close()
-
-
-@contextlib.contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    handler = _LogFile(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger("trainer_core")
-    root.addHandler(handler)
-    root.setLevel(min(root.level or logging.INFO, logging.INFO))
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        handler.close()
 
 
 def _run_verb(job: Job, spec: specs.JobSpec) -> Ended:
@@ -408,7 +330,7 @@ def run_alone(folder: Path, spec: specs.JobSpec, *, parent: Job | None = None) -
             conduct = stack.enter_context(Conduct(folder, holds=holds, awake=awake))
         stack.enter_context(locked(folder))
         try:
-            stack.enter_context(_logging_to(folder / status.LOG_FILE))
+            stack.enter_context(logging_to(folder / status.LOG_FILE))
             journal = stack.enter_context(JournalWriter(folder / status.JOURNAL_FILE))
             server = protocol.Server(folder, verb)
         except OSError as error:

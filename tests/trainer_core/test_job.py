@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from trainer_core import job as jobs
-from trainer_core import protocol
+from trainer_core import job_folder, protocol
 from trainer_core.errors import ExitCode, JobFolderError, LockedError, SpecError
 from trainer_core.job import run_job
 from trainer_core.journal import read_records
@@ -157,7 +157,7 @@ def test_a_killed_job_is_shown_as_killed_and_runs_again(tmp_path):
 
 
 def test_one_folder_has_one_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(jobs, "LOCK_PATIENCE_S", 0.2)
+    monkeypatch.setattr(job_folder, "LOCK_PATIENCE_S", 0.2)
     process = start_process(tmp_path / "j", "wait_for_stop")
     wait_for(tmp_path / "j" / "waiting")
     with pytest.raises(LockedError, match=str(process.pid)):
