@@ -39,7 +39,7 @@ from trainer_core.protocol import (
 )
 from trainer_core.protocol.client import ConnectionLostError
 from trainer_core.protocol.messages import name_of
-from trainer_core.spawn import CORE, process_of, start_job
+from trainer_core.spawn import CORE, process_of, read_launch, start_job
 from trainer_core.status import SPEC_FILE, read_status
 
 STUDIO_LOG = "studio.log"
@@ -207,15 +207,26 @@ class Supervisor:
         self._carry_out(folder, *change_arguments(lr, steps, why))
 
     def _extend(self, folder: Path, steps: int, lr: float | None, why: str) -> None:
+        self._await_the_leaving(folder)
         self._change(folder, lr, steps, why)
         if process_of(folder) is None:
             self.resume(folder)
+
+    def _await_the_leaving(self, folder: Path) -> None:
+        """Wait for a process that has written its last record: with a later end or another
+        checkpoint to go on from, that is its last one no more, and it would count as at work.
+        """
+        launch = read_launch(folder)
+        for process in (read_owner(folder), launch.process if launch is not None else None):
+            if process is not None and process_of(folder) is None:
+                self._wait_until_gone(folder, process, self._patience.ask_s)
 
     def _rewind(self, folder: Path, step: int, skip: tuple[int, int] | None, resume: bool) -> None:
         process = process_of(folder)
         if process is not None:
             self._pause(folder)
             self._wait_until_gone(folder, process, self._patience.ask_s)
+        self._await_the_leaving(folder)
         self._carry_out(folder, *rewind_arguments(step, skip))
         if resume:
             self.resume(folder)
