@@ -335,6 +335,16 @@ def test_what_is_thrown_away_can_be_restored_and_erased_for_good(page, studio, r
     assert studio[0].undo.undo_label == "", "what was erased cannot be undone"
 
 
+def test_a_run_is_thrown_away_by_keyboard_alone(page, studio, runs, qtbot):
+    view = page.list.table.view
+    view.setFocus()
+    view.setCurrentIndex(page.list.table.model.index(0, 2))
+    qtbot.keyClick(view, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: names(page) == ["wide", "index-4m", "plain-4m"], timeout=PATIENCE_MS)
+    studio[0].undo.undo()
+    qtbot.waitUntil(lambda: len(names(page)) == 4, timeout=PATIENCE_MS)
+
+
 def test_a_run_at_work_is_stopped_first_after_asking(page, studio, runs, qtbot):
     """The process is real; it does not listen, so that the ladder ends it."""
     library = studio[0].library

@@ -38,6 +38,8 @@ class Shelf:
     runs: tuple[RunRow, ...]
     """All of them, archived ones too, newest first."""
     datasets: tuple[DatasetRow, ...]
+    trashed: int = 0
+    """How many things lie in the trash."""
 
 
 @dataclass(frozen=True)

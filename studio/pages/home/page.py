@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -69,7 +70,10 @@ COLUMNS = (
 def read_shelf(library: Library) -> Shelf:
     """Everything that Home shows, in one go."""
     return Shelf(
-        tuple(library.projects()), tuple(library.runs(archived=True)), tuple(library.datasets())
+        tuple(library.projects()),
+        tuple(library.runs(archived=True)),
+        tuple(library.datasets()),
+        len(library.trash()),
     )
 
 
@@ -178,6 +182,10 @@ class HomePage(Page):
         choices = [("used", "Last used"), ("name", "Name"), ("loss", "Loss")]
         self._sort_choice = Segmented(choices, self._sorting, name="Sort projects by")
         self._sort_choice.chosen.connect(self._on_sorting_chosen)
+        self._trash_link = LinkButton("")
+        self._trash_link.clicked.connect(lambda: self.navigate_requested.emit("runs", "trash"))
+        self._trash_link.hide()
+        row.addWidget(self._trash_link)
         row.addWidget(self._archive_link)
         row.addWidget(self._sort_choice)
         self._projects_bar = head
@@ -236,7 +244,7 @@ class HomePage(Page):
 
     def _live_shelf(self, shelf: Shelf) -> Shelf:
         runs = tuple(with_live_facts(run, self._model(run)) for run in shelf.runs)
-        return Shelf(shelf.projects, runs, shelf.datasets)
+        return replace(shelf, runs=runs)
 
     def _draw(self) -> None:
         if self._shelf is None:
@@ -247,6 +255,8 @@ class HomePage(Page):
         self._summaries = {each.project.id: each for each in summaries}
         self._draw_projects(summaries)
         self._draw_runs(shelf)
+        self._trash_link.setVisible(shelf.trashed > 0)
+        self._trash_link.set_text(f"Trash ({shelf.trashed:,})")
 
     def _draw_projects(self, summaries: list[ProjectSummary]) -> None:
         archived = sum(each.archived for each in summaries)
@@ -258,7 +268,7 @@ class HomePage(Page):
         self.grid.setVisible(bool(visible))
         self._empty.setVisible(not summaries)
         self.rule_tasks.setVisible(not summaries and self._context.rules is not None)
-        self._projects_bar.setVisible(bool(summaries))
+        self._projects_bar.setVisible(bool(summaries or (self._shelf and self._shelf.trashed)))
         self._archive_link.setVisible(archived > 0)
         words = "Hide what was put away" if self._shows_archived else f"Show {archived} put away"
         self._archive_link.set_text(words)

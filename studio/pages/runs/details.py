@@ -98,7 +98,7 @@ class RunDetails(QWidget):
         self._notes.setSpacing(4)
         self._column.addLayout(self._notes)
 
-        self._tree_head = self._heading("Comes from")
+        self._tree_head = self._heading("Lineage")
         self._tree_rows = QVBoxLayout()
         self._tree_rows.setSpacing(2)
         self._column.addLayout(self._tree_rows)
@@ -201,7 +201,8 @@ class RunDetails(QWidget):
         step = "" if note.step is None else f"step {note.step:,}: "
         text.set_parts(Part(step, tone="muted"), Part(note.text))
         row.addWidget(text, 1)
-        row.addWidget(Label(figures.day(note.created_s), "label", "muted", elide=False))
+        day = Label(figures.day(note.created_s), "label", "muted", elide=False)
+        row.addWidget(day, 0, Qt.AlignmentFlag.AlignTop)
         remove = IconButton("x", f"Remove the note of {figures.day(note.created_s)}", edge=22)
         remove.setEnabled(not self._context.library.read_only)
         remove.clicked.connect(partial(self._remove_note, note))

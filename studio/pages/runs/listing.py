@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.context import Context
@@ -165,6 +165,34 @@ class RunList(QWidget):
         bar.put_away.connect(self._on_put_away)
         bar.trash.connect(lambda: actions.trash(self.chosen(), _below(bar.trash_button)))
         bar.cleared.connect(lambda: table.set_checked(()))
+        self._add_keys()
+
+    def _add_keys(self) -> None:
+        """Keys on the table: Delete for the trash, F2 for another name."""
+        for keys, act in (("Delete", self._on_delete_key), ("F2", self._on_rename_key)):
+            shortcut = QShortcut(QKeySequence(keys), self.table)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(act)
+
+    def _meant(self) -> list[RunRow]:
+        """The runs that are checked, else the one that the keyboard is on."""
+        entry = self._entry(self.table.selected_key())
+        return self.chosen() or ([self.live(entry).run] if entry is not None else [])
+
+    def _on_delete_key(self) -> None:
+        runs = self._meant()
+        if runs and not self._context.library.read_only:
+            self.run_actions.trash(runs, self._beside_table())
+
+    def _on_rename_key(self) -> None:
+        runs = self._meant()
+        if len(runs) == 1 and not self._context.library.read_only:
+            self.run_actions.rename(runs[0], self._beside_table())
+
+    def _beside_table(self) -> QPoint:
+        """A point at the row that the keyboard is on."""
+        view = self.table.view
+        return view.viewport().mapToGlobal(view.visualRect(view.currentIndex()).bottomLeft())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A narrow list does without some columns, unless the user chose them."""
