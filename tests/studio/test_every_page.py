@@ -112,7 +112,7 @@ def home(qapp, tmp_path_factory):
 def shown(qtbot, home, page):
     """Open a page and wait until it has come to rest."""
     home.window.navigate(*home.target(page))
-    qtbot.wait(700)
+    qtbot.wait(400)
     return home.window
 
 
@@ -148,15 +148,38 @@ def path_of(widget):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_all_of_a_page_is_named_whole_and_reached_by_tab(qtbot, home, page):
-    window = shown(qtbot, home, page)
-    found = {
+    look_over(qtbot, shown(qtbot, home, page))
+
+
+def test_so_is_every_step_of_a_new_run(qtbot, home):
+    window = shown(qtbot, home, "wizard")
+    wizard, seen = window.page("wizard"), set()
+    for _ in range(8):
+        look_over(qtbot, window)
+        seen.add(wizard.current_step)
+        wizard.go_on()
+        qtbot.wait(300)
+    assert len(seen) >= 6
+
+
+def look_over(qtbot, window):
+    """Fail with everything that is wrong in what the window shows once it has come to rest."""
+    for _ in range(50):  # a busy computer takes a while to lay a page out
+        found = problems(window)
+        if not any(found.values()):
+            return
+        qtbot.wait(200)
+    assert not any(found.values()), "\n".join(
+        f"{what}: {each}" for what, all_of in found.items() for each in all_of
+    )
+
+
+def problems(window):
+    return {
         "nameless": [path_of(each) for each in controls(window) if not name_of(each).strip()],
         "cut off": cut_off(window),
         "missed by Tab": missed_by_tab(window),
     }
-    assert not any(found.values()), "\n".join(
-        f"{what}: {each}" for what, all_of in found.items() for each in all_of
-    )
 
 
 def cut_off(window):
