@@ -2,7 +2,7 @@
 
 from studio.planner.advice import Advice, Fix
 from studio.planner.batches import BatchRow, batch_rows
-from studio.planner.durations import TimeEstimate, TimeParts, estimate_time
+from studio.planner.durations import Speed, TimeEstimate, TimeParts, time_of
 from studio.planner.facts import (
     DataFacts,
     Machine,
@@ -24,6 +24,7 @@ from studio.planner.scaling import (
 )
 from studio.planner.sizes import SizeCurve
 from studio.planner.solver import Solution, Solver
+from studio.planner.speeds import estimate_time, speed_of
 from studio.planner.spending import DiskEstimate, Energy, ValidationPlan
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "SizeCurve",
     "Solution",
     "Solver",
+    "Speed",
     "Surroundings",
     "TimeEstimate",
     "TimeParts",
@@ -61,4 +63,6 @@ __all__ = [
     "loss_model",
     "make_plan",
     "repair",
+    "speed_of",
+    "time_of",
 ]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from studio.planner.durations import estimate_time
 from studio.planner.facts import DataFacts, Surroundings
 from studio.planner.solver import with_rhythm
+from studio.planner.speeds import estimate_time
 from trainer_core.probe_table import ProbeRow, Variant
 from trainer_core.spec import TrainSpec
 

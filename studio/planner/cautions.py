@@ -173,10 +173,12 @@ def _disk_fixes(
         return estimate_disk(changed, data, took, disk.free).fits
 
     config = spec.checkpoint
-    for keep in range(config.keep - 1, 0, -1):
-        if fits(keep=keep):
-            yield Fix(f"Keep {keep} of the newest checkpoints", {"checkpoint.keep": keep})
-            break
+    low, high = 0, config.keep  # the most that fits lies between; none does at 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(keep=middle) else (low, middle)
+    if low:
+        yield Fix(f"Keep {low:,} of the newest checkpoints", {"checkpoint.keep": low})
     if config.resumable != 1 and fits(resumable=1):
         yield Fix("Keep older ones as weights alone", {"checkpoint.resumable": 1})
     least = {"keep": 1, "keep_best": 1, "keep_every": 0, "resumable": 1}

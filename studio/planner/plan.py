@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from studio.planner.advice import Advice
 from studio.planner.cautions import cautions
-from studio.planner.durations import TimeEstimate, estimate_time
+from studio.planner.durations import TimeEstimate
 from studio.planner.facts import DataFacts, Surroundings
 from studio.planner.losses import ExpectedLoss, LossModel
 from studio.planner.memory import MemoryEstimate, estimate_memory
 from studio.planner.scaling import CHINCHILLA_TOKENS_PER_PARAMETER, TrainedPoint
 from studio.planner.sizes import SizeCurve, loss_text, size_curve
+from studio.planner.speeds import estimate_time
 from studio.planner.spending import (
     DiskEstimate,
     Energy,

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from studio.planner.cautions import model_values
-from studio.planner.durations import Speed, speed_of, time_of, validation_tokens
+from studio.planner.durations import Speed, time_of, validation_tokens
 from studio.planner.facts import DataFacts, Surroundings
 from studio.planner.ladder import shape_near
 from studio.planner.losses import LossModel
@@ -21,6 +21,7 @@ from studio.planner.scaling import (
     plain_parameters,
 )
 from studio.planner.sizes import loss_text
+from studio.planner.speeds import speed_of
 from trainer_core.presets import parameter_count
 from trainer_core.spec import TrainSpec
 

@@ -22,8 +22,7 @@ from studio.pages.wizard.size_card import SizeCard
 from studio.pages.wizard.slider import BudgetSlider, SliderMarks
 from studio.pages.wizard.start import Shelf
 from studio.pages.wizard.step import StepView
-from studio.planner import estimate_time, expected_loss
-from studio.planner.durations import speed_of, time_of
+from studio.planner import estimate_time, expected_loss, speed_of, time_of
 from studio.widgets.card import Card
 from studio.widgets.choice_card import ChoiceCard, Line
 from studio.widgets.controls import LineEdit
