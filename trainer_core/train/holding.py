@@ -24,6 +24,22 @@ RETRY_S = 10.0
 GPU_IS_FULL = "another program has the GPU's memory"
 
 
+def reason_to_hold(session: Session) -> str | None:
+    """Why to wait at this step, in words; None on ranks that have no say.
+
+    A checkpoint that is due and has no room is waited for, at the last step as well: whoever frees
+    some loses nothing.
+    """
+    step = session.state.step
+    if not session.world.is_main:
+        return None
+    due = step >= session.steps or session.is_scheduled(step) or session.saver.has_failed
+    if due and step != session.saved_step and (lack := session.disk.lack()) is not None:
+        return lack
+    reason = session.job.hold_reason if step < session.steps else None
+    return None if reason is None else reason.text
+
+
 def hold(session: Session) -> Wanted:
     """Save, free the device, and wait until the reason is over or somebody ends the training.
 
@@ -76,7 +92,7 @@ def _any_rank(session: Session, applies: bool) -> bool:
 def _wait(session: Session, told: str) -> tuple[Wanted, str]:
     """Until it is over or somebody wants an end; which, and the reason that was told last."""
     while True:
-        reason = session.reason_to_hold()
+        reason = reason_to_hold(session)
         session.orders.take_in()
         change = bool(session.orders.changes)
         mine = Wishes(session.job.wanted, hold=reason is not None, change=change)

@@ -32,7 +32,7 @@ from trainer_core.train.distributed import Wishes, World
 from trainer_core.train.distributed.state import random_states, whole_on_main
 from trainer_core.train.distributed.strategy import whole_model
 from trainer_core.train.guard import Guard, Trouble
-from trainer_core.train.holding import hold
+from trainer_core.train.holding import hold, reason_to_hold
 from trainer_core.train.inputs import Inputs
 from trainer_core.train.meter import StepMeter
 from trainer_core.train.mfu import mfu
@@ -97,7 +97,7 @@ class Session:
         if wishes.change:
             carry_out_changes(self)
         last = step >= self.steps
-        scheduled = self._is_scheduled(step)
+        scheduled = self.is_scheduled(step)
         asked = bool(wishes.wanted) or wishes.save or wishes.hold
         measures = self._measures(wishes, step)
         if self.meter.due or asked or measures or scheduled or last:
@@ -126,24 +126,9 @@ class Session:
         due = wishes.validate if self._is_by_clock(step) else self.rhythm.due(step)
         return due and self.state.validated_step != step
 
-    def _is_scheduled(self, step: int) -> bool:
+    def is_scheduled(self, step: int) -> bool:
         """Whether a checkpoint is due at this step by the run's settings."""
         return step > 0 and step % self.spec.checkpoint.every_steps == 0
-
-    def reason_to_hold(self) -> str | None:
-        """Why to wait at this step, in words; None on ranks that have no say.
-
-        A checkpoint that is due and has no room is waited for, at the last step as well: whoever
-        frees some loses nothing.
-        """
-        step = self.state.step
-        if not self.world.is_main:
-            return None
-        due = step >= self.steps or self._is_scheduled(step) or self.saver.has_failed
-        if due and step != self.saved_step and (lack := self.disk.lack()) is not None:
-            return lack
-        reason = self.job.hold_reason if step < self.steps else None
-        return None if reason is None else reason.text
 
     def _is_by_clock(self, step: int) -> bool:
         """Whether the time that passed says if to validate at this step, and ranks may differ."""
@@ -157,7 +142,7 @@ class Session:
                 self.job.wanted,
                 self.orders.take_save(),
                 self._is_by_clock(step) and self.rhythm.due(step),
-                self.reason_to_hold() is not None,
+                reason_to_hold(self) is not None,
                 bool(self.orders.changes),
             ),
             now=step >= self.steps,
