@@ -16,9 +16,17 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+_LAST_S = 2.5e11
+"""The end of the year 9999, about: no calendar goes further."""
+
+
 def is_missing(value: float | None) -> bool:
     """Whether there is no figure to show."""
     return value is None or not math.isfinite(value)
+
+
+def _is_no_time(time_s: float | None) -> bool:
+    return time_s is None or is_missing(time_s) or abs(time_s) > _LAST_S
 
 
 def count(value: float | None) -> str:
@@ -86,7 +94,7 @@ def rough_duration(seconds: float | None) -> str:
 
 def weekday_clock(time_s: float | None) -> str:
     """Local weekday and clock, such as Sun 21:40."""
-    if time_s is None or is_missing(time_s):
+    if time_s is None or _is_no_time(time_s):
         return MISSING
     local = time.localtime(time_s)
     return f"{tr(_DAYS[local.tm_wday])} {local.tm_hour:02d}:{local.tm_min:02d}"
@@ -94,7 +102,7 @@ def weekday_clock(time_s: float | None) -> str:
 
 def clock(time_s: float | None) -> str:
     """Local clock, such as 18:09."""
-    if time_s is None or is_missing(time_s):
+    if time_s is None or _is_no_time(time_s):
         return MISSING
     local = time.localtime(time_s)
     return f"{local.tm_hour:02d}:{local.tm_min:02d}"
@@ -102,7 +110,7 @@ def clock(time_s: float | None) -> str:
 
 def day(time_s: float | None) -> str:
     """Local day and month, such as 1 Nov; with the year when it is another one."""
-    if time_s is None or is_missing(time_s):
+    if time_s is None or _is_no_time(time_s):
         return MISSING
     local = time.localtime(time_s)
     year = "" if local.tm_year == time.localtime().tm_year else f" {local.tm_year}"
@@ -111,7 +119,7 @@ def day(time_s: float | None) -> str:
 
 def started(time_s: float | None) -> str:
     """Local weekday, day, month and clock, such as Fri 14 Nov 23:54; or with the year."""
-    if time_s is None or is_missing(time_s):
+    if time_s is None or _is_no_time(time_s):
         return MISSING
     local = time.localtime(time_s)
     if local.tm_year != time.localtime().tm_year:

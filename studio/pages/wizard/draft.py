@@ -47,6 +47,7 @@ __all__ = [
     "handy",
     "inspect_spec",
     "setting_name",
+    "settings_of",
 ]
 
 Value = int | float | str | bool
@@ -235,8 +236,7 @@ def build_spec(draft: Draft) -> TrainSpec:
     data = draft.data
     if data is None:
         raise SpecError("No data is chosen.", do="Choose a dataset.", field="corpus")
-    index = str(data.index) if data.index is not None else ""
-    wanted: TrainSpec = specs.convert(_settings(draft, data, index), TrainSpec, "this plan")
+    wanted: TrainSpec = specs.convert(settings_of(draft, data), TrainSpec, "this plan")
     context = wanted.model.context_length
     for part, tokens in (("training", data.train_tokens), ("held-out", data.validation_tokens)):
         if context >= tokens:
@@ -272,9 +272,10 @@ def inspect_spec(draft: Draft) -> InspectSpec:
     )
 
 
-def _settings(draft: Draft, data: DataChoice, index: str) -> dict[str, Any]:
-    """The draft as plain settings, on top of what has no field."""
+def settings_of(draft: Draft, data: DataChoice) -> dict[str, Any]:
+    """The draft as plain settings, on top of what has no field; nothing is checked yet."""
     base = draft.unshown()
+    index = str(data.index) if data.index is not None else ""
     uses_index = draft.use_index or data.index_state == "ready"
     settings = {
         **base,

@@ -106,7 +106,8 @@ class PlanPanel(Panel):
         self._show_costs(plan)
         wrong_setting: tuple[Advice, ...] = ()
         if plan.error is not None:
-            wrong_setting = (Advice("danger", "This cannot work yet.", plan.obstacle),)
+            ways = () if plan.repaired is None else (plan.repaired,)
+            wrong_setting = (Advice("danger", "This cannot work yet.", plan.obstacle, fixes=ways),)
         self._show_advice((*wrong_setting, *plan.advice))
 
     def _show_size(self, plan: Plan, draft: Draft) -> None:

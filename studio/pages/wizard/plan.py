@@ -8,7 +8,14 @@ from typing import Any
 from studio import planner
 from studio.pages.data.build_form import make_index_spec
 from studio.pages.data.build_plan import BuildPlan, TextSize, plan_build
-from studio.pages.wizard.draft import DataChoice, Draft, build_spec, field_message, setting_name
+from studio.pages.wizard.draft import (
+    DataChoice,
+    Draft,
+    build_spec,
+    field_message,
+    setting_name,
+    settings_of,
+)
 from studio.planner import (
     CHINCHILLA_TOKENS_PER_PARAMETER,
     REPEATS_PAY_LITTLE_PASSES,
@@ -18,6 +25,7 @@ from studio.planner import (
     ProbeFacts,
     TimeEstimate,
 )
+from studio.planner.repairs import repair
 from studio.widgets.figures import rough_duration
 from trainer_core.errors import SpecError
 from trainer_core.spec import TrainSpec
@@ -58,6 +66,7 @@ class Plan:
     Attributes:
         outcome: The planner's figures.
         error: What is wrong with a setting.
+        repaired: The nearest settings without that error, where there are some.
         data: The text, as the planner sees it.
         around: What the figures were worked out with.
         index_bytes: Of the index, there or to be built; None without one.
@@ -68,6 +77,7 @@ class Plan:
 
     outcome: planner.Plan | None = None
     error: SpecError | None = None
+    repaired: Fix | None = None
     data: DataFacts | None = None
     around: planner.Surroundings = field(default_factory=planner.Surroundings)
     index_bytes: int | None = None
@@ -133,6 +143,8 @@ class Plan:
     @property
     def fix(self) -> Fix | None:
         """The best way out of a plan that cannot work, or None."""
+        if self.error is not None:
+            return self.repaired
         blocking = self.blocking
         return blocking.fixes[0] if blocking and blocking.fixes else None
 
@@ -167,7 +179,7 @@ def make_plan(draft: Draft, around: Surroundings) -> Plan:
             make_index_spec(data.corpus, draft.build)
         spec = build_spec(draft)
     except SpecError as error:
-        return replace(plan, error=error)
+        return replace(plan, error=error, repaired=_repair(draft, data, error))
     if plan.data is None:
         return plan
     outcome = planner.make_plan(spec, plan.data, around.computer)
@@ -191,6 +203,14 @@ def data_facts(
         corpus=str(data.corpus),
         sources=max(len(data.sources), 1),
     )
+
+
+def _repair(draft: Draft, data: DataChoice, error: SpecError) -> Fix | None:
+    """The nearest settings that are right, where a setting of the training is to blame."""
+    if "." not in error.field and error.field not in TrainSpec.__struct_fields__:
+        return None
+    longest = min(data.train_tokens, data.validation_tokens) - 1
+    return repair(settings_of(draft, data), error, max(longest, 1))
 
 
 def _build_plan(draft: Draft, data: DataChoice, around: Surroundings) -> BuildPlan:

@@ -16,6 +16,7 @@ from studio.widgets.controls import LinkButton
 from studio.widgets.figures import (
     MISSING,
     NARROW,
+    day,
     duration,
     gib,
     rough_duration,
@@ -27,6 +28,8 @@ from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, round
 _RIGHT = Qt.AlignmentFlag.AlignRight
 _GIB = float(1 << 30)
 _FIXES_MAX = 2
+_WEEKDAY_S = 6 * 86_400.0
+"""What is further away than this is told by its day: the weekday comes round."""
 
 
 class PlanRow(QWidget):
@@ -91,7 +94,8 @@ class TimeCard(Card):
         self.value.set_text(f"about {text}" if reckoned else text)
         self._band.set_text("not measured yet" if reckoned else f"± {rough_duration(took.band_s)}")
         self.value.set_tooltip(source_words(took))
-        clock = weekday_clock(outcome.finish_s)
+        soon = took.seconds < _WEEKDAY_S
+        clock = weekday_clock(outcome.finish_s) if soon else day(outcome.finish_s)
         self._finish.set_parts(Part("finishes "), Part(clock, "mono_small", "accent"))
         self.setAccessibleName(
             f"{self._name.text()}: {self.value.text()}, {self._band.text()}, finishes {clock}"
