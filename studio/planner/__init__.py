@@ -1,7 +1,6 @@
 """What a training will take and reach, before it starts. Free of Qt; everything here is quick."""
 
 from studio.planner.advice import Advice, Fix
-from studio.planner.batches import BatchRow, batch_rows
 from studio.planner.durations import Speed, TimeEstimate, TimeParts, time_of
 from studio.planner.facts import (
     DataFacts,
@@ -34,7 +33,6 @@ __all__ = [
     "REPEATS_PAY_LITTLE_PASSES",
     "REPEATS_SOURCE",
     "Advice",
-    "BatchRow",
     "DataFacts",
     "DiskEstimate",
     "Energy",
@@ -55,7 +53,6 @@ __all__ = [
     "TimeEstimate",
     "TimeParts",
     "ValidationPlan",
-    "batch_rows",
     "curve_of",
     "estimate_memory",
     "estimate_time",

@@ -269,24 +269,3 @@ def _positive(number: float, name: str) -> float:
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"{name} is {number}; it must be a number above 0")
     return number
-
-
-def with_rhythm(spec: TrainSpec, earlier_steps: int) -> TrainSpec:
-    """A plan with another number of steps, whose validations and checkpoints keep their share.
-
-    Args:
-        spec: With its new steps.
-        earlier_steps: What they were when everything else was set.
-    """
-    change, ratio = msgspec.structs.replace, spec.budget.steps / earlier_steps
-    warmup = min(round(spec.optimizer.warmup_steps * ratio), spec.budget.steps - 1)
-
-    def scaled_steps(every: int) -> int:
-        return max(1, round(every * ratio))
-
-    return change(
-        spec,
-        optimizer=change(spec.optimizer, warmup_steps=warmup),
-        evaluation=change(spec.evaluation, every_steps=scaled_steps(spec.evaluation.every_steps)),
-        checkpoint=change(spec.checkpoint, every_steps=scaled_steps(spec.checkpoint.every_steps)),
-    )

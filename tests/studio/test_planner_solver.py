@@ -1,4 +1,4 @@
-"""One end of a plan is fixed and the rest follows; the table of batches; ways out of errors."""
+"""One end of a plan is fixed and the rest follows, and wrong settings have a way out."""
 
 from __future__ import annotations
 
@@ -13,20 +13,16 @@ from planner_for_tests import (
     GPU,
     SMALL_TEXT,
     TEXT,
-    measured,
     plan_spec,
-    row,
     surroundings,
 )
 
-from studio.planner import Solver, batch_rows, loss_model, make_plan, repair
+from studio.planner import Solver, loss_model, make_plan, repair
 from studio.planner.ladder import scaled, shape_near
 from studio.planner.repairs import with_values
-from studio.planner.solver import with_rhythm
 from trainer_core import spec as specs
 from trainer_core.errors import SpecError
 from trainer_core.presets import PRESETS, parameter_count
-from trainer_core.probe_table import Variant
 from trainer_core.spec import BudgetConfig, TrainSpec
 
 
@@ -128,47 +124,6 @@ def test_a_preset_that_is_close_is_taken_as_it_is():
     like = PRESETS["51M"].config
     found = shape_near(123e6, like)
     assert (found.n_layer, found.n_embd) == (12, 768)
-
-
-# --- the table of batches -------------------------------------------------------------------------
-
-
-def test_the_table_tells_what_each_batch_would_take():
-    spec = plan_spec(precision="bf16", compile="off")
-    failed = row(7, 0.0, failure="memory", why="Memory is full.")
-    probe = measured(spec, row(3, 180.0), row(6, 300.0), failed, recommended=1)
-    three, six, seven = batch_rows(spec, TEXT, surroundings(probe=probe))
-    assert (three.is_chosen, six.is_chosen, seven.is_chosen) == (False, True, False)
-    assert six.is_recommended
-    assert six.share == 1.0 > three.share
-    assert (
-        three.seconds > six.seconds == make_plan(spec, TEXT, surroundings(probe=probe)).time.seconds
-    )
-    assert (seven.failure, seven.seconds, seven.values) == ("memory", None, {})
-    chosen = applied(spec, three.values)
-    assert chosen.micro_batch_size == 3
-    assert batch_rows(chosen, TEXT, surroundings(probe=probe))[0].is_chosen
-
-
-def test_a_row_may_be_the_whole_step_and_keeps_the_tokens():
-    spec = plan_spec(precision="bf16", compile="off")
-    fast = Variant(precision="bf16", activation_checkpointing=True)
-    probe = measured(spec, row(6, 300.0), row(12, 500.0, variant=fast))
-    _, twelve = batch_rows(spec, TEXT, surroundings(probe=probe), keep_batch=False)
-    changed = applied(spec, twelve.values)
-    assert (changed.budget.batch_size, changed.budget.steps) == (12, 5_000)
-    assert changed.activation_checkpointing
-
-
-def test_no_probe_has_no_rows():
-    assert batch_rows(plan_spec(), TEXT, surroundings()) == ()
-
-
-def test_a_plan_with_other_steps_keeps_the_shares_of_its_rhythm():
-    spec = plan_spec(budget=BudgetConfig(steps=10, batch_size=6))
-    found = with_rhythm(spec, 10_000)
-    assert found.evaluation.every_steps == 1
-    assert found.checkpoint.every_steps == 1
 
 
 # --- ways out of wrong settings -------------------------------------------------------------------
