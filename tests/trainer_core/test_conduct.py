@@ -478,3 +478,50 @@ def test_the_first_look_is_waited_for_and_changes_are_seen(tmp_path):
         (tmp_path / "manners.json").write_text("{damaged")
         time.sleep(0.05)
         assert conduct.reason is None
+
+
+POWER_MANAGER = """
+from jeepney import HeaderFields, MessageType, new_method_return
+from jeepney.bus_messages import message_bus
+from jeepney.io.blocking import open_dbus_connection
+
+bus = open_dbus_connection(bus="SESSION")
+bus.send_and_get_reply(message_bus.RequestName("org.freedesktop.PowerManagement"))
+print("ready", flush=True)
+while True:
+    message = bus.receive()
+    if message.header.message_type == MessageType.method_call:
+        name = message.header.fields[HeaderFields.member]
+        print(name, flush=True)
+        answer = ("u", (42,)) if name == "Inhibit" else ()
+        bus.send(new_method_return(message, *answer))
+"""
+JOB = """
+from trainer_core.conduct.awake import KeptAwake
+
+input()
+kept = KeptAwake()
+kept.hold()
+input()
+kept.release()
+"""
+
+
+@pytest.mark.skipif(not shutil.which("dbus-run-session"), reason="there is no message bus")
+def test_a_real_bus_is_asked_to_stay_awake_and_told_when_it_may_sleep():
+    script = f"{sys.executable} -c '{POWER_MANAGER}' & {sys.executable} -c '{JOB}'; wait"
+    with subprocess.Popen(
+        ["dbus-run-session", "--", "bash", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as session:
+        try:
+            for expected in ("ready", "Inhibit"):
+                assert session.stdout.readline().strip() == expected
+                session.stdin.write("\n")
+                session.stdin.flush()
+            assert session.stdout.readline().strip() == "UnInhibit"
+        finally:
+            os.killpg(session.pid, 9)
