@@ -11,7 +11,12 @@ from page_for_tests import open_studio
 from PySide6.QtCore import QPoint, Qt
 
 from studio.pages.runs.columns import ColumnsPopover
-from studio.pages.runs.details_facts import differing_settings, relatives
+from studio.pages.runs.details_facts import (
+    differing_settings,
+    past_words,
+    relatives,
+    rule_words,
+)
 from studio.pages.runs.entries import DEFAULT, Entry, RunFilter, entry_row, fitting
 from studio.pages.runs.page import RunsPage
 from studio.pages.runs.tags import TagPopover
@@ -25,9 +30,9 @@ from studio.widgets.menu import Menu
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError, LockedError
 from trainer_core.journal import JournalWriter
-from trainer_core.records import CheckpointSaved, Ended, JobStarted
+from trainer_core.records import CheckpointSaved, Ended, JobStarted, Rewound
 from trainer_core.spawn import write_launch
-from trainer_core.status import read_status
+from trainer_core.status import JobStatus, read_status
 
 pytestmark = [
     pytest.mark.qt_log_level_fail("WARNING"),
@@ -41,7 +46,9 @@ def write_job(row: RunRow, steps: tuple[int, ...] = (), **more) -> None:
     spec = specs.TrainSpec(corpus="elsewhere/corpus", **more)
     (row.folder / "spec.toml").write_text(specs.to_toml(spec))
     with JournalWriter(row.folder / "journal.bin") as journal:
-        journal.append(JobStarted(verb="train", pid=1, host="here", time_s=time.time(), version="1"))
+        journal.append(
+            JobStarted(verb="train", pid=1, host="here", time_s=time.time(), version="1")
+        )
         for step in steps:
             folder = f"checkpoints/step-{step:08d}"
             (row.folder / folder).mkdir(parents=True)
@@ -442,6 +449,23 @@ def test_runs_that_went_on_from_one_another_make_a_tree(studio, runs):
         (4, 1, False),
     ]
     assert relatives(entry(9), [entry(9)]) == []
+
+
+def test_what_stays_and_how_often_a_run_was_interrupted_is_said_in_words():
+    assert rule_words(specs.CheckpointConfig(every_steps=100, keep=1, keep_best=3)) == (
+        "One every 100 steps. The newest stays, and the best 3."
+    )
+    rule = specs.CheckpointConfig(every_steps=50, keep=4, keep_every=1000, resumable=2)
+    assert rule_words(rule) == (
+        "One every 50 steps. The newest 4 stay, the best one, and one every 1,000 steps."
+        " All but the newest 2 keep their weights alone."
+    )
+    assert past_words(JobStatus(sessions=1)) == ""
+    back = (Rewound(step=800, from_step=900), Rewound(step=600, from_step=1000))
+    status = JobStatus(sessions=3, resumed_step=1200, rewound=back)
+    assert past_words(status) == (
+        "3 sessions, the last from step 1,200. Went back 2 times, last to step 600."
+    )
 
 
 def test_only_settings_that_differ_are_listed(runs):

@@ -40,18 +40,18 @@ class CheckpointList(QWidget):
         self._rows.setSpacing(0)
         column.addLayout(self._rows)
 
-    def show_files(self, run: RunRow, files: Sequence[CheckpointFile], problem: str = "") -> None:
+    def show_files(self, run: RunRow, files: Sequence[CheckpointFile], note: str = "") -> None:
         """Show what lies in a run's folder.
 
         Args:
             run: The run.
             files: Its checkpoints, the newest first.
-            problem: Why they cannot be told; empty where they can.
+            note: Which of them stay, or why they cannot be told.
         """
         self._run = run
         total = sum(each.size_bytes for each in files)
         words = f"{figures.plural(len(files), 'checkpoint')}, {figures.size(total)}"
-        self.total.set_text(problem or (words if files else "None."))
+        self.total.set_text(f"{words if files else 'None'}. {note}")
         while (item := self._rows.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.hide()

@@ -99,6 +99,9 @@ class RunDetails(QWidget):
         self._column.addLayout(self._notes)
 
         self._tree_head = self._heading("Lineage")
+        self._past = Label("", "secondary", "muted", wrap=True)
+        self._past.hide()
+        self._column.addWidget(self._past)
         self._tree_rows = QVBoxLayout()
         self._tree_rows.setSpacing(2)
         self._column.addLayout(self._tree_rows)
@@ -185,12 +188,16 @@ class RunDetails(QWidget):
         for note in files.notes:
             self._notes.addWidget(self._note_row(note))
         _clear(self._tree_rows)
-        self._tree_head.setVisible(bool(self._tree))
+        self._tree_head.setVisible(bool(self._tree or files.past))
         for relative in self._tree:
             step = (files.steps or {}).get(relative.run_id)
             self._tree_rows.addWidget(self._tree_row(relative, step))
+        self._past.set_text(files.past)
+        self._past.setVisible(bool(files.past))
         if self._entry is not None:
-            self.checkpoints.show_files(self._entry.run, files.checkpoints, files.problem)
+            self.checkpoints.show_files(
+                self._entry.run, files.checkpoints, files.problem or files.rule
+            )
 
     def _note_row(self, note: NoteRow) -> QWidget:
         holder = QWidget()

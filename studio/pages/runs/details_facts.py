@@ -13,7 +13,8 @@ from studio.runs.lineage import origin_of
 from studio.runs.parts import spec_in
 from studio.storage.rows import NoteRow
 from trainer_core.errors import KnownError
-from trainer_core.spec import TrainSpec
+from trainer_core.spec import CheckpointConfig, TrainSpec
+from trainer_core.status import JobStatus, read_status
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class RunFiles:
     """Step of its parent that each run of the tree began with, by the run's id."""
     problem: str = ""
     """Why the checkpoints cannot be told."""
+    rule: str = ""
+    """Which checkpoints stay, in a sentence."""
+    past: str = ""
+    """Its sessions and ways back, in a sentence; empty for a run without interruption."""
 
 
 def relatives(entry: Entry, entries: Iterable[Entry]) -> list[Relative]:
@@ -80,11 +85,45 @@ def read_files(
     for run_id, each in tree:
         origin = origin_of(each)
         steps[run_id] = None if origin is None else origin.step
+    spec = spec_in(folder)
+    rule = rule_words(spec.checkpoint) if isinstance(spec, TrainSpec) else ""
     try:
         found, problem = tuple(checkpoint_files(folder)), ""
+        past = past_words(read_status(folder))
     except KnownError as error:
-        found, problem = (), error.what
-    return RunFiles(tuple(notes), found, steps, problem)
+        found, problem, past = (), error.what, ""
+    return RunFiles(tuple(notes), found, steps, problem, rule, past)
+
+
+def rule_words(config: CheckpointConfig) -> str:
+    """Which checkpoints a training keeps.
+
+    >>> rule_words(CheckpointConfig(every_steps=100, keep=2, keep_best=3, keep_every=1000))
+    'One every 100 steps. The newest 2 stay, the best 3, and one every 1,000 steps.'
+    """
+    kept = [f"the newest {config.keep:,} stay" if config.keep > 1 else "the newest stays"]
+    if config.keep_best:
+        kept.append(f"the best {config.keep_best:,}" if config.keep_best > 1 else "the best one")
+    if config.keep_every:
+        kept.append(f"one every {config.keep_every:,} steps")
+    words = kept[0] if len(kept) == 1 else f"{', '.join(kept[:-1])}, and {kept[-1]}"
+    words = words[:1].upper() + words[1:]
+    weights = ""
+    if config.resumable:
+        weights = f" All but the newest {config.resumable:,} keep their weights alone."
+    return f"One every {config.every_steps:,} steps. {words}.{weights}"
+
+
+def past_words(status: JobStatus) -> str:
+    """How a run was interrupted and went on; empty for one without interruption."""
+    parts = []
+    if status.sessions > 1:
+        parts.append(f"{status.sessions:,} sessions, the last from step {status.resumed_step:,}")
+    if status.rewound:
+        times = len(status.rewound)
+        often = "Went back" if times == 1 else f"Went back {times} times, last"
+        parts.append(f"{often} to step {status.rewound[-1].step:,}")
+    return ". ".join(parts) + ("." if parts else "")
 
 
 def differing_settings(folder: Path, other: Path) -> list[tuple[str, str, str]] | None:
