@@ -117,6 +117,10 @@ class Commands(QObject):
         for row in self._runs[:RUNS_MAX]:
             add = partial(self._context.navigate, "compare", row.id)
             yield _done(f"{tr('Compare')} {row.name}", "compare", add, run=row)
+            if row.kind == "train" and not self._context.library.read_only:
+                title = f"{tr('Seeds and sweeps of')} {row.name}"
+                vary = partial(self._context.navigate, "variants", row.id)
+                yield _done(title, "dices", vary, words="vary again", run=row)
             model = models.get(row.folder)
             state = row.facts.state if model is None else model.state
             if state in _RESUMABLE and row.kind == "train" and not self._context.library.read_only:

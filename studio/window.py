@@ -280,10 +280,10 @@ class MainWindow(QWidget):
         self.toasts.say(told.text, told.button, told.action)
 
     def _restore_geometry(self) -> None:
-        self.setMinimumSize(_least_size())
+        self.setMinimumSize(_on_screen(MINIMUM_SIZE_PX))
         kept = self._settings.value("window/geometry")
         if not (isinstance(kept, QByteArray) and self.restoreGeometry(kept)):
-            self.resize(*DEFAULT_SIZE_PX)
+            self.resize(_on_screen(DEFAULT_SIZE_PX))
 
     def _open(self, key: str, target: object | None) -> None:
         try:
@@ -372,11 +372,10 @@ class MainWindow(QWidget):
         )
 
 
-def _least_size() -> QSize:
-    """The minimum, or what a smaller screen has: a window must never be larger than its screen."""
-    least = QSize(*MINIMUM_SIZE_PX)
-    screen = QGuiApplication.primaryScreen()
-    return least if screen is None else least.boundedTo(screen.availableSize())
+def _on_screen(wanted: tuple[int, int]) -> QSize:
+    """A size, or what a smaller screen has: a window must never be larger than its screen."""
+    size, screen = QSize(*wanted), QGuiApplication.primaryScreen()
+    return size if screen is None else size.boundedTo(screen.availableSize())
 
 
 def _details(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 from synthetic_runs import records_for, step_rows, train_spec
 
+from studio import window as window_module
 from studio.pages.compare.import_facts import facts_of_folder
 from studio.pages.data.batches.target import BatchesTarget
 from studio.pages.data.lab.target import LabTarget
@@ -42,6 +43,8 @@ PAGES = (
     "add",
     "batches",
     "lab",
+    "variants",
+    "group",
     "playground",
     "compare",
     "settings",
@@ -55,11 +58,14 @@ class Home:
 
     window: MainWindow
     run_ids: list[int]
+    group_id: int
     dataset: object
 
     def target(self, page):
-        if page == "run":
-            return "run", self.run_ids[0]
+        if page in ("run", "variants"):
+            return page, self.run_ids[0]
+        if page == "group":
+            return "group", self.group_id
         if page == "compare":
             return "compare", self.run_ids
         if page == "add":
@@ -74,8 +80,8 @@ class Home:
         return page, None
 
 
-def add_run(library, project, name, *, index=True, level=0.0, steps=300):
-    row = library.add_run(project.id, name)
+def add_run(library, project, name, *, index=True, level=0.0, steps=300, group=None):
+    row = library.add_run(project.id, name, group_id=group)
     spec = train_spec(steps, index=index, every=30)
     job = FakeJob(row.folder, spec)
     job.begin(1_763_000_000.0, dead_pid())
@@ -95,6 +101,9 @@ def home(qapp, tmp_path_factory):
         library = context.library
         project = library.add_project("Bees and how they keep warm in the winter")
         runs = [add_run(library, project, LONG), add_run(library, project, "plain", index=False)]
+        group = library.add_group(project.id, "seeds of bees", "seeds", {"seed": (1, 2)}).id
+        for number in (1, 2):
+            add_run(library, project, f"seed-{number}", level=number / 10, group=group)
         dataset = add_read_dataset(library, write_texts(folder / "texts"))
         settings = QSettings(str(folder / "w.ini"), QSettings.Format.IniFormat)
         window = MainWindow(settings)
@@ -103,7 +112,7 @@ def home(qapp, tmp_path_factory):
         window.resize(*SIZE)
         window.show()
         window.activateWindow()
-        yield Home(window, runs, dataset)
+        yield Home(window, runs, group, dataset)
         window.close()
         window.deleteLater()
         qapp.processEvents()
@@ -149,6 +158,10 @@ def path_of(widget):
 @pytest.mark.parametrize("page", PAGES)
 def test_all_of_a_page_is_named_whole_and_reached_by_tab(qtbot, home, page):
     look_over(qtbot, shown(qtbot, home, page))
+
+
+def test_every_page_of_the_window_is_looked_over():
+    assert set(window_module.PAGES) <= {*PAGES}
 
 
 def test_so_is_every_step_of_a_new_run(qtbot, home):
