@@ -37,7 +37,8 @@ class CheckpointSize:
     def at_end(self, spec: TrainSpec) -> int:
         """What is left on the disk when the run is finished, at the most."""
         config = spec.checkpoint
-        saved = checkpoints_saved(spec)
+        # A validation that is the best so far saves one as well, whatever the schedule.
+        saved = checkpoints_saved(spec) + spec.budget.steps // spec.evaluation.every_steps
         newest = min(saved, config.keep)
         full = newest if not config.resumable else min(newest, config.resumable)
         older = min(saved - newest, config.keep_best + _for_good(spec))
@@ -73,6 +74,6 @@ def kept_checkpoints(spec: TrainSpec) -> CheckpointCounts:
 
 
 def _for_good(spec: TrainSpec) -> int:
-    """How many checkpoints stay because of their step, all that a run can make."""
+    """How many checkpoints stay because of their step, at the most."""
     every = spec.checkpoint.keep_every
-    return min(spec.budget.steps // every, checkpoints_saved(spec)) if every else 0
+    return spec.budget.steps // every if every else 0

@@ -93,6 +93,7 @@ class JobModel:
         self._sessions: list[SessionStart] = []
         self._idle: list[tuple[float, float]] = []
         self._idle_since_s: float | None = None
+        self._waited_s = 0.0
         self._plan: tuple[tuple[TrainSpec, tuple[PlanChanged, ...]], TrainingPlan] | None = None
         self._worked_s = 0.0
         self._seen_s = 0.0
@@ -202,7 +203,7 @@ class JobModel:
         )
 
     def elapsed_s(self, now_s: float | None = None) -> float:
-        """Seconds that processes worked on this job, over all sessions.
+        """Seconds that processes worked on this job, over all sessions, without what they waited.
 
         Args:
             now_s: Seconds since the epoch; None takes the clock.
@@ -214,7 +215,10 @@ class JobModel:
         end_s = self._seen_s
         if self.alive:
             end_s = time.time() if now_s is None else now_s
-        return self._worked_s + max(0.0, end_s - self.status.started_s)
+        waited_s = self._waited_s
+        if self.status.state == "waiting" and self._idle_since_s is not None:
+            waited_s += max(0.0, end_s - self._idle_since_s)
+        return max(0.0, self._worked_s + max(0.0, end_s - self.status.started_s) - waited_s)
 
     # --- observers -----------------------------------------------------------------------------
 
@@ -260,9 +264,12 @@ class JobModel:
                 self._sessions.append(SessionStart(record.time_s, 0))
             case Validated():
                 self._forget_validations(record.step)
+        waited = self.status.state == "waiting"
+        # A process that was killed while it waited did so until its last word.
+        until_s = self._seen_s if isinstance(record, JobStarted) else record.time_s
         self.status = fold(self.status, record)
         self._seen_s = max(self._seen_s, record.time_s)
-        self._take_idleness(record)
+        self._take_idleness(record, until_s, waited=waited)
         if isinstance(record, Resumed):
             self._take_resume(record)
         if isinstance(record, Rewound):
@@ -271,13 +278,15 @@ class JobModel:
         if event is not None:
             self.events.append(event)
 
-    def _take_idleness(self, record: Record) -> None:
+    def _take_idleness(self, record: Record, until_s: float, *, waited: bool) -> None:
         """Note when a process compiles or waits: neither is a part of the rounds to come."""
         idles = self.status.state in ("compiling", "waiting")
         if idles and self._idle_since_s is None:
             self._idle_since_s = record.time_s
         elif not idles and self._idle_since_s is not None:
-            self._idle.append((self._idle_since_s, record.time_s))
+            self._idle.append((self._idle_since_s, until_s))
+            if waited:
+                self._waited_s += max(0.0, until_s - self._idle_since_s)
             self._idle_since_s = None
 
     def _forget_validations(self, step: int) -> None:

@@ -105,7 +105,7 @@ def test_the_end_holds_the_newest_the_best_and_those_for_good(keep, keep_best, k
     config = CheckpointConfig(
         every_steps=500, keep=keep, keep_best=keep_best, keep_every=keep_every
     )
-    spec = plan_spec(checkpoint=config)
+    spec = plan_spec(checkpoint=config, evaluation=EvaluationConfig(every_steps=10_001))
     steps = [*range(500, 10_001, 500)]
     for_good = {step for step in steps if keep_every and step % keep_every == 0}
     best = set(steps[:keep_best])  # the oldest ones, which nothing else keeps

@@ -104,6 +104,18 @@ def test_validations_by_a_share_of_time_spend_what_is_left_of_it():
     assert pace.remaining_s == pytest.approx(90 * STEP_S + rounds * between_s)
 
 
+def test_a_process_that_is_killed_while_it_waits_waited_until_its_last_word():
+    model = JobModel(Path("run"))
+    told = (
+        records.JobStarted(time_s=100.0, verb="train", pid=1, host="h", version="0"),
+        records.StateChanged(time_s=110.0, state="waiting"),
+        records.Noted(time_s=130.0, level="info", title="Still waiting"),
+        records.JobStarted(time_s=9_000.0, verb="train", pid=2, host="h", version="0"),
+    )
+    model.apply(Update(Path("run"), spec=train_spec(), records=told, alive=True))
+    assert model.elapsed_s(9_005.0) == pytest.approx(10.0 + 5.0)
+
+
 def test_a_model_takes_compiling_and_waiting_off():
     model = JobModel(Path("run"))
     told = (
@@ -120,3 +132,4 @@ def test_a_model_takes_compiling_and_waiting_off():
     update = Update(Path("run"), spec=train_spec(), records=told, rows=rows(0, 10), alive=True)
     model.apply(update)
     assert model.pace.remaining_s == pytest.approx(90 * STEP_S + 9 * VALIDATION_S)
+    assert model.elapsed_s(300.0) == pytest.approx(300.0 - 90.0 - 100.0)  # compiling is work
