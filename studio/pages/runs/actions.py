@@ -311,7 +311,7 @@ class RunListActions(QObject):
             at: Where to ask, a global point.
             go_on: What is done then.
         """
-        busy = [run for run in runs if run.facts.state in BUSY or self._is_alive(run)]
+        busy = [run for run in runs if self._is_at_work(run)]
         if not busy:
             go_on()
             return
@@ -333,9 +333,14 @@ class RunListActions(QObject):
             lambda: library.restore_runs(ids),
         )
 
-    def _is_alive(self, run: RunRow) -> bool:
+    def _is_at_work(self, run: RunRow) -> bool:
+        """By its process where the run is followed, else by what is last known of it."""
         model = self._context.watcher.model(run.folder)
-        return model is not None and model.alive
+        if model is not None and model.caught_up:
+            return model.alive
+        queue = self._context.queue
+        waits = queue is not None and queue.entry_of(run.folder) is not None
+        return run.facts.state in BUSY and not waits
 
     def _stop_then(self, runs: Sequence[RunRow], go_on: Callable[[], None]) -> None:
         """Stop runs one beside the other, and go on when the last one has ended."""

@@ -11,9 +11,11 @@ from studio.pages.home.facts import BUSY, RESUMABLE, bar_role, figure, state_loo
 from studio.storage.rows import ProjectRow, RunRow
 from studio.widgets import figures
 from studio.widgets.cells import Cell, Column, Row
-from studio.widgets.pill import PillLook
+from studio.widgets.pill import PillLook, look_for
 
 GONE: Final = PillLook("Folder gone", "triangle-alert", "danger")
+AT_WORK: Final = BUSY - {"starting"}
+"""States of a run whose process has begun: one that waits in the queue is in none of them."""
 REFERENCE: Final = PillLook("Reference", "", "neutral")
 
 
@@ -30,6 +32,8 @@ class Entry:
     notes: str = ""
     missing: bool = False
     """Whether its folder was removed by hand."""
+    queued: bool = False
+    """Whether it waits in the queue."""
 
     @property
     def words(self) -> str:
@@ -175,9 +179,11 @@ def entry_row(entry: Entry) -> Row:
     return Row(entry.run.id, EntryCells(entry))
 
 
-def with_run(entry: Entry, run: RunRow) -> Entry:
+def with_run(entry: Entry, run: RunRow, *, queued: bool = False) -> Entry:
     """The entry with newer figures; itself when there are none."""
-    return entry if run is entry.run else replace(entry, run=run)
+    if run is entry.run and queued == entry.queued:
+        return entry
+    return replace(entry, run=run, queued=queued)
 
 
 # --- cells ---------------------------------------------------------------------------------------
@@ -197,7 +203,9 @@ def _state(entry: Entry) -> Cell:
         return Cell(pill=GONE, tooltip=f"{entry.run.folder} is not there any more.")
     if entry.run.kind == "reference":
         return Cell(pill=REFERENCE, tooltip="Curves from the log of another program")
-    return Cell(pill=state_look(facts), sort=state_look(facts).word, tooltip=facts.problem)
+    if entry.queued and facts.state not in AT_WORK:
+        return Cell(pill=look_for("queued"), tooltip="It waits in the queue")
+    return Cell(pill=state_look(facts), tooltip=facts.problem)
 
 
 def _progress(entry: Entry) -> Cell:
@@ -243,7 +251,7 @@ _CELLS: Final[dict[str, Callable[[Entry], Cell | str]]] = {
     "started": lambda e: _moment(e.run.facts.started_s or e.run.created_s),
     "ended": lambda e: _moment(e.run.facts.ended_s),
     "dataset": lambda e: e.dataset,
-    "group": lambda e: e.group,
+    "group": lambda e: Cell(e.group, link=bool(e.group), tooltip="Open the group"),
     "parent": lambda e: Cell(e.parent, link=bool(e.parent), tooltip="Open the run"),
     "notes": lambda e: _first_line(e.notes),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
@@ -50,6 +51,7 @@ class RunList(QWidget):
         super().__init__(parent)
         self._context = context
         self._catalogue = Catalogue()
+        self._waiting: set[Path] = set()
         self._keys = remembered_columns(context.settings)
         self._fitted: tuple[str, ...] = ()
         self.run_actions = RunListActions(context, self, lambda: self._catalogue.tags)
@@ -76,11 +78,14 @@ class RunList(QWidget):
     def live(self, entry: Entry) -> Entry:
         """A run with what its job says now."""
         model = self._context.watcher.model(entry.run.folder)
-        return with_run(entry, with_live_facts(entry.run, model))
+        queued = entry.run.folder in self._waiting
+        return with_run(entry, with_live_facts(entry.run, model), queued=queued)
 
     def fill(self) -> None:
         """Show the runs that fit the filter, with their figures of now."""
         self._refresh.stop()
+        queue = self._context.queue
+        self._waiting = {each.folder for each in queue.entries} if queue is not None else set()
         wanted = self.filters.wanted
         live = [self.live(entry) for entry in self._catalogue.entries]
         shown = [entry for entry in live if wanted.fits(entry)]
@@ -165,6 +170,8 @@ class RunList(QWidget):
         bar.put_away.connect(self._on_put_away)
         bar.trash.connect(lambda: actions.trash(self.chosen(), _below(bar.trash_button)))
         bar.cleared.connect(lambda: table.set_checked(()))
+        if self._context.queue is not None:
+            self._context.queue.changed.connect(self.refresh_soon)
         self._add_keys()
 
     def _add_keys(self) -> None:
@@ -255,6 +262,8 @@ class RunList(QWidget):
             self._star([entry.run])
         elif column == "parent" and entry.run.parent_id is not None:
             self.opened.emit(entry.run.parent_id)
+        elif column == "group" and entry.run.group_id is not None:
+            self._context.navigate("group", entry.run.group_id)
 
     def _entry(self, run_id: object) -> Entry | None:
         return next((each for each in self._catalogue.entries if each.run.id == run_id), None)

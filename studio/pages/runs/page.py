@@ -7,6 +7,7 @@ from functools import partial
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.context import Context
+from studio.pages.compare.target import ImportLog
 from studio.pages.home.facts import BUSY
 from studio.pages.page import HEADER_PX, Page, PageHeader
 from studio.pages.runs.details import RunDetails
@@ -15,7 +16,7 @@ from studio.pages.runs.listing import RunList
 from studio.pages.runs.reading import read_catalogue
 from studio.pages.runs.trash import TrashView
 from studio.widgets import figures
-from studio.widgets.controls import PrimaryButton, Segmented
+from studio.widgets.controls import PrimaryButton, SecondaryButton, Segmented
 from studio.widgets.empty import LoadingBlocks
 from studio.widgets.label import Label
 from studio.widgets.sheet import Sheet
@@ -85,6 +86,10 @@ class RunsPage(Page):
         self.switch = Segmented(self._words, name="Section")
         self.switch.chosen.connect(self._on_section_chosen)
         header.add_right(self.switch)
+        read = SecondaryButton("Import curves", "upload")
+        read.setToolTip("Curves from the log of another program, to set beside yours")
+        read.clicked.connect(lambda: self.navigate_requested.emit("compare", ImportLog(None)))
+        header.add_right(read)
         new = PrimaryButton("New run", "plus")
         new.clicked.connect(partial(self.navigate_requested.emit, "wizard", None))
         header.add_right(new)
