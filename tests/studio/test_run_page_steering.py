@@ -266,7 +266,14 @@ def test_a_finished_run_is_extended_up_to_the_end_of_its_text(qtbot, look):
     assert "not seen" in form.remark.text()
     qtbot.mouseClick(form.growth[2], Qt.MouseButton.LeftButton)
     qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
-    assert asked == [(None, 2000, "")]
+    assert asked == [(None, 2000, "")], "the learning rate stays where it ended"
+    form.rise.setChecked(True)
+    type_into(qtbot, form.lr, "1e-3")
+    qtbot.mouseClick(form.go, Qt.MouseButton.LeftButton)
+    assert asked[1:] == [(1e-3, 2000, "")]
+    changed, timeline = form.course.curves[1].line.pyramid.values, form.course.timeline
+    added = timeline.at("steps", np.arange(len(timeline))) > 1000
+    assert np.nanmax(changed[added]) == pytest.approx(1e-3, rel=0.01), "it rises once more"
 
 
 def test_the_picture_of_the_course_ends_where_the_plans_end(qtbot, look):

@@ -363,7 +363,7 @@ def test_the_menu_of_a_run_at_work_opens_the_sheet_on_each_topic(qtbot, studio, 
         qtbot.mouseClick(view.header.more, Qt.MouseButton.LeftButton)
         menu_of(page, words).trigger()
         assert view.steering.topic == topic and view.steering.sheet.isVisible()
-        qtbot.keyClick(page, Qt.Key.Key_Escape)
+        qtbot.keyClick(view.steering.sheet, Qt.Key.Key_Escape)
         assert view.steering.topic is None and not view.steering.sheet.isVisible()
 
 

@@ -12,6 +12,7 @@ from studio.pages.run.facts import lr_text
 from studio.pages.run.steering.course import CoursePicture
 from studio.pages.run.steering.facts import (
     OutlookRow,
+    Plan,
     UnreadableError,
     outlook,
     plan_of,
@@ -22,7 +23,7 @@ from studio.pages.run.steering.facts import (
     warning_of,
 )
 from studio.runs.model import JobModel
-from studio.widgets.controls import LineEdit, PrimaryButton, SecondaryButton
+from studio.widgets.controls import CheckBox, LineEdit, PrimaryButton, SecondaryButton
 from studio.widgets.field import Field
 from studio.widgets.headings import card_title
 from studio.widgets.icon import IconLabel
@@ -56,6 +57,10 @@ class PlanForm(QWidget):
         self.why.setMaxLength(_WHY_MOST)
         self.lr_field = Field("Peak learning rate", self.lr)
         self.end_field = Field("Ends at step", self.end)
+        self.rise = CheckBox("Let the learning rate rise and fall once more")
+        self.rise.setVisible(extends)
+        self.lr.setEnabled(not extends)
+        self.rise.toggled.connect(self._on_rise)
         self.course = CoursePicture()
         self.remark = Label("", "secondary", "muted", wrap=True)
         self._remark_icon = IconLabel("info", "muted", 14)
@@ -115,6 +120,7 @@ class PlanForm(QWidget):
         growth.addWidget(self.unseen)
         growth.addStretch(1)
         column.addLayout(growth)
+        column.addWidget(self.rise, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(card_title("What follows"))
         self._rows.setHorizontalSpacing(16)
         self._rows.setVerticalSpacing(4)
@@ -164,7 +170,7 @@ class PlanForm(QWidget):
             return
         lr, end = self._read()
         usable = lr is not None and end is not None
-        new_lr = lr is not None and lr_text(lr) != lr_text(plan.lr)
+        new_lr = lr is not None and self._is_new_lr(lr, plan)
         new_end = end is not None and end != plan.steps
         wanted = new_end if self._extends else new_lr or new_end
         refused = usable and self._refused(model, lr if new_lr else None, end if new_end else None)
@@ -180,6 +186,14 @@ class PlanForm(QWidget):
         words = warning_of(model, lr, end)
         self.remark.set_text(words or self._usual_words(model))
         self._remark_icon.set_icon("info", "warn" if "undo" in words else "muted")
+
+    def _is_new_lr(self, lr: float, plan: Plan) -> bool:
+        """Whether a peak is to be taken: at the end of a course even the same one makes it rise."""
+        return self.rise.isChecked() if self._extends else lr_text(lr) != lr_text(plan.lr)
+
+    def _on_rise(self, rises: bool) -> None:
+        self.lr.setEnabled(rises)
+        self._refresh()
 
     def _usual_words(self, model: JobModel) -> str:
         if self._extends:
@@ -234,6 +248,6 @@ class PlanForm(QWidget):
         lr, end = self._read()
         if plan is None or lr is None or end is None or not self.go.isEnabled():
             return
-        new_lr = lr if lr_text(lr) != lr_text(plan.lr) else None
+        new_lr = lr if self._is_new_lr(lr, plan) else None
         new_end = end if end != plan.steps else None
         self.wanted.emit(new_lr, new_end, self.why.text().strip())
