@@ -120,9 +120,7 @@ class GoalStep(StepView):
         if recipe is None:
             self.draft_changed.emit(replace(self.draft, goal=""))
             return
-        data = self.draft.data
-        some = min(self.draft.training_tokens, 2 * data.train_tokens) if data else 0
-        self.draft_changed.emit(with_recipe(self.draft, recipe, some))
+        self.draft_changed.emit(with_recipe(self.draft, recipe))
 
 
 class AboutRecipe(Card):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from studio.pages.wizard.draft import TOKENS, Draft, Value
 from studio.pages.wizard.sequences import SequenceForm
-from trainer_core.presets import GPT2_VOCAB_SIZE
+from studio.planner import CHINCHILLA_TOKENS_PER_PARAMETER
+from trainer_core.presets import GPT2_VOCAB_SIZE, PRESETS, parameter_count
 from trainer_core.spec import Packing
 
 
@@ -158,7 +159,6 @@ RECIPES: tuple[Recipe, ...] = (
         text=_SMOLLM,
     ),
 )
-OWN = "own"
 OWN_TITLE = "My own"
 
 
@@ -167,18 +167,26 @@ def recipe_of(draft: Draft) -> Recipe | None:
     return next((recipe for recipe in RECIPES if recipe.key == draft.goal), None)
 
 
-def with_recipe(draft: Draft, recipe: Recipe, best_tokens: float = 0.0) -> Draft:
+def with_recipe(draft: Draft, recipe: Recipe) -> Draft:
     """The draft with everything that a recipe sets; the data stays.
 
-    Args:
-        draft: What there is.
-        recipe: Which one.
-        best_tokens: The budget where the recipe has none.
+    A recipe without a budget takes what suits its size; the tour reads its text twice at the most.
     """
     own_name = draft.name in ("", draft.suggested_name())
     made = replace(draft, extra=(), base=None, continues=None, goal=recipe.key, fixed="")
     made = made.with_preset(recipe.preset)
     made = replace(made, sequences=SequenceForm(packing=recipe.packing))
-    budget = {TOKENS: best_tokens} if best_tokens and TOKENS not in recipe.values else {}
+    budget = {TOKENS: _budget(recipe, draft)} if TOKENS not in recipe.values else {}
     made = made.with_values({**recipe.values, **budget})
     return replace(made, name=made.suggested_name()) if own_name else made
+
+
+def _budget(recipe: Recipe, draft: Draft) -> float:
+    """Training tokens that suit a recipe's size."""
+    config = PRESETS[recipe.preset].config
+    vocab_size = draft.data.vocab_size if draft.data else config.vocab_size
+    model = PRESETS[recipe.preset].model(vocab_size)
+    tokens = CHINCHILLA_TOKENS_PER_PARAMETER * parameter_count(model)
+    if recipe.key == "tour" and draft.data is not None:
+        return min(tokens, 2.0 * draft.data.train_tokens)
+    return tokens

@@ -1,0 +1,369 @@
+"""The wizard's beginnings: recipes, a fixed end, kept drafts, and settings from a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from page_for_tests import Seen, add_read_dataset, open_studio, write_texts
+from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from studio.context import Context
+from studio.pages.wizard.commands import shell_command
+from studio.pages.wizard.data_choice import DataChoice
+from studio.pages.wizard.draft import Draft, build_spec
+from studio.pages.wizard.dropped import dropped_toml
+from studio.pages.wizard.ends import draft_for_end
+from studio.pages.wizard.first_draft import known_text
+from studio.pages.wizard.keeping import draft_values, kept_draft
+from studio.pages.wizard.opening import line_of, open_settings
+from studio.pages.wizard.page import WizardPage
+from studio.pages.wizard.plan import Surroundings, make_plan
+from studio.pages.wizard.recipes import RECIPES, Recipe, with_recipe
+from studio.pages.wizard.start import start_run
+from studio.pages.wizard.target import WizardTarget
+from studio.pages.wizard.tokenizer_step import is_same_text
+from studio.storage.library import DatasetRow
+from studio.storage.rows import DraftRow
+from trainer_core import spec as specs
+from trainer_core.errors import KnownError, SpecError
+from trainer_core.presets import parameter_count
+from trainer_core.spec import TrainSpec
+
+Studio = tuple[Context, Seen]
+DATA = DataChoice(
+    id=1,
+    name="FineWeb slice",
+    what="Web",
+    tokenizer="GPT-2, 50,257",
+    corpus=Path("/data/fineweb/corpus"),
+    index=Path("/indexes/fineweb/index"),
+    vocab_size=50_257,
+    train_tokens=10**10,
+    validation_tokens=10**8,
+    documents=1000,
+    train_documents=990,
+    text_bytes=10**10,
+    index_state="ready",
+    index_bytes=10**9,
+)
+
+
+def recipe(key: str) -> Recipe:
+    return next(each for each in RECIPES if each.key == key)
+
+
+# --- recipes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("each", RECIPES, ids=lambda each: each.key)
+def test_every_recipe_is_a_plan_that_says_what_it_repeats(each: Recipe) -> None:
+    draft = with_recipe(Draft(data=DATA), each)
+    plan = make_plan(draft, Surroundings())
+    assert plan.spec is not None and not plan.obstacle
+    assert each.reproduces and each.published and each.figure
+    wanted = each.values.get("tokens")
+    if isinstance(wanted, float | int):
+        assert plan.training_tokens == pytest.approx(wanted, rel=1e-3)
+    if each.text:
+        assert known_text(each.text) != "add"
+
+
+def test_gpt2_small_has_exactly_its_published_settings() -> None:
+    spec = build_spec(with_recipe(Draft(data=DATA), recipe("gpt2-small-48h")))
+    assert parameter_count(spec.model) == 163_009_536
+    model, optimizer = spec.model, spec.optimizer
+    assert not model.tie_embeddings and not model.qkv_bias and model.dropout == 0.1
+    assert (spec.budget.batch_size, model.context_length) == (6, 1024)
+    assert (optimizer.lr, optimizer.schedule, optimizer.clip_norm) == (4e-4, "constant", 0.0)
+    assert spec.precision == "fp16" and optimizer.warmup_steps == 0
+    assert spec.evaluation.max_tokens == 3200 * 6 * 1024
+
+
+def test_an_index_like_tscale_s_has_its_size_and_steps() -> None:
+    spec = build_spec(with_recipe(Draft(data=DATA), recipe("125m-index")))
+    assert spec.budget.steps == 100_000 and spec.budget.batch_size == 96
+    assert spec.model.match_form == "tscale" and spec.index
+    tables = 3 * 50_257 * 512 if not spec.model.tie_embeddings else 2 * 50_257 * 512
+    assert parameter_count(spec.model) - tables == pytest.approx(125e6, rel=0.02)
+
+
+def test_a_recipe_replaces_what_another_had_set() -> None:
+    first = with_recipe(Draft(data=DATA), recipe("gpt2-small-48h"))
+    second = with_recipe(first, recipe("51m-in-a-day"))
+    assert build_spec(second) == build_spec(with_recipe(Draft(data=DATA), recipe("51m-in-a-day")))
+
+
+# --- one end is fixed -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("end", "value"), [("hours", 2.0), ("parameters", 5e6), ("tokens", 1e8)])
+def test_the_other_ends_follow_from_one(end: str, value: float) -> None:
+    draft = Draft(data=DATA, use_index=False).with_preset("10M").with_tokens(1e7)
+    plan = make_plan(draft, Surroundings())
+    found = draft_for_end(draft, plan, end, value)  # type: ignore[arg-type]
+    made = make_plan(found, Surroundings())
+    assert made.spec is not None and not made.obstacle
+    assert made.estimate is not None and made.parameters and made.training_tokens
+    reached = {
+        "hours": made.estimate.seconds / 3600,
+        "parameters": made.parameters,
+        "tokens": made.training_tokens,
+    }[end]
+    assert reached == pytest.approx(value, rel=0.15)
+    assert (found.fixed, found.fixed_value) == (end, value)
+
+
+def test_nothing_follows_from_a_wrong_plan() -> None:
+    wrong = Draft(data=DATA, n_head=3)
+    with pytest.raises(ValueError, match="heads 3"):
+        draft_for_end(wrong, make_plan(wrong, Surroundings()), "hours", 1.0)
+
+
+# --- drafts -----------------------------------------------------------------------------------
+
+
+def row_of(values: dict[str, object]) -> DraftRow:
+    return DraftRow(1, None, "mine", json.loads(json.dumps(values)), 0.0)
+
+
+def test_a_draft_comes_back_as_it_was_kept() -> None:
+    base = build_spec(with_recipe(Draft(data=DATA), recipe("small-llm")))
+    draft = with_recipe(Draft(data=DATA), recipe("gpt2-small-48h"))
+    draft = replace(draft, base=base, n_layer="twelve", fixed="hours", fixed_value=40.0)
+    back, step = kept_draft(row_of(draft_values(draft, 4)), [DATA], [])
+    assert (back, back.base, step) == (draft, base, 4)
+    assert make_plan(back, Surroundings()).obstacle == "Layers: a number"
+
+
+def test_a_draft_whose_data_is_gone_asks_for_data() -> None:
+    values = draft_values(with_recipe(Draft(data=DATA), RECIPES[0]), 5)
+    draft, step = kept_draft(row_of(values), [], [])
+    assert draft.data is None and step == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"format": None},
+        {"step": "three"},
+        {"draft": {"n_layer": ["many"]}},
+        {"draft": "all of it"},
+        {"draft": {"preset": "900B"}},
+    ],
+)
+def test_a_damaged_draft_is_told_and_not_changed(change: dict[str, object]) -> None:
+    values = draft_values(Draft(data=DATA), 1) | change
+    with pytest.raises(KnownError, match="mine") as caught:
+        kept_draft(row_of(values), [DATA], [])
+    assert caught.value.safe and caught.value.do
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def written(path: Path, spec: TrainSpec, *changes: tuple[str, str]) -> Path:
+    text = specs.to_toml(spec)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def rare_spec() -> TrainSpec:
+    """Settings that no field shows, and some that follow from others otherwise."""
+    spec = build_spec(with_recipe(Draft(data=DATA), recipe("125m-index")))
+    replace_ = msgspec.structs.replace
+    return replace_(
+        spec,
+        guard=replace_(spec.guard, bad_steps=9),
+        optimizer=replace_(spec.optimizer, warmup_steps=60_000, eps=1e-6),
+        evaluation=replace_(spec.evaluation, every_steps=123, sample_prompts=("Once",)),
+        checkpoint=replace_(spec.checkpoint, keep=7, resumable=2),
+    )
+
+
+def test_a_file_gives_every_setting_back(tmp_path: Path) -> None:
+    spec = rare_spec()
+    opened = open_settings(written(tmp_path / "run.toml", spec), [DATA])
+    assert build_spec(opened.draft) == spec and opened.notice == ""
+    assert opened.draft.name == "run"
+
+
+def test_a_file_about_text_from_elsewhere_says_which(tmp_path: Path) -> None:
+    path = written(tmp_path / "run.toml", rare_spec(), ("/data/fineweb/corpus", "/not/here"))
+    opened = open_settings(path, [DATA])
+    assert opened.draft.data is None and "/not/here" in opened.notice
+    chosen = replace(opened.draft, data=DATA)
+    assert build_spec(chosen).checkpoint.keep == 7
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "words"),
+    [
+        ("n_layer = 50", "n_layer = 0", "model.n_layer", "Line"),
+        ("n_layer = 50", "layers = 50", "model.layers", "Line"),
+        ("bad_steps = 9", 'bad_steps = "nine"', "guard.bad_steps", "Line"),
+        ("vocab_size = 50257", "vocab_size = 50000", "model.vocab_size", "line"),
+        ("match_length_max = 32", "match_length_max = 16", "model.match_length_max", "line"),
+        ('verb = "train"', 'verb = "tour"', "", "run.toml"),
+        ('verb = "train"', 'verb = "index"', "", "run.toml"),
+        ("[model]", "[model", "", "line"),
+    ],
+)
+def test_a_field_that_cannot_be_taken_is_named_with_its_line(
+    tmp_path: Path, old: str, new: str, field: str, words: str
+) -> None:
+    path = written(tmp_path / "run.toml", rare_spec(), (old, new))
+    with pytest.raises(SpecError) as caught:
+        open_settings(path, [DATA])
+    assert words in caught.value.what
+    if field:
+        assert caught.value.field == field
+        name = new.partition(" ")[0]
+        lines = path.read_text().splitlines()
+        line = next(n for n, text in enumerate(lines, 1) if text.startswith(f"{name} ="))
+        assert f"ine {line}" in caught.value.what
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"= =", b"x" * 2_000_000, b"[a]\n" * 10_000]
+)
+def test_a_file_that_holds_no_settings_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_bytes(content)
+    with pytest.raises(SpecError) as caught:
+        open_settings(path, [DATA])
+    assert caught.value.safe
+    with pytest.raises(SpecError, match="cannot be read"):
+        open_settings(tmp_path / "absent.toml", [DATA])
+
+
+def test_lines_are_counted_in_tables_and_arrays() -> None:
+    text = 'verb = "train"\n\n[model]\n# n_layer = 1\nn_layer = 2\n[[data.mixing]]\nat = 0.0\n'
+    assert line_of(text, "verb") == 1
+    assert line_of(text, "model.n_layer") == 5
+    assert line_of(text, "data.mixing[0].at") == 7
+    assert line_of(text, "data.mixing") == 6
+    assert line_of(text, "model.n_embd") == 0
+
+
+def test_only_one_toml_file_is_taken_from_a_drop(tmp_path: Path) -> None:
+    def drop(*names: str) -> Path | None:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(tmp_path / name)) for name in names])
+        return dropped_toml(data)
+
+    assert drop("run.TOML") == tmp_path / "run.TOML"
+    assert drop("run.txt") is None and drop("a.toml", "b.toml") is None and drop() is None
+
+
+def test_a_command_carries_the_settings_word_for_word() -> None:
+    spec = rare_spec()
+    for windows in (False, True):
+        text = shell_command(spec, "Über 'run'; rm -rf", windows=windows)
+        assert "rm -rf" not in text and "hearth-core start uber-run-rm-rf.toml" in text
+        inner = text.partition("@'\n" if windows else "END_OF_SETTINGS'\n")[2]
+        toml = inner.partition("\n'@" if windows else "\nEND_OF_SETTINGS")[0]
+        assert specs.from_toml(toml) == spec
+
+
+def test_the_same_text_in_other_tokens_is_known_by_its_counts() -> None:
+    other = replace(DATA, id=2, tokenizer="own, 4,096", vocab_size=4096, train_tokens=2 * 10**10)
+    assert is_same_text(DATA, other)
+    assert not is_same_text(DATA, replace(other, documents=999))
+
+
+# --- in the window ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def studio(qapp: QApplication, private_home: Path) -> Iterator[Studio]:
+    with open_studio(qapp, private_home) as opened:
+        yield opened
+
+
+@pytest.fixture
+def dataset(studio: Studio, tmp_path: Path) -> DatasetRow:
+    return add_read_dataset(studio[0].library, write_texts(tmp_path / "bees"))
+
+
+def open_page(qtbot: QtBot, studio: Studio, target: WizardTarget) -> WizardPage:
+    page = WizardPage(studio[0])
+    qtbot.addWidget(page)
+    page.resize(1240, 900)
+    page.show()
+    page.open(target)
+    page.shown()
+    qtbot.waitUntil(lambda: page.stack.currentIndex() > 0)
+    return page
+
+
+TINY = {"n_layer": 1, "n_embd": 16, "n_head": 2, "context_length": 16, "batch_size": 2, "steps": 2}
+
+
+def test_a_draft_is_kept_listed_taken_up_and_gone_once_its_run_begins(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow
+) -> None:
+    library = studio[0].library
+    page = open_page(qtbot, studio, WizardTarget(dataset_id=dataset.id))
+    tiny = replace(page._draft, **TINY, use_index=False, name="later")  # type: ignore[arg-type]
+    page._on_draft_changed(tiny)
+    for _ in range(5):
+        page.go_on()
+    page.footer.save.click()
+    qtbot.waitUntil(lambda: len(page._shelf.drafts) == 1)
+    page.footer.save.click()  # the same draft, not a second one
+    qtbot.waitUntil(lambda: "Saved" in page.footer._note.text())
+    page._close()
+    again = open_page(qtbot, studio, WizardTarget())
+    [row] = library.drafts()
+    again._goal.drafts.open_buttons[row.id].click()
+    qtbot.waitUntil(lambda: again._current == 5)
+    assert again._draft == tiny
+    studio[0].supervisor.start = lambda spec, folder: 0  # type: ignore[method-assign]
+    start_run(library, studio[0].supervisor, again._draft, again._draft_id)
+    assert library.drafts() == []
+
+
+def test_settings_in_a_file_open_at_the_review(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow, tmp_path: Path
+) -> None:
+    page = open_page(qtbot, studio, WizardTarget(dataset_id=dataset.id))
+    tiny = replace(page._draft, **TINY, use_index=False)  # type: ignore[arg-type]
+    spec = build_spec(tiny)
+    path = written(tmp_path / "bees.toml", spec, ("keep = 4", "keep = 3"))
+    other = open_page(qtbot, studio, WizardTarget(toml=path))
+    qtbot.waitUntil(lambda: other._current == 6)
+    assert other._plan.spec is not None and other._plan.spec.checkpoint.keep == 3
+    assert other._draft.name == "bees" and other.footer.next.isEnabled()
+    bad = written(tmp_path / "bad.toml", spec, ("keep = 4", "keep = 0"))
+    before = other._draft
+    other.desk.read_file(bad)
+    qtbot.waitUntil(lambda: bool(studio[1].errors))
+    assert "checkpoint.keep" in str(studio[1].errors[-1]) and other._draft == before
+
+
+def test_time_size_and_text_are_typed_and_the_rest_follows(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow
+) -> None:
+    page = open_page(qtbot, studio, WizardTarget(dataset_id=dataset.id))
+    ends = page._goal.ends
+    ends.ends.set_current("parameters")
+    ends._on_end_chosen("parameters")
+    qtbot.keyClicks(ends.value, "0.5M")
+    ends.value.returnPressed.emit()
+    assert page._draft.fixed == "parameters" and page._plan.parameters
+    assert page._plan.parameters == pytest.approx(0.5e6, rel=0.2)
+    assert page.rail.items[0].accessibleName().endswith("I want 500k parameters")
+    qtbot.keyClicks(ends.value, "x")
+    ends._on_wanted()
+    assert ends.value.property("invalid")
