@@ -50,6 +50,8 @@ class VariantsPage(Page):
         """Plan a group from a run."""
         if isinstance(target, int):
             self._run_id, self._base, self._named = target, None, False
+            self._variants = ()
+            self._show_footer("")
 
     def target(self) -> object | None:
         """The run."""
@@ -185,6 +187,7 @@ class VariantsPage(Page):
         self._why = Label("", "secondary", "danger", align=Qt.AlignmentFlag.AlignRight)
         self.start = PrimaryButton("Put them into the queue", "clock")
         self.start.clicked.connect(self.go_on)
+        self.start.setEnabled(False)
         row.addWidget(cancel)
         row.addWidget(self._why, 1)
         row.addWidget(self.start)
