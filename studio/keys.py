@@ -44,6 +44,7 @@ KEYS: Final[tuple[tuple[str, tuple[Key, ...]], ...]] = (
         (
             Key("Left, Right", "Move the crosshair; Shift for ten pixels"),
             Key("+, -", "Look closer, look from farther away"),
+            Key("Page keys", "Move what is in view"),
             Key("Esc", "Let the crosshair go"),
         ),
     ),

@@ -299,6 +299,7 @@ class PlotCanvas(KeyboardFocus, QWidget):
         key = Qt.Key(event.key())
         if key in moves:
             self._move_crosshair(frame, at, moves[key])
+            self._speak()
         elif key in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown) and self.link.zoomed:
             half = (frame.right - frame.left) / 2
             self._dragged_from = self.link.visible()
@@ -324,6 +325,18 @@ class PlotCanvas(KeyboardFocus, QWidget):
             # Steps are farther apart than pixels: go to the next one.
             after = before + (1 if by > 0 else -1)
             self.link.pin_at(float(self.link.timeline.of_steps(self.link.mode, [after])[0]))
+
+    def _speak(self) -> None:
+        """Tell those who do not see the chart what the crosshair shows."""
+        at, position = self.link.crosshair, self.link.crosshair_position()
+        if at is None or position is None:
+            return
+        rows = self._box(at).rows
+        values = [
+            " ".join(part for part in (row.name, row.value, row.change) if part) for row in rows
+        ]
+        place = position_label(self.link.mode, at, position)
+        self.setAccessibleDescription(f"{place}: {', '.join(values)}")
 
     def _hover(self, at: QPointF) -> None:
         frame = self.frame()

@@ -151,6 +151,8 @@ def test_keys_of_the_page(qtbot, studio):
     assert not page.chart.link.zoomed
     qtbot.keyClick(page.chart.canvas, Qt.Key.Key_Right)
     assert page.chart.link.pinned
+    spoken = page.chart.canvas.accessibleDescription()
+    assert "tokens" not in spoken and spoken.count(",") >= 1 and "a " in spoken
     qtbot.keyClick(page.chart.canvas, Qt.Key.Key_Escape)
     assert not page.chart.link.pinned
     chip = page.chips.chips[1]
