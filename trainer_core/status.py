@@ -169,9 +169,10 @@ def fold(status: JobStatus, record: Record) -> JobStatus:  # noqa: C901 - one li
 def _changed(status: JobStatus, record: PlanChanged) -> JobStatus:
     """A later end lets a finished training go on."""
     status = replace(status, changes=with_change(status.changes, record))
-    if status.state == "finished" and record.steps is not None:
-        return replace(status, state="paused", ended=None)
-    return status
+    if status.state != "finished" or record.steps is None:
+        return status
+    ended = status.ended and msgspec.structs.replace(status.ended, state="paused")
+    return replace(status, state="paused", ended=ended)
 
 
 def _rewound(status: JobStatus, record: Rewound) -> JobStatus:
@@ -180,7 +181,7 @@ def _rewound(status: JobStatus, record: Rewound) -> JobStatus:
     return replace(
         status,
         state="paused",
-        ended=None,
+        ended=Ended(time_s=record.time_s, state="paused", exit_code=0, step=record.step),
         changes=without_changes_from(status.changes, record.step),
         rewound=(*status.rewound, record),
         rewind_to=record.step,

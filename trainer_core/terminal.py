@@ -21,9 +21,10 @@ from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import run_job
 from trainer_core.journal import read_records
 from trainer_core.metrics import read_rows
-from trainer_core.records import ChildStarted, Held, Noted, Record, Released, Validated
+from trainer_core.records import ChildStarted, Held, Noted, PlanChanged, Record, Released, Validated
 from trainer_core.records import Progress as ProgressRecord
 from trainer_core.status import JOURNAL_FILE, SPEC_FILE, STEPS_FILE, JobStatus, read_status
+from trainer_core.training_plan import TrainingPlan
 
 PERIOD_S = 0.2
 
@@ -40,6 +41,7 @@ class _Follower:
         self._children: list[_Follower] = []
         self._loss = ""
         self._steps = 0
+        self._spec: specs.TrainSpec | None = None
 
     def update(self) -> None:
         """Read what is new and draw it."""
@@ -54,6 +56,8 @@ class _Follower:
         match record:
             case ProgressRecord():
                 self._bar(record.phase, record.done, record.total, record.unit)
+            case PlanChanged():
+                self._count_steps()
             case Validated():
                 self._loss = f"loss {record.loss:.3f}"
             case Noted() if record.level in ("warning", "error"):
@@ -69,13 +73,20 @@ class _Follower:
     def _show_steps(self) -> None:
         if not (self._folder / STEPS_FILE).exists():
             return
-        if not self._steps:
+        if self._spec is None:
             spec = specs.load(self._folder / SPEC_FILE)
             if not isinstance(spec, specs.TrainSpec):
                 return
-            self._steps = spec.budget.steps
+            self._spec = spec
+            self._count_steps()
         done = len(read_rows(self._folder / STEPS_FILE))
         self._bar("training", done, self._steps, "steps")
+
+    def _count_steps(self) -> None:
+        """Take the length of the training as it stands now."""
+        if self._spec is not None:
+            changes = read_status(self._folder).changes
+            self._steps = TrainingPlan(self._spec, changes).steps
 
     def _bar(self, phase: str, done: float, total: float, unit: str) -> None:
         label = f"{self._name}: {phase}" if self._name else phase

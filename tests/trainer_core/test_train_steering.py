@@ -24,6 +24,7 @@ from trainer_core.data.batches.loader import TrainBatches
 from trainer_core.errors import ExitCode, KnownError
 from trainer_core.job import Job, run_job
 from trainer_core.records import CheckpointSaved, PlanChanged, Resumed, Rewound, SourcesSeen
+from trainer_core.spec import ExportSpec
 from trainer_core.status import read_status
 from trainer_core.train import at_rest
 from trainer_core.train.at_rest import change, rewind
@@ -350,3 +351,14 @@ def test_a_folder_at_work_is_left_alone(corpus, tmp_path):
         with pytest.raises(KnownError, match="is in use"):
             change(folder, None, 30)
     assert checkpoint_steps(folder) == [5, 10, 15, 20]
+
+
+def test_a_copy_for_others_tells_what_was_changed(corpus, tmp_path):
+    folder = trained(tmp_path / "run", short(corpus, model={"family": "gpt2"}))
+    change(folder, 2e-3, 25)
+    assert run_job(folder) == ExitCode.OK
+    spec = ExportSpec(run=str(folder), destination=str(tmp_path / "model"), checkpoint="last")
+    assert run_job(tmp_path / "export", spec) == ExitCode.OK
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "| steps | 25 of 25 |" in card
+    assert "| changed after step 20 | learning rate 0.002, 25 steps in all |" in card

@@ -11,8 +11,9 @@ from trainer_core.data.manifest import Manifest
 from trainer_core.export.huggingface import INDEX_CODE, INDEX_FOLDER, own_code
 from trainer_core.export.native import native_class
 from trainer_core.presets import parameter_count
-from trainer_core.records import Validated, bucket_label
+from trainer_core.records import PlanChanged, Validated, bucket_label
 from trainer_core.spec import ModelConfig, OptimizerConfig, TrainSpec
+from trainer_core.training_plan import TrainingPlan
 
 CURVE_FILE = "loss_curve.svg"
 
@@ -30,6 +31,7 @@ class CardFacts:
         validations: Those of the run up to this step, oldest first.
         device: What it was trained on, or an empty string.
         index_bytes: Size of the index files beside the model; 0 for a plain model.
+        changes: What was changed about the run's plan while it ran.
     """
 
     name: str
@@ -40,6 +42,7 @@ class CardFacts:
     validations: Sequence[Validated]
     device: str
     index_bytes: int
+    changes: Sequence[PlanChanged] = ()
 
     @property
     def figures(self) -> Validated | None:
@@ -213,10 +216,15 @@ def _settings(facts: CardFacts) -> list[str]:
         ("learning rate", _learning_rate(facts.spec)),
         ("weight decay, clipping", f"{optimizer.weight_decay:g}, {optimizer.clip_norm:g}"),
         ("batch", f"{budget.batch_size:,} × {model.context_length:,} tokens"),
-        ("steps", f"{facts.step:,} of {budget.steps:,}"),
+        ("steps", f"{facts.step:,} of {TrainingPlan(facts.spec, facts.changes).steps:,}"),
         ("tokens seen", f"{facts.tokens_seen:,}"),
         ("precision", facts.spec.precision),
         ("seed", f"{facts.spec.seed}"),
+    ]
+    rows += [
+        (f"changed after step {change.step:,}", _change(change))
+        for change in facts.changes
+        if change.step < facts.step
     ]
     if facts.device:
         rows.append(("trained on", facts.device))
@@ -225,6 +233,18 @@ def _settings(facts: CardFacts) -> list[str]:
     if model.match_input:
         rows.append(("longest match", f"up to {model.match_length_max} tokens"))
     return ["## Settings", "", *_table(("setting", "value"), rows)]
+
+
+def _change(change: PlanChanged) -> str:
+    """What a person changed, such as `learning rate 0.0002, 40,000 steps in all`."""
+    parts = []
+    if change.lr is not None:
+        parts.append(f"learning rate {change.lr:g}")
+    if change.steps is not None:
+        parts.append(f"{change.steps:,} steps in all")
+    if change.skip:
+        parts.append(f"{change.skip:,} batches left out")
+    return ", ".join(parts)
 
 
 def _number(value: float, digits: int) -> str:

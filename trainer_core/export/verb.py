@@ -116,4 +116,5 @@ def _card_facts(loaded: Loaded, name: str, index_bytes: int) -> CardFacts:
         validations=[v for v in status.validations if v.step <= step],
         device=status.device,
         index_bytes=index_bytes,
+        changes=status.changes,
     )

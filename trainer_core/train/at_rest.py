@@ -126,8 +126,8 @@ def _check_goal(folder: Path, to: int, done: int) -> None:
         is_thin = manifest_of(folder, to) is not None
         why = "holds weights only" if is_thin else "is damaged"
         what = f"The checkpoint of step {to:,} {why}, and no training can go on from it."
-    can = ", ".join(f"{step:,}" for step in whole[-12:])
-    raise KnownError(what, safe=_SAFE, do=f"Choose one of these: {can}." if can else "", field="to")
+    can = ", ".join(f"{step:,}" for step in (0, *whole[-12:]))
+    raise KnownError(what, safe=_SAFE, do=f"Choose one of these: {can}.", field="to")
 
 
 def _check_skip(to: int, done: int, first: int, last: int) -> None:
