@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from page_for_tests import open_studio
@@ -286,3 +287,18 @@ def test_it_is_painted_in_both_themes_without_complaint(page):
 def test_an_older_start_has_its_day_and_year():
     assert figures.day(time.time()) == figures.day(time.time()).split(" 20")[0]
     assert figures.day(0.0).endswith(("1969", "1970"))
+
+
+def test_curves_of_other_programs_are_no_best_loss_of_a_project():
+    project = ProjectRow(1, "Bees", "", 0.0, 0.0)
+
+    def run(run_id, kind, loss):
+        facts = RunFacts(state="finished", best_loss=loss, step=5, total_steps=5)
+        return RunRow(run_id, 1, f"run-{run_id}", Path("x"), None, 0, 0.0, False, facts, kind)
+
+    runs = (run(1, "reference", 0.9), run(2, "train", 3.5))
+    shelf = Shelf(projects=(project,), runs=runs, datasets=())
+    (summary,) = summarise(shelf, lambda _run: None, "used")
+    assert summary.best_loss == 3.5 and summary.shown.id == 2
+    alone = Shelf(projects=(project,), runs=runs[:1], datasets=())
+    assert summarise(alone, lambda _run: None, "used")[0].best_loss == 0.9

@@ -105,8 +105,9 @@ def _summary(
 ) -> ProjectSummary:
     visible = tuple(run for run in own if not run.archived)
     busy = [run for run in visible if run.facts.state in BUSY]
-    shown = next(iter(busy or visible), None)
-    measured = [run for run in visible if run.facts.best_loss is not None]
+    trained = [run for run in visible if run.kind == "train"]
+    shown = next(iter(busy or trained or visible), None)
+    measured = [run for run in trained or visible if run.facts.best_loss is not None]
     best = min(measured, key=lambda run: run.facts.best_loss or math.inf, default=None)
     model = models(shown) if shown is not None else None
     pace = model.pace if model is not None and model.alive else None

@@ -308,7 +308,8 @@ class HomePage(Page):
         elif run.facts.state in RESUMABLE:
             self._actions.resume(run)
         else:
-            self.navigate_requested.emit("playground", run.id)
+            page = "playground" if run.kind == "train" else "compare"
+            self.navigate_requested.emit(page, run.id)
 
     def _on_project_menu(self, project_id: int, at: QPoint) -> None:
         self._actions.project_menu(self._summaries[project_id], at)

@@ -71,7 +71,8 @@ class _Footer(QWidget):
             self._text.set_text(f"{figures.duration(run.facts.elapsed_s)}, {ended}")
         else:
             self._show_progress(summary, state)
-        self._show_link(state, run is not None)
+        is_trained = run is not None and run.kind == "train"
+        self._show_link(state, has_run=run is not None, is_trained=is_trained)
 
     def _show_progress(self, summary: ProjectSummary, state: str) -> None:
         if summary.shown is None:
@@ -85,12 +86,12 @@ class _Footer(QWidget):
             clock = figures.weekday_clock(summary.finish_s)
             self._finish.set_parts("finishes  ", Part(clock, "mono", "text"))
 
-    def _show_link(self, state: str, has_run: bool) -> None:
+    def _show_link(self, state: str, *, has_run: bool, is_trained: bool) -> None:
         word, icon = "", ""
         if not has_run:
             word, icon = "New run", "plus"
         elif state == "finished":
-            word = "Try in playground"
+            word = "Try in playground" if is_trained else "Compare"
         elif state in RESUMABLE and self._alert.isHidden():
             word, icon = "Resume", "play"
         self.link.set_text(word)
