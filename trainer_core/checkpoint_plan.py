@@ -37,8 +37,7 @@ class CheckpointSize:
     def at_end(self, spec: TrainSpec) -> int:
         """What is left on the disk when the run is finished, at the most."""
         config = spec.checkpoint
-        # A validation that is the best so far saves one as well, whatever the schedule.
-        saved = checkpoints_saved(spec) + spec.budget.steps // spec.evaluation.every_steps
+        saved = _ever_saved(spec)
         newest = min(saved, config.keep)
         full = newest if not config.resumable else min(newest, config.resumable)
         older = min(saved - newest, config.keep_best + _for_good(spec))
@@ -62,15 +61,21 @@ def checkpoints_saved(spec: TrainSpec) -> int:
 def kept_checkpoints(spec: TrainSpec) -> CheckpointCounts:
     """The most checkpoints that a run holds at a time, the one that is being written among them."""
     config = spec.checkpoint
-    full = config.keep if not config.resumable else min(config.keep, config.resumable)
+    keep = min(config.keep, _ever_saved(spec))
+    full = keep if not config.resumable else min(keep, config.resumable)
     at_once = (config.every_steps, spec.evaluation.every_steps)  # a best one is saved as well
     back = 1 + sum(-(-CALM_STEPS // every_steps) for every_steps in at_once)
-    thin = config.keep - full
-    old = config.keep_best + _for_good(spec)
+    thin = keep - full
+    old = min(config.keep_best + _for_good(spec), _ever_saved(spec))
     whole = max(full, back) + 1
     if config.resumable:
         return CheckpointCounts(whole, thin + old)
     return CheckpointCounts(whole + thin + old, 0)
+
+
+def _ever_saved(spec: TrainSpec) -> int:
+    """How many checkpoints a run can save: by schedule, and for each validation that is best."""
+    return checkpoints_saved(spec) + spec.budget.steps // spec.evaluation.every_steps
 
 
 def _for_good(spec: TrainSpec) -> int:

@@ -14,6 +14,8 @@ from trainer_core.spec import ModelConfig, TrainSpec
 
 _GPU_PROGRAM_BYTES = 700e6
 """A GPU's context and the libraries' workspaces."""
+_OPEN_CORPUS_BYTES, _OPEN_INDEX_BYTES = 80e6, 90e6
+"""What an open corpus takes of main memory, most of it code, and its index on top."""
 _COMPILER_BYTES = {"cpu": 160e6, "cuda": 0.0}
 _KEPT_LOGITS = {"cpu": 1 << 26, "cuda": 1 << 30}
 _LOGITS_AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 28}
@@ -164,7 +166,10 @@ def _calculated(spec: TrainSpec, machine: Machine) -> MemoryEstimate:
     device = machine.device_of(spec)
     half = _is_half(spec, machine)
     count = parameter_count(spec.model)
-    program = _GPU_PROGRAM_BYTES if device == "cuda" else _cpu(spec, machine).program
+    program = _GPU_PROGRAM_BYTES
+    if device == "cpu":
+        program = _cpu(spec, machine).program + _OPEN_CORPUS_BYTES
+        program += _OPEN_INDEX_BYTES if spec.index else 0.0
     shares = spec.distributed.world_size if spec.distributed.strategy == "fsdp" else 1
     matrices = count - _table_parameters(spec.model)
     copy = _copy_bytes(spec) if device == "cpu" else 0

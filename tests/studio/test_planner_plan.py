@@ -115,6 +115,14 @@ def test_the_end_holds_the_newest_the_best_and_those_for_good(keep, keep_best, k
     assert found <= keep + keep_best + len(for_good)
 
 
+def test_a_run_holds_no_more_checkpoints_than_it_saves():
+    config = CheckpointConfig(every_steps=5_000, keep=10**15, keep_best=10**15)
+    spec = plan_spec(checkpoint=config, evaluation=EvaluationConfig(every_steps=5_000))
+    found = make_plan(spec, TEXT, surroundings(free_bytes=10**12)).disk
+    assert found.checkpoints == 4 * found.checkpoint  # two by the schedule, two that may be best
+    assert found.peak <= 10 * found.checkpoint
+
+
 def test_weights_alone_take_less_room():
     spec = plan_spec(checkpoint=CheckpointConfig(every_steps=500))
     thin = replace(spec, checkpoint=replace(spec.checkpoint, resumable=1))
