@@ -266,9 +266,10 @@ class JobModel:
                 self._forget_validations(record.step)
         waited = self.status.state == "waiting"
         # A process that was killed while it waited did so until its last word.
-        until_s = self._seen_s if isinstance(record, JobStarted) else record.time_s
+        until_s = self._seen_s if isinstance(record, JobStarted | Rewound) else record.time_s
         self.status = fold(self.status, record)
-        self._seen_s = max(self._seen_s, record.time_s)
+        if not isinstance(record, PlanChanged | Rewound):  # these may come long after the work
+            self._seen_s = max(self._seen_s, record.time_s)
         self._take_idleness(record, until_s, waited=waited)
         if isinstance(record, Resumed):
             self._take_resume(record)

@@ -141,6 +141,19 @@ def test_a_process_that_dies_while_it_waits_is_killed(job):
     assert Follower(job).look().state == "killed"
 
 
+def test_what_is_changed_at_rest_is_no_work(job):
+    job.write(records.StateChanged(time_s=time.time(), state="waiting"))
+    job.own(dead_pid())
+    follower = Follower(job)
+    worked_s = follower.look().elapsed_s()
+    assert worked_s == pytest.approx(60, abs=5)
+    tomorrow = time.time() + 86_400
+    job.write(records.PlanChanged(time_s=tomorrow, step=60, steps=140))
+    job.write(records.Rewound(time_s=tomorrow, step=40, from_step=60))
+    assert follower.look().elapsed_s() == pytest.approx(worked_s)
+    assert Follower(job).look().elapsed_s() == pytest.approx(worked_s)
+
+
 # --- giving ---------------------------------------------------------------------------------------
 
 
