@@ -76,7 +76,8 @@ class Commands(QObject):
         yield from self._places()
         yield from self._themes()
         yield from self._extra()
-        quit_ = QApplication.closeAllWindows
+        tray = self._context.tray
+        quit_ = QApplication.closeAllWindows if tray is None else tray.quit
         yield _done("Quit", "x", quit_, words="close exit leave", keys="")
 
     def _usual(self) -> Iterator[Answer]:

@@ -205,7 +205,7 @@ class Tray(QObject):
             entry.triggered.connect(partial(self._on_pause, model.folder))
         self._menu.addSeparator()
         word = "Quit, the training goes on" if trainings else "Quit"
-        self._menu.addAction(word).triggered.connect(lambda _=False: self._quit())
+        self._menu.addAction(word).triggered.connect(lambda _=False: self.quit())
 
     def _open(self) -> None:
         QGuiApplication.setQuitOnLastWindowClosed(True)
@@ -215,7 +215,8 @@ class Tray(QObject):
         window.raise_()
         window.activateWindow()
 
-    def _quit(self) -> None:
+    def quit(self) -> None:
+        """End the studio, whatever closing the window does otherwise; trainings go on."""
         self._leaving = True
         hidden = not self._window.isVisible()
         self._window.close()

@@ -212,6 +212,7 @@ class QueueRows(QWidget):
         open_wanted(str): An entry's run is to be shown.
         conditions_wanted(str, QPoint): When an entry may begin is to be changed.
         menu_wanted(str, QPoint): The menu of an entry.
+        dragged_to(int): The pointer holds an entry at this height, in pixels.
     """
 
     move_wanted = Signal(str, int)
@@ -219,6 +220,7 @@ class QueueRows(QWidget):
     open_wanted = Signal(str)
     conditions_wanted = Signal(str, QPoint)
     menu_wanted = Signal(str, QPoint)
+    dragged_to = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -301,6 +303,7 @@ class QueueRows(QWidget):
         y = self.mapFromGlobal(at).y()
         self._slot = min(max(round(y / ROW_PX), 0), len(self._order))
         self.update()
+        self.dragged_to.emit(round(y))
 
     def _on_dropped(self, key: str) -> None:
         slot, self._slot = self._slot, None

@@ -54,6 +54,7 @@ class QueueSection(QWidget):
         self.rows.conditions_wanted.connect(self.ask_conditions)
         self.rows.menu_wanted.connect(self._on_menu)
         self._scroll = ClearScroll(self.rows)
+        self.rows.dragged_to.connect(lambda y: self._scroll.ensureVisible(0, y, 0, ROW_PX // 2))
         self._card = Card(padding=1, spacing=0)
         self._card.body.addWidget(self._scroll)
         column.addWidget(self._card)

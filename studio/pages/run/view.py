@@ -14,6 +14,7 @@ from studio.charts.dashboard import Dashboard
 from studio.charts.lines import XMode
 from studio.context import Context
 from studio.pages.page import ScrollBody
+from studio.pages.queue.offer import start_or_wait
 from studio.pages.run.actions import RunActions
 from studio.pages.run.controls import RunControls
 from studio.pages.run.export import (
@@ -137,7 +138,7 @@ class RunView(QWidget):
         header.pause_confirmed.connect(self.actions_.pause)
         header.stop_confirmed.connect(self.actions_.stop)
         header.checkpoint_wanted.connect(self.actions_.checkpoint_now)
-        header.resume_wanted.connect(self.actions_.resume)
+        header.resume_wanted.connect(self._on_resume_wanted)
         header.list_wanted.connect(self.list_wanted)
         header.playground_wanted.connect(self.playground_wanted)
         header.steering_wanted.connect(self.steering.open)
@@ -302,6 +303,11 @@ class RunView(QWidget):
         dialog.fileSelected.connect(
             lambda path: export_charts(self._context, self.charts, kind, Path(path))
         )
+
+    def _on_resume_wanted(self) -> None:
+        button = self.header.resume
+        at = button.mapToGlobal(button.rect().bottomLeft())
+        start_or_wait(self._context, self, self.run, self.actions_.resume, at)
 
     def _on_export_started(self, folder: Path) -> None:
         self._drop_export()

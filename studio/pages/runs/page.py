@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.context import Context
 from studio.pages.compare.target import ImportLog
+from studio.pages.groups.overview import GroupsOverview
 from studio.pages.home.facts import BUSY
 from studio.pages.page import HEADER_PX, Page, PageHeader
 from studio.pages.runs.details import RunDetails
@@ -105,6 +106,7 @@ class RunsPage(Page):
         self._sections = {"runs": self.list, "trash": self.trash}
         for section in self._sections.values():
             self._stack.addWidget(section)
+        self.add_section("groups", "Groups", GroupsOverview(self._context))
         self._loading = LoadingBlocks(rows=8)
         self._stack.addWidget(self._loading)
         self._stack.setCurrentWidget(self._loading)
