@@ -144,7 +144,7 @@ PRESETS: dict[str, Preset] = {
         ),
         _preset(
             "163M",
-            "Untied, dropout: 48 h on an RTX 3090",
+            "Untied, dropout: 48 h on a 3090",
             _adamw(4e-4),
             shape=(12, 12, 768),
             batch_size=6,

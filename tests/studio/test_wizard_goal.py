@@ -18,6 +18,7 @@ from studio.context import Context
 from studio.pages.wizard.commands import shell_command
 from studio.pages.wizard.data_choice import DataChoice
 from studio.pages.wizard.draft import Draft, build_spec
+from studio.pages.wizard.drafts_section import DraftsSection
 from studio.pages.wizard.dropped import dropped_toml
 from studio.pages.wizard.ends import draft_for_end
 from studio.pages.wizard.first_draft import known_text
@@ -367,3 +368,23 @@ def test_time_size_and_text_are_typed_and_the_rest_follows(
     qtbot.keyClicks(ends.value, "x")
     ends._on_wanted()
     assert ends.value.property("invalid")
+
+
+def test_drafts_stand_above_the_runs_and_one_removed_comes_back(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow
+) -> None:
+    context, seen = studio
+    kept = context.library.keep_draft("later", draft_values(Draft(data=DATA), 2))
+    section = DraftsSection(context)
+    qtbot.addWidget(section)
+    section.show()
+    qtbot.waitUntil(lambda: section.drafts.isVisible())
+    section.drafts.open_buttons[kept.id].click()
+    assert seen.places[-1] == ("wizard", WizardTarget(draft_id=kept.id))
+    section.drafts.remove_buttons[kept.id].click()
+    qtbot.waitUntil(lambda: not section.drafts.isVisible())
+    assert context.library.drafts() == []
+    context.undo.undo()
+    qtbot.waitUntil(lambda: section.drafts.isVisible())
+    [back] = context.library.drafts()
+    assert (back.name, back.values) == (kept.name, json.loads(json.dumps(kept.values)))

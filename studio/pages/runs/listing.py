@@ -23,6 +23,7 @@ from studio.pages.runs.columns import (
 )
 from studio.pages.runs.entries import Catalogue, Entry, entry_row, fitting, with_run
 from studio.pages.runs.filters import FilterBar, SelectionBar
+from studio.pages.wizard.drafts_section import DraftsSection
 from studio.storage.rows import RunRow
 from studio.widgets.empty import EmptyState
 from studio.widgets.table import DataTable
@@ -132,6 +133,8 @@ class RunList(QWidget):
         self._bar.addWidget(self.selection)
         self.queue = QueueSection(self._context)
         column.addWidget(self.queue)
+        self.drafts = DraftsSection(self._context)
+        column.addWidget(self.drafts)
         column.addWidget(self._bar)
         shown = fitting(self._keys, 1200)
         self.table = DataTable(shown, checkable=True, movable=True, name="Runs")

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from studio.context import Context
 from studio.pages.wizard.draft import Draft
+from studio.pages.wizard.drafts_section import remove_draft
 from studio.pages.wizard.keeping import draft_values, kept_draft
 from studio.pages.wizard.opening import OpenedSettings, open_settings
 from studio.pages.wizard.start import Shelf, read_shelf
@@ -52,6 +53,7 @@ class DraftDesk(QObject):
         super().__init__(parent)
         self._context = context
         self._window = parent
+        context.undo.changed.connect(self.rows_changed)
 
     def keep(self, draft: Draft, step: int, draft_id: int | None) -> None:
         """Keep a draft, in the place of an older state of it."""
@@ -89,14 +91,8 @@ class DraftDesk(QObject):
         self._context.tasks.run_op(op, done, self._context.toast, owner=self)
 
     def remove(self, draft_id: int) -> None:
-        """Remove a draft."""
-        library = self._context.library
-        self._context.tasks.run_op(
-            lambda: library.remove_draft(draft_id),
-            lambda _: self.rows_changed.emit(),
-            self._context.toast,
-            owner=self,
-        )
+        """Remove a draft; it can be had back."""
+        remove_draft(self._context, draft_id)
 
     def ask_for_file(self) -> None:
         """Let the user choose a TOML file."""

@@ -157,7 +157,7 @@ class AboutRecipe(Card):
         if recipe is None:
             return
         self._title.set_text(recipe.title)
-        self._reproduces.set_parts(Part("Repeats ", tone="text"), Part(recipe.reproduces))
+        self._reproduces.set_parts(Part("Repeats: ", tone="text"), Part(recipe.reproduces))
         self._published.set_parts(Part("Published: ", tone="text"), Part(recipe.published))
         is_tour = recipe.key == "tour"
         self.tour.setVisible(is_tour)

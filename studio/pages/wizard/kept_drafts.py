@@ -21,6 +21,10 @@ _SHOWN_MAX = 20
 class KeptDrafts(Card):
     """One row for each draft, the last changed first.
 
+    Args:
+        title: Of the card.
+        offers_files: Whether settings can be read from a file, too.
+
     Signals:
         opened(int): Go on with a draft; carries its id.
         removed(int): Remove a draft.
@@ -31,7 +35,13 @@ class KeptDrafts(Card):
     removed = Signal(int)
     file_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        title: str = "Go on with a draft or a file",
+        offers_files: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(spacing=8, parent=parent)
         open_file = SecondaryButton("Open a TOML file", "folder-open", size="small")
         open_file.clicked.connect(self.file_requested)
@@ -45,10 +55,12 @@ class KeptDrafts(Card):
         head.setSpacing(12)
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addWidget(card_title("Go on with a draft or a file"))
+        words.addWidget(card_title(title))
         words.addWidget(self._none)
         head.addLayout(words, 1)
         head.addWidget(open_file)
+        for widget in (open_file, self._none):
+            widget.setVisible(offers_files)
         self.body.addLayout(head)
         self._place = QVBoxLayout()
         self._place.setSpacing(0)

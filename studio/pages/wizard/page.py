@@ -133,7 +133,7 @@ class WizardPage(WizardFrame):
         self.desk.kept.connect(self._on_kept)
         self.desk.taken_up.connect(self._on_taken_up)
         self.desk.opened.connect(self._on_opened)
-        self.desk.rows_changed.connect(self.shown)
+        self.desk.rows_changed.connect(self._on_rows_changed)
 
     @property
     def current_step(self) -> int:
@@ -257,6 +257,10 @@ class WizardPage(WizardFrame):
 
     def _on_save_clicked(self) -> None:
         self.desk.keep(self._draft, self._current, self._draft_id)
+
+    def _on_rows_changed(self) -> None:
+        if self.isVisible():  # otherwise they are read when the page is shown
+            self.shown()
 
     def _on_kept(self, row: DraftRow) -> None:
         self._draft_id = row.id

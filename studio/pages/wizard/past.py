@@ -118,8 +118,12 @@ def _start_s(status: JobStatus, run: RunRow, spec: TrainSpec) -> float | None:
     return start if math.isfinite(start) and 0.0 <= start < 600.0 else None
 
 
-def read_machine() -> Machine:
-    """What this computer is made of, and how much of its memory is free."""
+def read_machine(watts: float = 0.0) -> Machine:
+    """What this computer is made of, and how much of its memory is free.
+
+    Args:
+        watts: What it takes while it trains, as its user says; 0: nobody said.
+    """
     facts = device.read_facts()
     reading = device.read_device()
     memory = psutil.virtual_memory()
@@ -135,5 +139,6 @@ def read_machine() -> Machine:
         ram_free_bytes=memory.available,
         cores=device.usable_cores(),
         fast_bf16=device.fast_bf16(),
-        power_w=None if limit_w is None else limit_w + _REST_W,
+        power_w=watts or (None if limit_w is None else limit_w + _REST_W),
+        power_is_set=watts > 0,
     )

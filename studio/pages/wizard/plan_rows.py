@@ -28,7 +28,10 @@ from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme, round
 _RIGHT = Qt.AlignmentFlag.AlignRight
 _GIB = float(1 << 30)
 _FIXES_MAX = 2
-_WEEKDAY_S = 6 * 86_400.0
+_DAY_S = 86_400.0
+_DAYS_FROM_S = 20 * _DAY_S
+"""From here on hours say too much."""
+_WEEKDAY_S = 6 * _DAY_S
 """What is further away than this is told by its day: the weekday comes round."""
 
 
@@ -91,6 +94,8 @@ class TimeCard(Card):
         took = outcome.time
         reckoned = took.source == "reckoned"
         text = rough_duration(took.seconds) if reckoned else duration(took.seconds)
+        if took.seconds >= _DAYS_FROM_S:
+            text = f"{took.seconds / _DAY_S:,.0f}{NARROW}days"
         self.value.set_text(f"about {text}" if reckoned else text)
         self._band.set_text("not measured yet" if reckoned else f"± {rough_duration(took.band_s)}")
         self.value.set_tooltip(source_words(took))

@@ -32,6 +32,7 @@ from trainer_core.spec import IndexSpec
 from trainer_core.status import SPEC_FILE, JobStatus, read_status
 
 PRICE_SETTING, CURRENCY_SETTING = "electricity/per_kwh", "electricity/currency"
+WATTS_SETTING = "electricity/watts"
 SEEDS_MAX = 20
 
 
@@ -71,7 +72,7 @@ def read_shelf(library: Library) -> Shelf:
     by_corpus = {str(choice.corpus): choice for choice in choices}
     computer = planner.Surroundings(
         runs=tuple(past_runs(library, by_corpus)),
-        machine=read_machine(),
+        machine=read_machine(library.setting(WATTS_SETTING, 0.0)),
         prices=read_prices(library),
         free_bytes=free,
     )

@@ -83,7 +83,7 @@ class SizeCard(Card):
         legend.addStretch(1)
         self.chart = SizeChart()
         self._words = Label("", "secondary", "muted", wrap=True)
-        self._law = Label("", "label", "muted")
+        self._law = Label("", "label", "muted", wrap=True)
         column = QVBoxLayout()
         column.setSpacing(6)
         column.addLayout(legend)
@@ -120,7 +120,7 @@ class SizeCard(Card):
         for widget in (self._plain, self._plain_word):
             widget.setVisible(index)
         self._show_words(plan, curve)
-        self._law.set_parts(Part("Hoffmann, 2022: "), Part(_SHORT_LAW, "axis"))
+        self._law.set_parts(Part("Hoffmann et al., 2022: "), Part(_SHORT_LAW, "axis"))
         self._law.set_tooltip(
             f"{LAW}: N parameters, D training tokens, L in nats per token.\n{LAW_SOURCE}.\n"
             f"Text that is read again counts less: {REPEATS_SOURCE}.\n"
