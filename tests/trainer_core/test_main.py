@@ -7,9 +7,11 @@ import sys
 import pytest
 
 from trainer_core import spec as specs
-from trainer_core.__main__ import main
+from trainer_core.__main__ import _sentence, main
 from trainer_core.errors import ExitCode
 from trainer_core.job import freeze_spec
+from trainer_core.records import Held
+from trainer_core.status import JobStatus
 
 
 def test_a_template_can_be_read_back(capsys):
@@ -56,3 +58,11 @@ def test_the_contract_and_the_command_line_start_without_torch():
         "sys.exit('torch' in sys.modules or 'numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
+
+
+def test_status_says_why_a_training_waits():
+    held = Held(step=30, reason="the computer runs on its battery")
+    waiting = JobStatus(verb="train", state="waiting", alive=True, pid=7, held=held)
+    assert _sentence(waiting) == (
+        "train: waiting; process 7; waits: the computer runs on its battery"
+    )
