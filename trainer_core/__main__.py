@@ -117,8 +117,6 @@ def _sentence(status: JobStatus) -> str:
     if status.progress and not status.ended:
         p = status.progress
         parts.append(f"{p.phase} {p.done:,.0f} of {p.total:,.0f} {p.unit}".rstrip())
-    if status.held and status.alive:
-        parts.append(f"waits: {status.held.reason}")
     if status.validations:
         last = status.validations[-1]
         parts.append(f"validation loss {last.loss:.4f} at step {last.step:,}")

@@ -63,6 +63,4 @@ def test_the_contract_and_the_command_line_start_without_torch():
 def test_status_says_why_a_training_waits():
     held = Held(step=30, reason="the computer runs on its battery")
     waiting = JobStatus(verb="train", state="waiting", alive=True, pid=7, held=held)
-    assert _sentence(waiting) == (
-        "train: waiting; process 7; waits: the computer runs on its battery"
-    )
+    assert _sentence(waiting) == ("train: waiting; process 7; the computer runs on its battery")
