@@ -7,7 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QVBoxLayout, QWidget
 
 from studio.context import Context
 from studio.pages.page import Page
@@ -143,6 +143,8 @@ class RunPage(Page):
         focused = self.focusWidget()
         if isinstance(focused, QAbstractButton) and focused.hasFocus():
             focused.click()  # the shortcut has taken the key from the button
+        elif isinstance(focused, QComboBox) and focused.hasFocus():
+            focused.showPopup()
         elif self.view is not None:
             self.view.header.ask("pause")
 
