@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 from studio.runs.manners import fit_run
 from studio.runs.news import News, NewsDesk
 from trainer_core.manners import OCCASIONS, Occasion
+from trainer_core.records import END_STATES
 
 if TYPE_CHECKING:
     from studio.keeper import Keeper
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 NOTIFY_SETTING = "notify/"
 """Followed by an occasion: whether this desktop is told of it."""
 USUAL: dict[Occasion, bool] = {"finished": True, "failed": True, "guardian": True, "best": False}
+_AT_REST = END_STATES | {"killed"}
 
 
 class Notifier(QObject):
@@ -79,6 +81,8 @@ class Notifier(QObject):
         key = str(run.folder)
         self._runs[key] = run
         self._desks.setdefault(key, NewsDesk(self._began_s))
+        # Held until its end was told: others let go of a run as soon as it rests.
+        self._watcher.watch(run.folder, self)
         if not self._library.read_only:
             library = self._library
             # Quietly: a folder that is gone, say, is shown where the run is shown.
@@ -90,6 +94,8 @@ class Notifier(QObject):
             return
         for news in desk.read(model):
             self._tell(self._runs[key], news)
+        if model.caught_up and not model.alive and model.state in _AT_REST:
+            self._watcher.unwatch(model.folder, self)
 
     def _tell(self, run: RunRow, news: News) -> None:
         if news.kind in OCCASIONS and self.tells(news.kind) and not self._is_looking():
