@@ -74,7 +74,7 @@ def park(tensors: Iterable[Tensor], device: torch.device) -> Parked | None:
     if psutil.virtual_memory().available < needed + _SPARE_BYTES:
         return None
     try:
-        copies = [(storage, _bytes_of(storage).cpu().clone()) for storage in storages.values()]
+        copies = [(storage, _copied(storage)) for storage in storages.values()]
     except RuntimeError:  # there was no room after all
         return None
     for storage, _ in copies:
@@ -86,6 +86,10 @@ def park(tensors: Iterable[Tensor], device: torch.device) -> Parked | None:
 def _local(tensor: Tensor) -> Tensor:
     """This process's share of a tensor."""
     return tensor.to_local() if is_sharded(tensor) else tensor.detach()
+
+
+def _copied(storage: UntypedStorage) -> Tensor:
+    return torch.empty(storage.nbytes(), dtype=torch.uint8).copy_(_bytes_of(storage))
 
 
 def _bytes_of(storage: UntypedStorage) -> Tensor:
