@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from studio.storage.datasets import Datasets, get_dataset
 from studio.storage.markers import mark, unmark
@@ -93,11 +94,7 @@ class Trash(Datasets, Runs):
             folders = self._folders_of(row)
             for folder in folders:
                 refuse_at_work(folder, row.name)
-            users = session.scalars(
-                select(Run).where(Run.dataset_id == dataset_id, Run.trashed_s.is_(None))
-            )
-            for run in users:
-                refuse_at_work(self._folder(run.folder), run.name, f"{row.name} is in use: ")
+            self._refuse_in_use(session, row)
             row.trashed_s = now
             session.flush()
             mark(folders, now)
@@ -173,6 +170,30 @@ class Trash(Datasets, Runs):
                     Project.id == project_id, Project.trashed_s.is_not(None), ~has_runs
                 )
             )
+
+    def check_erasable(self, run_ids: Sequence[int], dataset_id: int | None = None) -> None:
+        """Make sure that nobody works with what is to be erased: it may be in use again since.
+
+        Args:
+            run_ids: Runs in the trash.
+            dataset_id: A dataset in the trash.
+
+        Raises:
+            LockedError: A process works in one of the folders, or reads the dataset.
+        """
+        with self._reading() as session:
+            for row in session.scalars(select(Run).where(Run.id.in_(run_ids))):
+                refuse_at_work(self._folder(row.folder), row.name)
+            if dataset_id is not None:
+                dataset = get_dataset(session, dataset_id)
+                for folder in self._folders_of(dataset):
+                    refuse_at_work(folder, dataset.name)
+                self._refuse_in_use(session, dataset)
+
+    def _refuse_in_use(self, session: Session, dataset: Dataset) -> None:
+        users = session.scalars(select(Run).where(Run.dataset_id == dataset.id))
+        for run in users:
+            refuse_at_work(self._folder(run.folder), run.name, f"{dataset.name} is in use: ")
 
     def folders_of_dataset(self, row: DatasetRow) -> tuple[Path, ...]:
         """The job folders that go when a dataset is erased."""

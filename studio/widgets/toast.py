@@ -43,9 +43,9 @@ class NoteCard(QWidget):
         self.label = Label("", "body", "text", wrap=True)
         self.label.set_text(text)
         row.addWidget(self.label, 1)
-        self.button = LinkButton(button or " ")
+        self.button = LinkButton(button or " ", parent=self)
         self.button.clicked.connect(self.clicked)
-        self.button.setVisible(bool(button))
+        self.button.setVisible(bool(button))  # it has a parent: alone it would be a window
         row.addWidget(self.button)
         close = IconButton("x", "Close", edge=22)
         close.clicked.connect(self.dismissed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from studio.pages.runs.details_facts import (
 from studio.pages.runs.entries import DEFAULT, Entry, RunFilter, entry_row, fitting
 from studio.pages.runs.page import RunsPage
 from studio.pages.runs.tags import TagPopover
-from studio.pages.runs.trash_facts import read_trash
+from studio.pages.runs.trash_facts import erase, read_trash
 from studio.runs.checkpoint_files import checkpoint_files, delete_checkpoint, keep_checkpoint
 from studio.runs.lineage import origin_of
 from studio.storage.markers import MARKER
@@ -326,7 +327,7 @@ def test_what_is_thrown_away_can_be_restored_and_erased_for_good(page, studio, r
     check(page, "wide", "deep")
     page.list.selection.trash_button.click()
     qtbot.waitUntil(lambda: len(names(page)) == 2, timeout=PATIENCE_MS)
-    page.switch._choose(1)
+    page.switch._choose([key for key, _ in page.switch._choices].index("trash"))
     qtbot.waitUntil(lambda: page.trash.table.model.rowCount() == 2, timeout=PATIENCE_MS)
     page.trash.table.set_checked([("run", runs[2].id)])
     page.trash.restore_button.click()
@@ -411,6 +412,22 @@ def test_a_thrown_away_project_and_dataset_stand_in_the_trash_with_their_size(st
         ("dataset", "Dataset, Web pages"),
     ]
     assert set(items[0].run_ids) == {runs[0].id, runs[1].id}
+
+
+def test_a_dataset_that_is_in_use_again_is_not_erased(studio, runs):
+    library = studio[0].library
+    dataset = library.add_dataset("Slice")
+    user = library.add_run(runs[0].project_id, "resumed", dataset_id=dataset.id)
+    write_job(user)
+    library.trash_dataset(dataset.id)
+    write_launch(user.folder, os.getpid(), time.time() + 5)
+    items = read_trash(library)
+    with pytest.raises(LockedError, match="Slice is in use: resumed is at work"):
+        erase(library, items)
+    assert dataset.folder.is_dir()
+    (user.folder / "launch.json").unlink()
+    erase(library, items)
+    assert not dataset.folder.exists() and library.trash().datasets == ()
 
 
 # --- details -------------------------------------------------------------------------------------
@@ -500,8 +517,6 @@ def test_checkpoints_are_listed_with_their_size_kept_and_removed(studio, runs):
 
 
 def test_the_newest_checkpoint_and_those_of_a_run_at_work_stay(studio, runs):
-    import os
-
     folder = runs[0].folder
     (folder / "journal.bin").unlink()
     write_job(runs[0], steps=(10, 20))

@@ -1,10 +1,14 @@
 """Undo: changes are taken back in turn, made again, and forgotten when they fail."""
 
 import pytest
+from page_for_tests import open_studio
+from PySide6.QtCore import QSettings, Qt
 
 from studio.tasks import Tasks
+from studio.theme import theme
 from studio.undo import UndoStack
 from studio.widgets.toast import Toasts
+from studio.window import MainWindow
 from trainer_core.errors import DiskFullError, KnownError
 
 pytestmark = pytest.mark.qt_log_level_fail("WARNING")
@@ -122,3 +126,37 @@ def test_a_note_takes_the_place_of_the_one_before_and_leaves_errors_alone(qtbot)
     toasts.say("Run renamed")
     toasts.say("")
     assert toasts.note is None
+
+
+@pytest.mark.qt_log_ignore("propagateSizeHints")
+def test_the_keys_of_the_window_undo_and_redo_and_leave_fields_alone(qapp, qtbot, tmp_path):
+    theme().install(qapp)
+    with open_studio(qapp, tmp_path) as (context, _seen):
+        window = MainWindow(QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat))
+        qtbot.addWidget(window)
+        window.set_context(context)
+        window.navigate("runs", "all")
+        window.show()
+        window.activateWindow()
+        qtbot.waitExposed(window)
+        names: list[str] = []
+        context.undo.do("Name added", lambda: names.append("a"), lambda: names.remove("a"))
+        qtbot.waitUntil(lambda: window.toasts.note is not None, timeout=20_000)
+        assert window.toasts.note.label.text() == "Name added"
+        undo, redo = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+        page = window.page("runs")
+        page.list.filters.search.setText("x")
+        page.list.filters.search.setFocus()
+        qtbot.keyClick(page.list.filters.search, Qt.Key.Key_Z, undo)
+        qtbot.wait(50)
+        assert names == ["a"], "in a field these keys belong to what was typed"
+        page.list.filters.search.clear()
+        page.list.filters.search.clearFocus()
+        assert qapp.activeWindow() is window, "a note takes nothing from the window"
+        qtbot.keyClick(window, Qt.Key.Key_Z, undo)
+        qtbot.waitUntil(lambda: names == [], timeout=20_000)
+        qtbot.keyClick(window, Qt.Key.Key_Z, undo | redo)
+        qtbot.waitUntil(lambda: names == ["a"], timeout=20_000)
+        qtbot.waitUntil(lambda: window.toasts.note.label.text() == "Name added", timeout=20_000)
+        qtbot.mouseClick(window.toasts.note.button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: names == [], timeout=20_000)

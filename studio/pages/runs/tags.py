@@ -90,8 +90,7 @@ class TagPopover(QWidget):
                 self._on_some.add(by_key[key])
         column.addStretch(1)
         area = ClearScroll(holder)
-        area.setFixedHeight(min(len(by_key) * 26 + 4, _LIST_PX))
-        area.setVisible(bool(by_key))
+        area.setFixedHeight(min(len(by_key) * 26 + 4, _LIST_PX) if by_key else 0)
         return area
 
     def keep(self) -> None:

@@ -127,10 +127,11 @@ def erase(library: Library, items: Sequence[TrashItem]) -> int:
         How many bytes that freed.
 
     Raises:
-        KnownError: A folder cannot be removed.
+        KnownError: A folder is in use, or cannot be removed.
     """
     freed = 0
     for item in items:
+        library.check_erasable(item.run_ids, item.id if item.kind == "dataset" else None)
         size = sum(folder_bytes(folder) for folder in item.folders)
         erase_folders(item.folders, library.home)
         freed += size
