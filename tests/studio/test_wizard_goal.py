@@ -388,3 +388,26 @@ def test_drafts_stand_above_the_runs_and_one_removed_comes_back(
     qtbot.waitUntil(lambda: section.drafts.isVisible())
     [back] = context.library.drafts()
     assert (back.name, back.values) == (kept.name, json.loads(json.dumps(kept.values)))
+
+
+def test_a_suggested_name_is_free_and_a_typed_one_stays(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow
+) -> None:
+    library = studio[0].library
+    project = library.add_project("Insects")
+    for name in ("index-tour", "index-tour-2", "plain-tour"):
+        library.add_run(project.id, name)
+    page = open_page(qtbot, studio, WizardTarget(dataset_id=dataset.id, project_id=project.id))
+    assert page._draft.name == "index-tour-3"
+    page._on_draft_changed(replace(page._draft, **TINY))  # type: ignore[arg-type]
+    for _ in range(3):
+        page.go_on()
+    page.steps[3].off.click()  # type: ignore[attr-defined]
+    assert page._draft.name == "plain-own"
+    for _ in range(3):
+        page.go_on()
+    qtbot.keyClicks(page._review.run_name, "x")
+    page._review.run_name.setText("plain-tour")
+    page._review.run_name.textEdited.emit("plain-tour")
+    assert page._draft.name == "plain-tour" and page.footer.next.isEnabled()
+    assert "has this name" in page._review._name_field._message.text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -220,6 +221,13 @@ class Draft:
         preset = PRESETS[self.preset]
         parts = {"model": preset.config, "optimizer": preset.optimizer}
         return {name: msgspec.to_builtins(part) for name, part in parts.items()}
+
+    @property
+    def has_suggested_name(self) -> bool:
+        """Whether its name follows from its settings: suggested, perhaps with a number behind."""
+        return not self.name or bool(
+            re.fullmatch(re.escape(self.suggested_name()) + r"(-\d{1,4})?", self.name)
+        )
 
     def suggested_name(self) -> str:
         """A name that says what the run is, such as `index-10m`."""

@@ -40,6 +40,6 @@ def draft_for_end(draft: Draft, plan: Plan, fixed: Fixed, value: float) -> Draft
             return replace(draft, fixed="", fixed_value=0.0)
     values = {path: v for path, v in solution.values.items() if path not in _FOLLOWS_STEPS}
     made = draft.with_values(values)
-    named = draft.name in ("", draft.suggested_name())
+    named = draft.has_suggested_name
     made = replace(made, fixed=fixed, fixed_value=value, goal="")
     return replace(made, name=made.suggested_name()) if named else made

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDropEvent,
+    QKeyEvent,
+    QPaintEvent,
+    QResizeEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.pages.page import Page, PageHeader
@@ -14,12 +21,31 @@ from studio.pages.wizard.footer import Footer
 from studio.pages.wizard.panel import PANEL_PX, PlanPanel
 from studio.pages.wizard.rail import StepRail
 from studio.pages.wizard.step import StepView
+from studio.theme import theme
 from studio.widgets.controls import IconButton, LineEdit, SecondaryButton
 from studio.widgets.drawer import SideDrawer
 from studio.widgets.empty import LoadingBlocks
 from studio.widgets.label import Label
+from studio.widgets.paint import draw_icon, painter_for, repaint_on_theme
 from studio.widgets.scroll import ClearScroll
 from studio.widgets.step_keys import claims_back, step_move
+
+
+class NameEdit(LineEdit):
+    """The run's name, with a pencil that says it can be changed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(name="Name of the run", parent=parent)
+        self.setTextMargins(0, 0, 20, 0)
+        self.setFixedWidth(184)
+        repaint_on_theme(self)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Add the pencil."""
+        super().paintEvent(event)
+        painter = painter_for(self)
+        draw_icon(painter, "pencil", theme().palette.muted, self.width() - 22, 9, 12)
+        painter.end()
 
 
 class WizardFrame(Page):
@@ -45,8 +71,7 @@ class WizardFrame(Page):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAcceptDrops(True)
         self.crumb = Label("", "title", "muted")
-        self.name = LineEdit(name="Name of the run")
-        self.name.setFixedWidth(184)
+        self.name = NameEdit()
         self.which = Label("", "secondary", "muted", elide=False)
         self.plan_button = SecondaryButton("Plan", "chevron-left", size="small")
         close = IconButton("x", "Close", edge=28)

@@ -102,7 +102,7 @@ class IndexStep(StepView):
 
     def _choose(self, use_index: bool) -> None:
         if use_index != self.draft.use_index:
-            own = self.draft.name == self.draft.suggested_name()
+            own = self.draft.has_suggested_name
             draft = replace(self.draft, use_index=use_index)
             self.draft_changed.emit(replace(draft, name=draft.suggested_name()) if own else draft)
 

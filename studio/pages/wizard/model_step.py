@@ -210,7 +210,7 @@ class ModelStep(StepView):
         self._unfold.set_text("Fewer settings" if shown else "Further settings")
 
     def _on_preset_clicked(self, name: str) -> None:
-        own = self.draft.name in ("", self.draft.suggested_name())
+        own = self.draft.has_suggested_name
         draft = self.draft.with_preset(name)
         self.draft_changed.emit(replace(draft, name=draft.suggested_name()) if own else draft)
 

@@ -22,14 +22,14 @@ from studio.pages.wizard.goal_step import GoalStep
 from studio.pages.wizard.index_step import IndexStep
 from studio.pages.wizard.model_step import ModelStep
 from studio.pages.wizard.opening import OpenedSettings
-from studio.pages.wizard.plan import Fix, Plan, make_plan
-from studio.pages.wizard.probing import Probing
+from studio.pages.wizard.plan import Fix, Plan
+from studio.pages.wizard.probing import Probing, measured_plan
 from studio.pages.wizard.review_step import ReviewStep
-from studio.pages.wizard.start import Shelf, Started, draft_from_run, read_shelf, start_run
+from studio.pages.wizard.shelf import Shelf, read_shelf, renamed, with_free_name
+from studio.pages.wizard.start import Started, draft_from_run, start_run
 from studio.pages.wizard.target import WizardTarget
 from studio.pages.wizard.tokenizer_step import TokenizerStep
 from studio.pages.wizard.waiting import WaitingRuns
-from studio.planner import ProbeFacts
 from studio.storage.rows import DraftRow
 from studio.widgets.figures import MISSING, duration
 from studio.widgets.label import Part
@@ -152,6 +152,7 @@ class WizardPage(WizardFrame):
         if not self._loaded:
             self._loaded = True
             self._draft = repeated or first_draft(self._shelf, self._target)
+            self._draft = with_free_name(self._draft, self._shelf)
             if repeated is not None:
                 self._reached = len(self.steps) - 1  # all of it was chosen once already
         elif self._draft.data is None and self._draft.base is None:
@@ -164,7 +165,7 @@ class WizardPage(WizardFrame):
         self._show()
 
     def _on_draft_changed(self, draft: Draft) -> None:
-        self._draft = draft
+        self._draft = renamed(draft, self._draft, self._shelf)
         self._review.clear_error()
         self.footer.show_note("")
         self._show()
@@ -183,20 +184,9 @@ class WizardPage(WizardFrame):
         else:
             self._on_draft_changed(draft)
 
-    def _make_plan(self) -> Plan:
-        """The plan with what was measured for its shape."""
-        around = self._shelf.around
-        plan = make_plan(self._draft, around)
-        self.probing.show(plan.spec, index_is_built=plan.index_is_built)
-        measured, train = self.probing.measured, self.probing.train
-        if plan.spec is None or not measured.table.rows or train is None:
-            return plan
-        probe = ProbeFacts(measured.table, train, measured.measured_s)
-        return make_plan(self._draft, around.with_probe(probe))
-
     def _show(self) -> None:
         """Bring everything in step with the draft; runs on every change."""
-        plan = self._plan = self._make_plan()
+        plan = self._plan = measured_plan(self._draft, self._shelf.around, self.probing)
         draft = self._draft
         self.steps[self._current].show_draft(draft, plan, self._shelf)
         self.panel.show_plan(plan, draft, measuring=self.probing.state == "measuring")

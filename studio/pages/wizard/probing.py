@@ -20,6 +20,9 @@ import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from studio.context import Context
+from studio.pages.wizard.draft import Draft
+from studio.pages.wizard.plan import Plan, Surroundings, make_plan
+from studio.planner import ProbeFacts
 from studio.runs.model import JobModel
 from trainer_core.errors import KnownError, from_os_error
 from trainer_core.probe_table import PROBE_FILE, ProbeTable, read_table
@@ -290,3 +293,14 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(folder)
     except OSError as error:
         raise from_os_error(error, "removing earlier measurements") from error
+
+
+def measured_plan(draft: Draft, around: Surroundings, probing: Probing) -> Plan:
+    """The plan of a draft, with what was measured for its shape; the probe turns to that shape."""
+    plan = make_plan(draft, around)
+    probing.show(plan.spec, index_is_built=plan.index_is_built)
+    measured, train = probing.measured, probing.train
+    if plan.spec is None or not measured.table.rows or train is None:
+        return plan
+    probe = ProbeFacts(measured.table, train, measured.measured_s)
+    return make_plan(draft, around.with_probe(probe))

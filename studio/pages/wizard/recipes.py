@@ -172,7 +172,7 @@ def with_recipe(draft: Draft, recipe: Recipe) -> Draft:
 
     A recipe without a budget takes what suits its size; the tour reads its text twice at the most.
     """
-    own_name = draft.name in ("", draft.suggested_name())
+    own_name = draft.has_suggested_name
     made = replace(draft, extra=(), base=None, continues=None, goal=recipe.key, fixed="")
     made = made.with_preset(recipe.preset)
     made = replace(made, sequences=SequenceForm(packing=recipe.packing))

@@ -14,7 +14,7 @@ from studio.pages.typed import parse
 from studio.pages.wizard.commands import shell_command
 from studio.pages.wizard.draft import Draft
 from studio.pages.wizard.plan import Plan
-from studio.pages.wizard.shelf import SEEDS_MAX, Shelf, seeds_problem
+from studio.pages.wizard.shelf import SEEDS_MAX, Shelf, is_taken, seeds_problem
 from studio.pages.wizard.step import StepView
 from studio.widgets.card import Card, Hairline
 from studio.widgets.choices import Segmented
@@ -163,6 +163,8 @@ class ReviewStep(StepView):
         if self.run_name.text() != draft.name:
             self.run_name.setText(draft.name)
         self.run_name.setPlaceholderText(draft.suggested_name())
+        taken = is_taken(draft, shelf)
+        self._name_field.set_hint("Another run of this project has this name" if taken else "")
         ids = tuple(project.id for project in shelf.projects)
         if ids != self._projects or self.project.count() == 0:
             self._projects = ids
@@ -191,6 +193,11 @@ class ReviewStep(StepView):
         if parse(self.seeds.text()) != draft.seeds:
             self.seeds.setText(f"{draft.seeds}")
         self._seeds_field.set_error(seeds_problem(draft, shelf))
+
+    def summary(self, draft: Draft, plan: Plan) -> str:
+        """How it will begin."""
+        seeds = f", {draft.seeds} seeds" if draft.seeds != 1 else ""
+        return ("Waits in the queue" if draft.queued else "Starts now") + seeds
 
     def obstacle(self, draft: Draft, plan: Plan) -> str:
         """Anything that is still wrong."""

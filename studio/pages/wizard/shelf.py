@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio import planner
@@ -49,6 +50,8 @@ class Shelf:
     """Why nothing can be started, or an empty string."""
     drafts: tuple[DraftRow, ...] = ()
     """Plans that were kept, the last changed first."""
+    names: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    """Names of the runs that there are, by project."""
     has_queue: bool = False
     """Whether runs can wait for each other."""
 
@@ -83,7 +86,42 @@ def read_shelf(library: Library) -> Shelf:
         Surroundings(computer, tuple(builds)),
         library.read_only_reason if library.read_only else "",
         tuple(library.drafts()),
+        names_of_runs(library),
     )
+
+
+def names_of_runs(library: Library) -> dict[int, frozenset[str]]:
+    """Names of all runs, by project."""
+    found: dict[int, set[str]] = {}
+    for run in library.runs(archived=True):
+        found.setdefault(run.project_id, set()).add(run.name)
+    return {project: frozenset(names) for project, names in found.items()}
+
+
+def is_taken(draft: Draft, shelf: Shelf) -> bool:
+    """Whether another run of the project has the draft's name."""
+    return draft.name.strip() in shelf.names.get(draft.project_id or -1, frozenset())
+
+
+def renamed(draft: Draft, before: Draft, shelf: Shelf) -> Draft:
+    """A changed draft with a name that follows from it and is free, unless a name was typed."""
+    if replace(draft, name=before.name) == before:
+        return draft
+    follows = before.has_suggested_name and draft.name == before.name
+    if follows and not draft.has_suggested_name:
+        draft = replace(draft, name=draft.suggested_name())
+    return with_free_name(draft, shelf)
+
+
+def with_free_name(draft: Draft, shelf: Shelf) -> Draft:
+    """The draft with a number behind a suggested name that is taken."""
+    if not draft.has_suggested_name or not is_taken(draft, shelf):
+        return draft
+    taken = shelf.names.get(draft.project_id or -1, frozenset())
+    base, number = draft.suggested_name(), 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return replace(draft, name=f"{base}-{number}")
 
 
 def read_prices(library: Library) -> planner.Prices:

@@ -165,7 +165,8 @@ class SizeChart(KeyboardFocus, QWidget):
         shown = self._shown(curve)
         values = [float(curve.low[n]) for n in shown] + [float(curve.loss[n]) for n in shown]
         if self._index:
-            values += [min(float(curve.plain[n]) for n in shown)]
+            plain = [float(curve.plain[n]) for n in shown]
+            values.append((min(plain) + max(plain)) / 2)
         values += [float(curve.high[self._nearest(curve, self._own)])]
         low, high = min(values), max(values)
         room = max(high - low, 0.05) * _ROOM
