@@ -101,6 +101,12 @@ class Line:
         self.timeline = timeline
         self.pyramid = Pyramid()
         self.mean = RunningMean(self.pyramid)
+        self._there = 0
+
+    @property
+    def sparse(self) -> bool:
+        """Whether most values are missing, as where every tenth step was logged."""
+        return 2 * self._there < len(self.pyramid)
 
     def __len__(self) -> int:
         return min(len(self.pyramid), len(self.timeline))
@@ -113,10 +119,12 @@ class Line:
     def append(self, values: npt.ArrayLike) -> None:
         """Add values at the end, (n,)."""
         self.pyramid.append(values)
+        self._there += int(np.count_nonzero(~np.isnan(np.asarray(values))))
 
     def truncate(self, length: int) -> None:
         """Forget all but the first `length` values, as a resumed run does."""
         self.pyramid.truncate(length)
+        self._there = int(np.count_nonzero(~np.isnan(self.pyramid.values)))
         self.mean.truncate(length)
 
     def value_at(self, step: float, smooth: int = 0) -> float:
@@ -165,6 +173,14 @@ def trace(line: Line, mode: XMode, scale: Scale, smooth: int = 0) -> Trace:
         scale: The horizontal axis.
         smooth: Draw the mean of this many values; 0 or 1 draws the values themselves.
     """
+    found = _trace(line, mode, scale, smooth)
+    if not line.sparse:
+        return found
+    there = ~np.isnan(found.y)  # between values that are far apart the line goes straight on
+    return Trace(found.x[there], found.y[there], found.whole)
+
+
+def _trace(line: Line, mode: XMode, scale: Scale, smooth: int) -> Trace:
     length = len(line)
     edges = np.arange(np.floor(scale.start), np.ceil(scale.stop) + 1.0)
     rows = np.minimum(line.timeline.place(mode, scale.values(edges)), length)

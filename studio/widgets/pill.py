@@ -39,6 +39,7 @@ PILLS: dict[str, PillLook] = {
     "finished": PillLook("Finished", "check", "ok"),
     "failed": PillLook("Failed", "x", "danger"),
     "killed": PillLook("Killed", "x", "danger"),
+    "reference": PillLook("Reference", "", "neutral"),
     "disk_full": PillLook("Disk full", "x", "danger"),
     # what other jobs do
     "ready": PillLook("Ready", "check", "ok"),

@@ -180,3 +180,21 @@ def test_a_folder_that_was_replaced_is_read_anew():
     other.append(step_rows(1, 40, seed=5))
     assert feed.sync(other)
     np.testing.assert_array_equal(feed.lines["loss"].pyramid.values, other.column("loss"))
+
+
+def test_a_line_of_which_every_tenth_step_was_logged_is_not_interrupted():
+    timeline = Timeline()
+    steps = np.arange(1, 2001, dtype=np.float64)
+    timeline.update(steps, steps, steps)
+    line = Line(timeline)
+    values = np.full(2000, np.nan)
+    values[::10] = 3.0
+    line.append(values)
+    assert line.sparse
+    for low, high in ((0.0, 2000.0), (0.0, 100.0)):
+        found = trace(line, "steps", Scale(low, high, 0, 400))
+        assert len(found.y) >= 10 and not np.isnan(found.y).any()
+    line.append(np.full(3000, 2.0))
+    assert not line.sparse
+    line.truncate(2000)
+    assert line.sparse

@@ -6,7 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from page_for_tests import open_studio
 
+from studio.pages.run.facts import tiles
+from studio.pages.run.page import RunPage
 from studio.runs.facts import facts_of
 from studio.runs.importing.keep import write_reference
 from studio.runs.importing.reference import REFERENCE_FILE, read_reference
@@ -114,3 +117,23 @@ def test_a_published_log_is_kept_dense(tmp_path, shared_data):
     assert model.step == 100_001 and len(model.validations) == 21
     assert model.best.loss == pytest.approx(2.965)
     assert model.steps.column("tokens_seen")[-1] == 100_001 * 98_304
+
+
+def test_the_run_page_shows_what_a_log_tells_and_offers_no_training(qapp, qtbot, tmp_path):
+    folder = kept(tmp_path)
+    with open_studio(qapp, tmp_path / "home") as (context, seen):
+        project = context.library.add_project("Others")
+        row = context.library.add_run(project.id, "theirs", folder=folder, kind="reference")
+        page = RunPage(context)
+        qtbot.addWidget(page)
+        page.resize(1240, 900)
+        page.show()
+        page.open(row.id)
+        qtbot.waitUntil(lambda: page.view is not None and page.view.model.caught_up, timeout=20_000)
+        header = page.view.header
+        assert header.pill.accessibleName().startswith("Reference")
+        assert not header.extend.isVisible() and not header.resume.isVisible()
+        assert "Imported" in header._right.text()
+        shown = {tile.label: tile.value for tile in tiles(page.view.model, 1)}
+        assert shown["Train loss"] == "3.000" and shown["Validation loss"] == "2.750"
+        assert not seen.errors

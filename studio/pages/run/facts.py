@@ -9,6 +9,7 @@ import numpy as np
 
 from studio.charts.marks import average_speed
 from studio.pages.home.facts import BUSY, RESUMABLE
+from studio.runs.importing.reference import VERB as REFERENCE_VERB
 from studio.runs.model import JobModel
 from studio.widgets import figures
 from studio.widgets.figures import MISSING
@@ -62,6 +63,11 @@ def why_not_continued(model: JobModel) -> str:
     return "" if model.checkpoints else "There is no checkpoint to go on from."
 
 
+def is_reference(model: JobModel) -> bool:
+    """Whether these are curves of another program."""
+    return model.verb == REFERENCE_VERB
+
+
 def is_at_work(model: JobModel) -> bool:
     """Whether a process trains right now."""
     return model.state in BUSY
@@ -93,7 +99,8 @@ def head_facts(model: JobModel, now_s: float) -> HeadFacts:
     if working and pace is not None:
         finishes = figures.weekday_clock(pace.finish_s(now_s))
     elif model.state == "finished":
-        finishes, word = figures.weekday_clock(model.status.last_s or None), "Finished"
+        finishes = figures.weekday_clock(model.status.last_s or None)
+        word = "Imported" if is_reference(model) else "Finished"
     return HeadFacts(
         share=model.share_done,
         step=figures.whole(model.step),
@@ -170,6 +177,10 @@ def _train_loss(model: JobModel, smoothing: int) -> TileFacts:
     if not model.step:
         return _none_yet("Train loss", "no step yet", colour="s1", tooltip=tooltip)
     column = model.steps.column("loss")
+    if is_reference(model):
+        column = column[np.isfinite(column)]  # not every step was logged
+        if not len(column):
+            return _none_yet("Train loss", "not in the log", colour="s1", tooltip=tooltip)
     way = trend(column, smoothing)
     context = (("raw ", False), (figures.loss(float(column[-1])), True))
     return TileFacts(

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.pages.home.facts import RESUMABLE
-from studio.pages.run.facts import HeadFacts, head_facts, is_at_work
+from studio.pages.run.facts import HeadFacts, head_facts, is_at_work, is_reference
 from studio.pages.run.steering.facts import ways_back
 from studio.runs.model import JobModel
 from studio.theme import font, line_height, theme
@@ -128,7 +128,8 @@ class RunHeader(Panel):
         """Show what is known of the run now."""
         self._model = model
         working = is_at_work(model)
-        self.pill.set_state(model.state if model.caught_up or model.step else "starting")
+        state = model.state if model.caught_up or model.step else "starting"
+        self.pill.set_state("reference" if is_reference(model) else state)
         if self._wish is not None and not working:
             self._wish = None
         self._arrange_buttons()
@@ -276,7 +277,7 @@ class RunHeader(Panel):
             self.checkpoint: working and not asking,
             self.stop: working and not asking,
             self.resume: model is not None and model.state in RESUMABLE and not model.alive,
-            self.extend: model is not None and model.state == "finished" and not model.alive,
+            self.extend: model is not None and model.plan is not None and _is_done(model),
             self.playground: bool(model and model.checkpoints) and not asking and not working,
             self.more: model is not None and not asking,
         }
@@ -355,9 +356,9 @@ class RunHeader(Panel):
         def topic(word: str, key: str, icon: str, *, enabled: bool = True) -> None:
             menu.add(word, partial(self.steering_wanted.emit, key), icon, enabled=enabled and free)
 
-        done = model.state == "finished" and not model.alive
+        done = _is_done(model)
         if done:
-            topic("Extend…", "extend", "plus")
+            topic("Extend…", "extend", "plus", enabled=model.plan is not None)
         else:
             topic("Change the plan…", "change", "pencil", enabled=model.plan is not None)
         topic("Rewind…", "rewind", "rotate-ccw", enabled=bool(ways_back(model)))
@@ -378,6 +379,10 @@ class RunHeader(Panel):
 
 
 _GAP: Final = "\u2003\u2003"
+
+
+def _is_done(model: JobModel) -> bool:
+    return model.state == "finished" and not model.alive
 
 
 def _over(total: str) -> str:

@@ -24,7 +24,7 @@ from studio.pages.run.export import (
     export_charts,
     export_events,
 )
-from studio.pages.run.facts import rule_score, tiles, why_not_continued
+from studio.pages.run.facts import is_reference, rule_score, tiles, why_not_continued
 from studio.pages.run.header import RunHeader
 from studio.pages.run.side import WIDTH_PX, SidePanel
 from studio.pages.run.steering.sheet import Steering
@@ -143,8 +143,8 @@ class RunView(QWidget):
         header.playground_wanted.connect(self.playground_wanted)
         header.steering_wanted.connect(self.steering.open)
         self.steering.change_wanted.connect(self.actions_.change)
-        self.steering.extend_wanted.connect(self.actions_.extend)
-        self.steering.rewind_wanted.connect(self.actions_.rewind)
+        self.steering.extend_wanted.connect(self._on_extend_wanted)
+        self.steering.rewind_wanted.connect(self._on_rewind_wanted)
         side.events.rewind_wanted.connect(lambda step: self.steering.open("rewind", step))
         side.events.note_wanted.connect(self._on_note_wanted)
         self.actions_.busy_changed.connect(header.set_busy)
@@ -204,6 +204,8 @@ class RunView(QWidget):
         why = "The first sample comes with the first checkpoint."
         if spec is not None and not spec.evaluation.sample_prompts:
             why = "No prompts were set for this run. The playground continues any text."
+        if is_reference(model):
+            why = "These are the curves of another program: its log holds no samples."
         side.samples.set_samples(
             model.samples, model.validations, match_backed=match_backed, why=why
         )
@@ -218,7 +220,8 @@ class RunView(QWidget):
         side.tabs.set_count("events", len(model.events))
         seed = f"seed {spec.seed}" if spec is not None else "one seed"
         heat = Generate(request=0, prompt="").temperature
-        side.set_samples_foot(f"Temperature {heat:g}, {seed} at every checkpoint")
+        foot = f"Temperature {heat:g}, {seed} at every checkpoint"
+        side.set_samples_foot("" if is_reference(model) else foot)
 
     def _show_problem(self, problem: Problem | None) -> None:
         if problem == self._problem:
@@ -305,9 +308,25 @@ class RunView(QWidget):
         )
 
     def _on_resume_wanted(self) -> None:
-        button = self.header.resume
+        button = self.header.resume if self.header.resume.isVisible() else self.header.more
         at = button.mapToGlobal(button.rect().bottomLeft())
         start_or_wait(self._context, self, self.run, self.actions_.resume, at)
+
+    def _on_extend_wanted(self, steps: int, lr: float | None, why: str) -> None:
+        if self._another_trains():
+            self.actions_.change(lr, steps, why, then=self._on_resume_wanted)
+        else:
+            self.actions_.extend(steps, lr, why)
+
+    def _on_rewind_wanted(self, step: int, skip: tuple[int, int] | None, go_on: bool) -> None:
+        if go_on and not self.model.alive and self._another_trains():
+            self.actions_.rewind(step, skip, False, then=self._on_resume_wanted)
+        else:
+            self.actions_.rewind(step, skip, go_on)
+
+    def _another_trains(self) -> bool:
+        queue = self._context.queue
+        return queue is not None and bool(queue.training_besides(self.run.folder))
 
     def _on_export_started(self, folder: Path) -> None:
         self._drop_export()
