@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from synthetic_runs import records_for, step_rows, system_rows, train_spec
 
 from studio.pages.home.facts import run_row
+from studio.pages.queue.offer import QueueOffer
 from studio.pages.run.page import RunPage
 from studio.pages.runs.page import RunsPage
 from studio.widgets.empty import EmptyState, ErrorCard
@@ -437,3 +439,32 @@ def test_a_finished_run_offers_to_be_extended(qtbot, studio):
     assert view.header.extend.isVisible() and not view.header.pause.isVisible()
     qtbot.mouseClick(view.header.extend, Qt.MouseButton.LeftButton)
     assert view.steering.topic == "extend" and view.steering.extend.ready
+
+
+class OtherTrains:
+    """A queue that knows of another run at work."""
+
+    def __init__(self):
+        self.added = []
+
+    def training_besides(self, folder):
+        return "plain-4m"
+
+    def add(self, folders):
+        self.added.extend(folders)
+
+
+def test_an_extended_run_waits_for_the_one_that_trains(qtbot, studio):
+    context, seen = replace(studio[0], queue=OtherTrains()), studio[1]
+    row = add_run(context, steps=1000, ended="finished")
+    page = open_run(qtbot, (context, seen), row)
+    view = page.view
+    view.steering.open("extend")
+    view.steering.extend.end.setText("1,500")
+    view.steering.extend.end.textEdited.emit("")
+    qtbot.mouseClick(view.steering.extend.go, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.findChild(QueueOffer) is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: view.model.total_steps == 1500, timeout=20_000)
+    assert not view.model.alive, "the plan is changed, and nothing was started"
+    qtbot.mouseClick(page.findChild(QueueOffer).wait, Qt.MouseButton.LeftButton)
+    assert context.queue.added == [row.folder] and not seen.errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -78,11 +79,17 @@ class RunActions(QObject):
             lane="work",
         )
 
-    def change(self, lr: float | None, steps: int | None, why: str) -> None:
-        """Give the run another peak learning rate or another end."""
+    def change(
+        self,
+        lr: float | None,
+        steps: int | None,
+        why: str,
+        then: Callable[[], object] | None = None,
+    ) -> None:
+        """Give the run another peak learning rate or another end; then do something else."""
         self._begin("Changing the plan")
         future = self._context.supervisor.change(self._run.folder, lr, steps, why)
-        self._follow(future, keep_busy=False)
+        self._follow(future, keep_busy=False, then=then)
 
     def extend(self, steps: int, lr: float | None, why: str) -> None:
         """Give the run a later end and go on with it."""
@@ -90,11 +97,17 @@ class RunActions(QObject):
         future = self._context.supervisor.extend(self._run.folder, steps, lr, why)
         self._follow(future, keep_busy=False, goes_on=True)
 
-    def rewind(self, step: int, skip: tuple[int, int] | None, go_on: bool) -> None:
+    def rewind(
+        self,
+        step: int,
+        skip: tuple[int, int] | None,
+        go_on: bool,
+        then: Callable[[], object] | None = None,
+    ) -> None:
         """Take the run back to a checkpoint, without the batches of some steps behind it."""
         self._begin(f"Going back to step {step:,}")
         future = self._context.supervisor.rewind(self._run.folder, step, skip, resume=go_on)
-        self._follow(future, keep_busy=False, goes_on=go_on)
+        self._follow(future, keep_busy=False, goes_on=go_on, then=then)
 
     def export_model(self) -> None:
         """Write the best checkpoint as a Hugging Face model folder."""
@@ -132,13 +145,22 @@ class RunActions(QObject):
         """What was wished for has happened."""
         self._begin("")
 
-    def _follow(self, future: Future[Outcome], *, keep_busy: bool, goes_on: bool = False) -> None:
+    def _follow(
+        self,
+        future: Future[Outcome],
+        *,
+        keep_busy: bool,
+        goes_on: bool = False,
+        then: Callable[[], object] | None = None,
+    ) -> None:
         def done(_result: Outcome) -> None:
             if goes_on:
                 self._context.keeper.follow(self._run)
             self._context.watcher.look_now(self._run.folder)
             if not keep_busy:
                 self.settle()
+            if then is not None:
+                then()
 
         self._context.tasks.follow(future, done, self._failed, owner=self)
 
