@@ -310,3 +310,22 @@ def test_reading_logs_needs_no_torch():
     code += "from studio.runs.importing.records import event_class; event_class();"
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(
+    data=st.one_of(
+        st.binary(max_size=400),
+        st.text(alphabet='step,loss;"\'\t|-.e+0123456789\n\r ', max_size=400).map(str.encode),
+    ),
+    name=st.sampled_from(["a.csv", "a.log", "a.gz", "a.tsv", "events.out.tfevents.1.x"]),
+)
+def test_whatever_stands_in_a_file_is_read_or_refused(tmp_path_factory, data, name):
+    path = tmp_path_factory.mktemp("hostile") / name
+    path.write_bytes(data)
+    try:
+        source = look(path)
+    except KnownError as error:
+        assert error.what
+    else:
+        assert source.curves is not None or source.problem
+    assert is_log(path) in (True, False)
