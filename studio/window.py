@@ -172,11 +172,15 @@ class MainWindow(QWidget):
         return self._pages.get(key)
 
     def open_last(self) -> None:
-        """Open what was asked for meanwhile, else the page that was open at the last close."""
+        """Open what was asked for meanwhile, else the page or run that was open at the last close."""
         if self._wanted is not None:
             self.navigate(self._wanted.page, self._wanted.target)
             return
         wanted = str(self._settings.value("window/page", "home"))
+        run = str(self._settings.value("window/run", ""))
+        if run.isdecimal():
+            self.navigate("run", int(run))
+            return
         self.navigate(wanted if wanted in _REMEMBERED else "home")
 
     def show_error(self, error: BaseException) -> None:
@@ -216,6 +220,9 @@ class MainWindow(QWidget):
         if self._current in self._pages:
             nav_key = self._pages[self._current].nav_key or self._current
             self._settings.setValue("window/page", nav_key)
+            target = self._pages[self._current].target()
+            shows_run = self._current == "run" and isinstance(target, int)
+            self._settings.setValue("window/run", target if shows_run else "")
             self._pages[self._current].hidden()
         self._settings.sync()
         self.closed.emit()

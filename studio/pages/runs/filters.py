@@ -152,6 +152,7 @@ class SelectionBar(QWidget):
         row.addWidget(self.count)
         row.addSpacing(8)
         self.compare_button = self._add("Compare", "chart-no-axes-column", self.compare)
+        self.compare_button.setAccessibleName("Compare the chosen runs")
         self.star_button = self._add("Star", "star", self.star)
         self.tags_button = self._add("Tags…", "tag", self.tags)
         self.move_button = self._add("Move…", "layout-grid", self.move_away)
