@@ -30,12 +30,15 @@ from studio.pages.wizard.recipes import RECIPES, Recipe, with_recipe
 from studio.pages.wizard.start import start_run
 from studio.pages.wizard.target import WizardTarget
 from studio.pages.wizard.tokenizer_step import is_same_text
+from studio.runs.waiting import entries_of
 from studio.storage.library import DatasetRow
 from studio.storage.rows import DraftRow
 from trainer_core import spec as specs
 from trainer_core.errors import KnownError, SpecError
+from trainer_core.manners import Conditions, read_manners
 from trainer_core.presets import parameter_count
 from trainer_core.spec import TrainSpec
+from trainer_core.status import SPEC_FILE
 
 Studio = tuple[Context, Seen]
 DATA = DataChoice(
@@ -411,3 +414,46 @@ def test_a_suggested_name_is_free_and_a_typed_one_stays(
     page._review.run_name.textEdited.emit("plain-tour")
     assert page._draft.name == "plain-tour" and page.footer.next.isEnabled()
     assert "has this name" in page._review._name_field._message.text()
+
+
+def test_several_seeds_become_a_group_whose_first_run_starts_and_the_others_wait(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow
+) -> None:
+    context = studio[0]
+    library, supervisor = context.library, context.supervisor
+    page = open_page(qtbot, studio, WizardTarget(dataset_id=dataset.id))
+    tiny = replace(page._draft, **TINY, use_index=False, name="bees", seeds=3)  # type: ignore[arg-type]
+    tiny = replace(tiny, conditions=Conditions(on_battery=True))
+    begun: list[Path] = []
+    supervisor.start = lambda spec, folder: begun.append(folder) or 0  # type: ignore[method-assign,func-returns-value]
+    started = start_run(library, supervisor, tiny)
+    assert started.queued and begun == [started.run.folder]
+    [group] = library.groups()
+    assert group.axes == {"seed": (1337, 1338, 1339)}
+    assert {run.group_id for run in started.runs} == {group.id}
+    assert [entry.folder for entry in entries_of(library.home)] == [
+        str(run.folder) for run in started.runs[1:]
+    ]
+    for run, seed in zip(started.runs, (1337, 1338, 1339), strict=True):
+        spec = specs.load(run.folder / SPEC_FILE)
+        assert isinstance(spec, TrainSpec) and spec.seed == seed
+        assert read_manners(run.folder).conditions.on_battery
+
+
+def test_a_start_that_fails_leaves_no_run_and_nothing_in_the_queue(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow
+) -> None:
+    context = studio[0]
+    library, supervisor = context.library, context.supervisor
+    page = open_page(qtbot, studio, WizardTarget(dataset_id=dataset.id))
+    tiny = replace(page._draft, **TINY, use_index=False, name="bees", seeds=2)  # type: ignore[arg-type]
+
+    def refuse(spec: object, folder: Path) -> int:
+        raise KnownError("No process could be started.")
+
+    supervisor.start = refuse  # type: ignore[method-assign]
+    kept = library.keep_draft("bees", draft_values(tiny, 6))
+    with pytest.raises(KnownError, match="No process"):
+        start_run(library, supervisor, tiny, kept.id)
+    assert library.runs() == [] and entries_of(library.home) == ()
+    assert [row.id for row in library.drafts()] == [kept.id]
