@@ -40,6 +40,15 @@ KEYS: Final[tuple[tuple[str, tuple[Key, ...]], ...]] = (
         ),
     ),
     (
+        "The queue",
+        (
+            Key("Up, Down", "Run above, run below"),
+            Key("Alt+Up, Alt+Down", "Move the run to another place"),
+            Key("Enter", "Open the run"),
+            Key("Delete", "Take it out of the queue"),
+        ),
+    ),
+    (
         "Charts",
         (
             Key("Left, Right", "Move the crosshair; Shift for ten pixels"),

@@ -13,7 +13,7 @@ from studio.pages.queue.offer import QueueOffer, start_or_wait
 from studio.pages.queue.section import QueueSection
 from studio.queue import put_into_queue
 from studio.runs import waiting
-from studio.runs.manners import read_defaults, write_defaults
+from studio.runs.manners import fit_run, read_defaults, write_defaults
 from studio.widgets.conditions_popover import ConditionsPopover
 from trainer_core.errors import KnownError
 from trainer_core.manners import Conditions, Manners, read_manners
@@ -213,6 +213,12 @@ def test_what_all_trainings_mind_reaches_those_that_wait(qtbot, studio):
     )
     assert found.conditions == Conditions(gpu_wanted=True)
     assert read_defaults(context.library) == manners
+    waiting.change_manners(run.folder, keep_awake=True)  # this one alone
+    fit_run(context.library, run)
+    assert read_manners(run.folder).keep_awake
+    new = add_run(context, "b")
+    fit_run(context.library, new)
+    assert not read_manners(new.folder).keep_awake
 
 
 def test_damaged_defaults_are_the_usual_ones(studio):

@@ -19,21 +19,6 @@ GPT2_SETTING = "gpt2/vocabulary_folder"
 SMOOTHING_SETTING = "charts/smoothing"
 """Steps that the loss of a run is averaged over at first; 0 goes by the run's length."""
 
-KEYS: tuple[tuple[str, str], ...] = (
-    ("Ctrl 1 – 6", "pages"),
-    ("Ctrl K", "search"),
-    ("Ctrl N", "new run"),
-    ("Alt ←", "back"),
-    ("Ctrl Enter", "generate"),
-    ("Esc", "stop or close"),
-    ("P", "pin a token"),
-    ("← →", "next token"),
-    ("Space", "pause a run"),
-    ("Ctrl S", "checkpoint now"),
-    ("L", "log y"),
-    ("0", "reset zoom"),
-)
-
 
 @dataclass(frozen=True)
 class About:

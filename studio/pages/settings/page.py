@@ -10,10 +10,10 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.context import Context
+from studio.keys import KEYS
 from studio.pages.page import Page, PageHeader, ScrollBody
 from studio.pages.settings.facts import (
     GPT2_SETTING,
-    KEYS,
     SMOOTHING_SETTING,
     About,
     computer_words,
@@ -159,14 +159,13 @@ class SettingsPage(Page):
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(6)
-        half = (len(KEYS) + 1) // 2
-        for place, (keys, what) in enumerate(KEYS):
-            column = 2 * (place // half)
-            grid.addWidget(Label(keys, "mono", elide=False), place % half, column)
-            grid.addWidget(Label(what, "secondary", "muted"), place % half, column + 1)
+        everywhere = KEYS[0][1]
+        for place, key in enumerate(everywhere):
+            grid.addWidget(Label(key.keys, "mono", elide=False), place, 0)
+            grid.addWidget(Label(key.does, "secondary", "muted", wrap=True), place, 1)
         grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
         section.body.addLayout(grid)
+        section.body.addWidget(Label("F1 lists those of each page.", "secondary", "muted"))
         return section
 
     def _about(self) -> Card:
