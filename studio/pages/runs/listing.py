@@ -134,8 +134,11 @@ class RunList(QWidget):
         self.queue = QueueSection(self._context)
         column.addWidget(self.queue)
         self.drafts = DraftsSection(self._context)
-        column.addWidget(self.drafts)
-        column.addWidget(self._bar)
+        top = QVBoxLayout()
+        top.setSpacing(0)  # without drafts their section takes no room at all
+        top.addWidget(self.drafts)
+        top.addWidget(self._bar)
+        column.addLayout(top)
         shown = fitting(self._keys, 1200)
         self.table = DataTable(shown, checkable=True, movable=True, name="Runs")
         key, largest_first = remembered_sorting(self._context.settings)

@@ -17,6 +17,10 @@ SHOWN_MAX = 3
 """The newest ones; the wizard's first step lists more."""
 
 
+_BELOW_PX = 12
+"""What parts the drafts from what is below them."""
+
+
 class DraftsSection(QWidget):
     """Rows of drafts, each opened in the wizard or removed; a removed one can be had back."""
 
@@ -26,9 +30,9 @@ class DraftsSection(QWidget):
         self.drafts = KeptDrafts(title="Drafts", offers_files=False)
         self.drafts.opened.connect(self._on_opened)
         self.drafts.removed.connect(partial(remove_draft, context))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.drafts)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.addWidget(self.drafts)
         self.drafts.hide()
         context.undo.changed.connect(self.refresh)
 
@@ -44,6 +48,7 @@ class DraftsSection(QWidget):
     def _on_read(self, rows: list[DraftRow]) -> None:
         self.drafts.show_rows(tuple(rows[:SHOWN_MAX]), read_only=self._context.library.read_only)
         self.drafts.setVisible(bool(rows))
+        self._column.setContentsMargins(0, 0, 0, _BELOW_PX if rows else 0)
 
     def _on_opened(self, draft_id: int) -> None:
         self._context.navigate("wizard", WizardTarget(draft_id=draft_id))
