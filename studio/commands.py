@@ -63,9 +63,11 @@ class Commands(QObject):
             if all(word in everything for word in wanted) and _asked_for(answer, wanted):
                 begins = title.startswith(" ".join(wanted))
                 words = all(any(w.startswith(word) for w in title.split()) for word in wanted)
-                scored.append((0 if begins else 1 if words else 2, answer))
-        scored.sort(key=lambda pair: pair[0])
-        return [answer for _, answer in scored][:OFFERED_MAX]
+                rank = 0 if begins or title.endswith(f" {' '.join(wanted)}") else 1 if words else 2
+                # One word alone rather means a place than something to do with a certain run.
+                scored.append((len(wanted) == 1 and answer.target is not None, rank, answer))
+        scored.sort(key=lambda each: each[:2])
+        return [answer for *_, answer in scored][:OFFERED_MAX]
 
     # --- what there is -------------------------------------------------------------------------
 

@@ -63,7 +63,12 @@ class Searching(QObject):
         def found(answers: list[Answer]) -> None:
             offered = commands.offer(text)
             begun = text.strip().casefold()
-            first = [each for each in offered if each.title.casefold().startswith(begun)]
+            first = [
+                each
+                for each in offered
+                if each.title.casefold().startswith(begun)
+                or each.title.casefold().endswith(f" {begun}")
+            ]
             rest = [each for each in offered if each not in first]
             show([*first, *answers, *rest] if begun else offered)
 

@@ -74,6 +74,7 @@ def test_a_theme_is_taken_and_remembered(commands, studio):
 
 def test_a_runs_name_alone_offers_no_commands_but_a_verb_does(commands, studio):
     assert commands.offer("163m") == []
+    assert titles(commands.offer("compare"))[0] == "Go to Compare"
     assert titles(commands.offer("compare plain")) == ["Compare plain-163m"]
     commands.offer("compare plain")[0].act()
     assert studio[1].places[-1][0] == "compare"

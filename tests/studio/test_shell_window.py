@@ -145,6 +145,17 @@ def test_a_screen_that_is_too_small_scrolls_and_cuts_nothing(window, qtbot):
     scroll.ensureWidgetVisible(window.stack)
 
 
+def test_size_and_page_are_remembered(qtbot, private_home, window):
+    window.resize(1300, 730)
+    window.navigate("data")
+    window.close()
+    settings = QSettings(str(private_home / "w.ini"), QSettings.Format.IniFormat)
+    assert settings.value("window/page") == "data"
+    again = MainWindow(settings)
+    qtbot.addWidget(again)
+    assert abs(again.height() - 730) <= 12  # where the screen is as low, Qt takes the frame off
+
+
 def test_counts_and_work_are_spoken(window):
     window.nav.set_count("runs", 2, live=True)
     assert window.nav._entries["runs"].accessibleName() == "Runs, 2 at work"
