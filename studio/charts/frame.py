@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -27,6 +28,9 @@ _STRIP_TICK: Final = 17.0
 _MARK_GAP: Final = {"dot": 6.0, "diamond": 13.0}
 """Marks closer than this are thinned out; zooming in shows them all."""
 _TICK_GAP: Final = 40.0
+_NOTE_FACTOR: Final = 1e4
+_NOTE_SPANS: Final = 20.0
+"""What is noted farther away than this, by factors or by spans, stays out of the picture."""
 _FAR: Final = 4000.0
 """Pixels beyond the picture that nothing is drawn at: painters overflow far outside."""
 
@@ -214,10 +218,30 @@ def _y_range(content: Content, axis: Axis, x: Scale, traces: list[Trace]) -> tup
             parts.append(values[(place >= since) & (place <= x.stop)])
     include = [limit.value for limit in content.limits]
     low, high = vertical_range(parts, log=content.log_y, include=include)
+    low, high = _with_notes(content, axis.mode, x, low, high)
     if content.floor is not None and not content.log_y:
         low = content.floor  # below it nothing has a meaning
         high = max([high, *(value * 1.08 for value in include)])
     return low, max(high, low + 1e-9)
+
+
+def _with_notes(
+    content: Content, mode: XMode, x: Scale, low: float, high: float
+) -> tuple[float, float]:
+    """A range that also holds what is written into the chart, unless that is absurdly far away."""
+    steps = [note.step for note in content.notes]
+    places = x.pixels(content.timeline.of_steps(mode, steps))
+    for note, place in zip(content.notes, places.tolist(), strict=True):
+        if not (x.start <= place <= x.stop and math.isfinite(note.value)):
+            continue
+        if content.log_y and low / _NOTE_FACTOR <= note.value <= high * _NOTE_FACTOR:
+            low, high = min(low, note.value / 1.2), max(high, note.value * 1.2)
+        elif not content.log_y:
+            span = high - low
+            if low - _NOTE_SPANS * span <= note.value <= high + _NOTE_SPANS * span:
+                low = min(low, note.value - 0.05 * span)
+                high = max(high, note.value + 0.05 * span)
+    return low, high
 
 
 def _y_ticks(content: Content, low: float, high: float, height: float) -> Ticks:

@@ -242,3 +242,16 @@ def test_limits_of_the_gpu_come_from_the_record_of_the_run(qtbot, qapp):
     assert (heat.strip.remark, power.strip.remark) == ("slows at 83", "limit 350")
     frame = build_frame(heat, board.link, 420, 80)
     assert frame.top <= frame.y.pixel(83) <= frame.bottom, "it is in the picture"
+
+
+@pytest.mark.parametrize("wide", [300, 40, 8])
+def test_a_noted_spike_stays_in_the_picture_when_one_zooms_into_it(qtbot, qapp, wide):
+    theme().install(qapp)
+    board = Dashboard(make_run(600, spike=468))
+    qtbot.addWidget(board)
+    board.link.show_range(468 - wide / 2, 468 + wide / 2)
+    frame = build_frame(board._norm_content, board.link, 420, 280)
+    assert frame.top < frame.y.pixel(11.8) < frame.bottom and not len(frame.outside)
+    board._norm_content.notes[0].value = 1e30
+    frame = build_frame(board._norm_content, board.link, 420, 280)
+    assert frame.y.high < 1e6, "an absurd one ruins no picture"

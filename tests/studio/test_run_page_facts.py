@@ -19,7 +19,9 @@ from studio.pages.run.facts import (
     trend,
 )
 from studio.runs.events import Event
+from studio.runs.tail import Update
 from studio.widgets.figures import NARROW, short_lr
+from trainer_core.records import Held
 
 
 def plain(text):
@@ -39,6 +41,15 @@ def test_the_head_says_how_far_a_run_is_and_when_it_ends():
 def test_a_paused_run_has_time_left_but_no_clock():
     facts = head_facts(make_run(600, ended="paused"), START_S + 9999)
     assert facts.remaining and not facts.finishes
+
+
+def test_a_run_that_waits_has_time_left_but_no_clock():
+    model = make_run(600)
+    assert head_facts(model, START_S + 130).finishes
+    held = Held(time_s=START_S + 121, step=600, reason="the computer runs on its battery")
+    model.apply(Update(model.folder, records=(held,), alive=True))
+    facts = head_facts(model, START_S + 130)
+    assert facts.remaining and not facts.finishes, "nobody knows when the wait ends"
 
 
 def test_a_finished_run_says_when_it_finished():

@@ -96,7 +96,7 @@ def head_facts(model: JobModel, now_s: float) -> HeadFacts:
     pace = model.pace if working or model.state in RESUMABLE else None
     remaining = pace.remaining_s if pace is not None else None
     finishes, word = "", "Finishes"
-    if working and pace is not None:
+    if working and pace is not None and model.status.held is None:  # a wait has no known end
         finishes = figures.weekday_clock(pace.finish_s(now_s))
     elif model.state == "finished":
         finishes = figures.weekday_clock(model.status.last_s or None)
