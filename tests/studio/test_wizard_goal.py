@@ -20,7 +20,7 @@ from studio.pages.wizard.data_choice import DataChoice
 from studio.pages.wizard.draft import Draft, build_spec
 from studio.pages.wizard.drafts_section import DraftsSection
 from studio.pages.wizard.dropped import dropped_toml
-from studio.pages.wizard.ends import draft_for_end
+from studio.pages.wizard.ends import draft_for_end, released
 from studio.pages.wizard.first_draft import known_text
 from studio.pages.wizard.keeping import draft_values, kept_draft
 from studio.pages.wizard.opening import line_of, open_settings
@@ -457,3 +457,27 @@ def test_a_start_that_fails_leaves_no_run_and_nothing_in_the_queue(
         start_run(library, supervisor, tiny, kept.id)
     assert library.runs() == [] and entries_of(library.home) == ()
     assert [row.id for row in library.drafts()] == [kept.id]
+
+
+def test_an_end_that_was_fixed_is_let_go_when_its_plan_is_changed_by_hand() -> None:
+    fixed = replace(Draft(data=DATA).with_preset("10M"), fixed="hours", fixed_value=2.0)
+    assert released(replace(fixed, name="mine"), fixed).fixed == "hours"
+    assert released(fixed.with_tokens(5e6), fixed).fixed == ""
+    assert released(replace(fixed, n_layer=9), fixed).fixed == ""
+    assert released(replace(fixed, fixed_value=3.0, n_layer=9), fixed).fixed == "hours"
+
+
+def test_a_dataset_that_is_gone_leaves_the_rest_of_the_draft(
+    qtbot: QtBot, studio: Studio, dataset: DatasetRow, tmp_path: Path
+) -> None:
+    context = studio[0]
+    page = open_page(qtbot, studio, WizardTarget(dataset_id=dataset.id))
+    page._on_draft_changed(replace(page._draft, **TINY))  # type: ignore[arg-type]
+    page.go_on()
+    (dataset.corpus_folder / "manifest.json").unlink()
+    for _ in range(2):
+        page.shown()
+        qtbot.waitUntil(lambda: page._shelf.unready == (dataset.name,))
+        assert page._draft.data is None and page._draft.n_embd == 16
+        assert not page.footer.next.isEnabled()
+    assert context.library.datasets() != [] and not studio[1].errors

@@ -14,6 +14,19 @@ _FOLLOWS_STEPS = frozenset(
 """What a draft works out by itself from its steps."""
 
 
+def released(draft: Draft, before: Draft) -> Draft:
+    """A changed draft whose end is no longer fixed, where size or budget were changed by hand."""
+    same_end = (draft.fixed, draft.fixed_value) == (before.fixed, before.fixed_value)
+    if not draft.fixed or not same_end:
+        return draft
+    mine, other = (_size_and_budget(each) for each in (draft, before))
+    return draft if mine == other else replace(draft, fixed="", fixed_value=0.0)
+
+
+def _size_and_budget(draft: Draft) -> tuple[object, ...]:
+    return (draft.n_layer, draft.n_embd, draft.training_tokens)
+
+
 def draft_for_end(draft: Draft, plan: Plan, fixed: Fixed, value: float) -> Draft:
     """The draft with a size and a budget that follow from a fixed end.
 

@@ -15,7 +15,7 @@ from studio.pages.wizard.budget_step import BudgetStep
 from studio.pages.wizard.data_step import DataStep
 from studio.pages.wizard.desk import DraftDesk, TakenUp
 from studio.pages.wizard.draft import Draft, Fixed, inspect_spec
-from studio.pages.wizard.ends import draft_for_end
+from studio.pages.wizard.ends import draft_for_end, released
 from studio.pages.wizard.first_draft import first_draft, known_text
 from studio.pages.wizard.frame import WizardFrame
 from studio.pages.wizard.goal_step import GoalStep
@@ -62,7 +62,7 @@ class WizardPage(WizardFrame):
         self.desk = DraftDesk(context, self)
         self._context = context
         self._shelf = Shelf()
-        self._draft = Draft()
+        self._draft = self._begun = Draft()
         self._draft_id: int | None = None
         self._plan = Plan()
         self._target = WizardTarget()
@@ -152,10 +152,10 @@ class WizardPage(WizardFrame):
         if not self._loaded:
             self._loaded = True
             self._draft = repeated or first_draft(self._shelf, self._target)
-            self._draft = with_free_name(self._draft, self._shelf)
+            self._draft = self._begun = with_free_name(self._draft, self._shelf)
             if repeated is not None:
                 self._reached = len(self.steps) - 1  # all of it was chosen once already
-        elif self._draft.data is None and self._draft.base is None:
+        elif self._draft == self._begun and self._draft.data is None:
             self._draft = first_draft(self._shelf, self._target)  # data may have been added since
         elif self._draft.data is not None:
             # The dataset's index may have become ready since.
@@ -165,7 +165,7 @@ class WizardPage(WizardFrame):
         self._show()
 
     def _on_draft_changed(self, draft: Draft) -> None:
-        self._draft = renamed(draft, self._draft, self._shelf)
+        self._draft = renamed(released(draft, self._draft), self._draft, self._shelf)
         self._review.clear_error()
         self.footer.show_note("")
         self._show()
