@@ -16,6 +16,7 @@ from synthetic_runs import records_for, step_rows, system_rows, train_spec
 from studio.pages.home.facts import run_row
 from studio.pages.queue.offer import QueueOffer
 from studio.pages.run.page import RunPage
+from studio.pages.run.view import RunView
 from studio.pages.runs.page import RunsPage
 from studio.widgets.empty import EmptyState, ErrorCard
 from studio.widgets.menu import Menu
@@ -107,6 +108,22 @@ def test_a_run_at_work_is_shown_with_everything_that_it_told(qtbot, studio):
     assert [entry.sample.step for entry in view.side.samples.entries] == [600, 400, 200]
     assert view.side.events.model.rowCount() > 3
     assert not studio[1].errors
+
+
+def test_a_run_that_is_opened_twice_is_followed_once(qtbot, studio):
+    context, seen = studio
+    first, second = add_run(context), add_run(context, "bees-8m", ended="paused")
+    page = RunPage(context)
+    qtbot.addWidget(page)
+    page.resize(1240, 800)
+    page.show()
+    for row in (first, second, first, first, second, second):  # before any of them has come
+        page.open(row.id)
+    qtbot.waitUntil(lambda: page.view is not None and page.view.model.caught_up)
+    qtbot.wait(200)
+    assert page.view.run.id == second.id and len(page.findChildren(RunView)) == 1
+    observers = [len(model._observers) for model in context.watcher.models]
+    assert observers == [1] and not seen.errors
 
 
 def test_stop_asks_in_place_and_can_be_withdrawn(qtbot, studio):

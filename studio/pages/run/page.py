@@ -52,8 +52,8 @@ class RunPage(Page):
         if not isinstance(target, int):
             self.navigate_requested.emit("runs", None)
             return
-        if target == self._run_id and self.view is not None:
-            return
+        if target == self._run_id:
+            return  # it is shown, or on its way
         self._drop()
         self._run_id = target
         self._show(_padded(LoadingBlocks(rows=4, height=84)))
@@ -87,7 +87,7 @@ class RunPage(Page):
 
     def _on_loaded(self, found: Loaded) -> None:
         run = found.run
-        if run.id != self._run_id:
+        if run.id != self._run_id or self.view is not None:
             return
         model = self._context.watcher.watch(run.folder, self)
         model.ruled = found.rules
