@@ -189,5 +189,5 @@ def test_a_run_page_writes_its_run_for_tensorboard(qapp, qtbot, private_home, tm
         qtbot.addWidget(owner)
         export_events(context, owner, row.folder, tmp_path / "tb")
         folder = tmp_path / "tb" / row.folder.name
-        qtbot.waitUntil(lambda: any(folder.glob("*tfevents*hearth*")), timeout=20_000)
+        qtbot.waitUntil(lambda: any(folder.glob("events*hearth*")), timeout=20_000)
         assert look(folder).curves.last_step == 300 and not seen.errors

@@ -87,7 +87,7 @@ def event_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     found = sorted(itertools.islice(path.rglob(f"*{NAME_PART}*"), FILES_MAX + 1))
-    found = [each for each in found if each.is_file()]
+    found = [each for each in found if each.is_file() and not each.name.startswith(".")]
     if not found:
         raise DataError(
             f"There are no event files of TensorBoard in {path.name}.",
