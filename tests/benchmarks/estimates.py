@@ -11,6 +11,7 @@ benchmark of the studio's window would stand for the package of that name.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -46,9 +47,12 @@ from trainer_core.spec import (
     TrainSpec,
 )
 from trainer_core.spec.probe import probe_of
+from trainer_core.status import read_status
 from trainer_core.train.compute import core_count, cpu_multiplies_bf16
+from trainer_core.train.entropy import entropy_record
 
 _POLL_S = 0.1
+_BYTES_PER_TOKEN = 3.22
 _MIB = 1 << 20
 
 
@@ -61,6 +65,8 @@ class Figures:
         took: Its time.
         left_told: Time left that it told when a tenth of its steps was done.
         left: What was left then.
+        expected: Held-out loss by the plan, before any run here, in nats per token.
+        reached: The best one.
         peak_reckoned: Memory by the formula.
         peak_measured: By the probe.
     """
@@ -69,6 +75,8 @@ class Figures:
     took: float
     left_told: float
     left: float
+    expected: planner.ExpectedLoss
+    reached: float
     peak_reckoned: int
     peak_measured: int
 
@@ -78,8 +86,9 @@ def main() -> None:
     args = _arguments()
     corpus, index = _text(args.home)
     trainings = _trainings(str(corpus), str(index), open_corpus(corpus).vocab_size)
-    print("| training | parameters | steps | planned, s | took, s | error | left at 10 % | error |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    heads = "training | parameters | steps | planned, s | took, s | error | left at 10 %, s | error"
+    print(f"| {heads} | expected loss | reached | memory, MiB, by probe | by formula |")
+    print("| --- " * 12 + "|")
     for name in args.only or trainings:
         with tempfile.TemporaryDirectory(dir=args.home) as home:
             _tell(name, *_measure(trainings[name], Path(home), args))
@@ -157,9 +166,13 @@ def _trainings(corpus: str, index: str, vocab_size: int) -> dict[str, TrainSpec]
 def _measure(spec: TrainSpec, home: Path, args: argparse.Namespace) -> tuple[TrainSpec, Figures]:
     spec = msgspec.structs.replace(spec, threads=core_count())
     corpus = open_corpus(Path(spec.corpus))
+    hit_rate = read_status(args.home / "index").result.get("hit_rate")
     data = DataFacts(
         train_tokens=corpus.train.n_tokens,
         validation_tokens=corpus.validation.n_tokens,
+        text_bytes=round(_BYTES_PER_TOKEN * (corpus.train.n_tokens + corpus.validation.n_tokens)),
+        unigram_entropy=entropy_record(corpus).unigram,
+        index_hit_rate=hit_rate,
         corpus=spec.corpus,
     )
     table = _probe(spec, home / "probe", args.probe_seconds)
@@ -181,8 +194,8 @@ def _measure(spec: TrainSpec, home: Path, args: argparse.Namespace) -> tuple[Tra
     )
     without = reckoned.total - copy - reckoned.activations
     expected = without + round(activation_bytes(one, _machine()))
-    took, told, left = _follow(spec, home / "run", args.verbose)
-    return spec, Figures(plan.time, took, told, left, expected, peak)
+    took, told, left, reached = _follow(spec, home / "run", args.verbose)
+    return spec, Figures(plan.time, took, told, left, plan.loss, reached, expected, peak)
 
 
 def _machine() -> Machine:
@@ -210,8 +223,8 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=log, stderr=log, env=dict(os.environ))
 
 
-def _follow(spec: TrainSpec, folder: Path, verbose: bool) -> tuple[float, float, float]:
-    """Seconds that its process lives; time left that it tells at 10 %, and until it is finished."""
+def _follow(spec: TrainSpec, folder: Path, verbose: bool) -> tuple[float, float, float, float]:
+    """Seconds that it takes; time left that it tells at 10 %, and until it ends; its best loss."""
     freeze_spec(folder, spec)
     tail, model = JobTail(folder), JobModel(folder)
     began_s = time.perf_counter()
@@ -230,7 +243,8 @@ def _follow(spec: TrainSpec, folder: Path, verbose: bool) -> tuple[float, float,
         raise SystemExit(f"the training ended with {process.returncode}")
     if verbose:
         _tell_parts(model, sys.stderr)
-    return took_s, told[1], ended.time_s - told[0]
+    best = model.best
+    return took_s, told[1], ended.time_s - told[0], math.nan if best is None else best.loss
 
 
 def _tell_parts(model: JobModel, file: object) -> None:
@@ -252,14 +266,9 @@ def _tell(name: str, spec: TrainSpec, found: Figures) -> None:
     print(
         f"| {name} | {parameter_count(spec.model):,} | {spec.budget.steps:,} | {planned:.1f}"
         f" | {found.took:.1f} | {planned / found.took - 1:+.1%}"
-        f" | {told:.1f} of {found.left:.1f} s | {told / found.left - 1:+.1%} |",
-        flush=True,
-    )
-    print(
-        f"memory of {name}: reckoned {found.peak_reckoned / _MIB:,.0f} MiB, probe"
-        f" {found.peak_measured / _MIB:,.0f} MiB,"
-        f" {found.peak_reckoned / max(found.peak_measured, 1) - 1:+.1%}",
-        file=sys.stderr,
+        f" | {told:.1f} of {found.left:.1f} | {told / found.left - 1:+.1%}"
+        f" | {found.expected.loss:.2f} ± {found.expected.band:.2f} | {found.reached:.2f}"
+        f" | {found.peak_measured / _MIB:,.0f} | {found.peak_reckoned / _MIB:,.0f} |",
         flush=True,
     )
 
