@@ -274,6 +274,13 @@ def test_four_cards_stand_side_by_side_then_three_then_two(page, qtbot, width, c
     qtbot.waitUntil(lambda: page.grid.columns == columns)
 
 
+def test_the_recent_runs_fit_the_smallest_window(page, qtbot):
+    page.resize(1180 - 56, 720)  # less the navigation with icons alone
+    qtbot.wait(50)
+    bar = page.table.view.horizontalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() == 0, timeout=10_000)
+
+
 def test_it_is_painted_in_both_themes_without_complaint(page):
     before = theme().mode
     pictures = []

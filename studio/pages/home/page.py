@@ -47,7 +47,7 @@ _SORT_SETTING = "home/sorting"
 
 COLUMNS = (
     Column("run", "Run", 132, 2, "strong"),
-    Column("project", "Project", 126, 3, "muted"),
+    Column("project", "Project", 112, 3, "muted"),
     Column("state", "State", 113),
     Column("progress", "Progress", 148, 0, "mono"),
     Column("val_loss", "Val loss", 76, 0, "mono", right=True, tooltip="Loss on held-out text"),
