@@ -22,7 +22,7 @@ OFFERED_MAX: Final = 6
 RUNS_MAX: Final = 60
 """Runs at rest that can be resumed by name: the newest ones."""
 _BUSY: Final = frozenset({"starting", "running", "compiling", "validating", "saving", "waiting"})
-_RESUMABLE: Final = frozenset({"paused", "stopped", "failed", "killed"})
+_RESUMABLE: Final = frozenset({"paused", "stopped", "failed", "killed", "unborn"})
 _THEMES: Final[tuple[tuple[Mode, str, str], ...]] = (
     ("dark", "Dark theme", "night colours appearance"),
     ("light", "Light theme", "day colours appearance"),

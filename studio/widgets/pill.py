@@ -28,6 +28,7 @@ class PillLook:
 PILLS: dict[str, PillLook] = {
     # what a training run does
     "queued": PillLook("Queued", "clock", "neutral"),
+    "unborn": PillLook("Not started", "clock", "neutral"),
     "starting": PillLook("Starting", "clock", "info"),
     "running": PillLook("Training", "play", "accent"),
     "compiling": PillLook("Compiling", "clock", "info"),

@@ -9,12 +9,15 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from queue_for_tests import WAIT_MS, add_run, open_studio_with_queue
 
+from studio.pages.home.facts import RESUMABLE, with_live_facts
 from studio.pages.queue.offer import QueueOffer, start_or_wait
 from studio.pages.queue.section import QueueSection
 from studio.queue import put_into_queue
 from studio.runs import waiting
 from studio.runs.manners import fit_run, read_defaults, write_defaults
+from studio.storage.rows import RunFacts
 from studio.widgets.conditions_popover import ConditionsPopover
+from studio.widgets.pill import look_for
 from trainer_core.errors import KnownError
 from trainer_core.manners import Conditions, Manners, read_manners
 from trainer_core.spawn import write_launch
@@ -95,6 +98,31 @@ def test_taking_out_is_undone_in_its_place(qtbot, studio):
     wait_for(qtbot, context, "a", "c")
     context.undo.undo()
     wait_for(qtbot, context, "a", "b", "c")
+
+
+def test_a_run_that_never_began_can_be_started_once_it_is_out_of_the_queue(qtbot, studio):
+    context, _ = studio
+    run = filled(qtbot, context, "a")[0]
+    context.queue.remove([context.queue.entries[0].id])
+    wait_for(qtbot, context)
+    shown = with_live_facts(context.library.run(run.id), None)
+    assert shown.facts.state == "unborn" and shown.facts.state in RESUMABLE
+    assert look_for(shown.facts.state).word == "Not started"
+    context.library.remember_run(run.id, RunFacts(state="paused", started_s=1.0))
+    assert with_live_facts(context.library.run(run.id), None).facts.state == "paused"
+
+
+def test_a_second_studio_cannot_change_the_queue(qtbot, qapp, studio, private_home):
+    context, _ = studio
+    filled(qtbot, context, "a")
+    with open_studio_with_queue(qapp, private_home) as (second, told):
+        assert second.library.read_only
+        wait_for(qtbot, second, "a")
+        second.queue.hold(True)
+        second.queue.remove([second.queue.entries[0].id])
+        qtbot.waitUntil(lambda: len(told.errors) == 2, timeout=WAIT_MS)
+        assert "Change the queue there" in str(told.errors[0])
+        assert names(second) == ["a"] and not second.queue.facts.held
 
 
 def test_the_keyboard_orders_holds_and_takes_out(qtbot, studio):

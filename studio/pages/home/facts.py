@@ -20,7 +20,7 @@ Sorting = Literal["used", "name", "loss"]
 Models = Callable[[RunRow], JobModel | None]
 
 BUSY = frozenset({"starting", "running", "compiling", "validating", "saving", "waiting"})
-RESUMABLE = frozenset({"paused", "stopped", "failed", "killed"})
+RESUMABLE = frozenset({"paused", "stopped", "failed", "killed", "unborn"})
 _BAR_ROLES: dict[str, RoleName] = {
     "finished": "ok",
     "paused": "warn",
@@ -60,9 +60,10 @@ class ProjectSummary:
 
 
 def with_live_facts(run: RunRow, model: JobModel | None) -> RunRow:
-    """The run with what its job says now, where it is followed."""
+    """The run with what its job says now, where it is followed; `unborn` before its first start."""
     if model is None or not model.caught_up or model.state == "unborn":
-        return run
+        never_began = run.facts.state == "starting" and run.facts.started_s is None
+        return replace(run, facts=replace(run.facts, state="unborn")) if never_began else run
     return replace(run, facts=facts_of(model))
 
 
