@@ -22,6 +22,7 @@ from trainer_core.rule_tasks import RULE_TASKS
 from trainer_core.spawn import process_of
 from trainer_core.status import JobStatus, read_status
 from trainer_core.train.probe.options import add_probe
+from trainer_core.training_plan import note_of
 
 GOMP_SPINS = "20000"
 """How long OpenMP threads spin before they sleep; torch reads it when it is imported.
@@ -141,7 +142,9 @@ def _change(args: argparse.Namespace) -> ExitCode:
 
     if process_of(args.folder) is not None:
         wanted = specs.convert(
-            {"lr": args.lr, "steps": args.steps, "why": args.why}, protocol.ChangePlan, "the change"
+            {"lr": args.lr, "steps": args.steps, "why": note_of(args.why)},
+            protocol.ChangePlan,
+            "the change",
         )
         protocol.send_command(args.folder, wanted, _CHANGE_S)
         return ExitCode.OK

@@ -24,6 +24,8 @@ from trainer_core.spec import OptimizerConfig, TrainSpec
 LR_MOST = 10.0
 STEPS_MOST = 1_000_000_000_000
 """Beyond these, a learning rate or a number of steps is a slip of the finger."""
+WHY_MOST = 2000
+"""Characters of a note about a change."""
 _SECOND_RISE = 0.1
 """Share of what is added to a run that its second warm-up takes at most."""
 
@@ -199,6 +201,11 @@ class TrainingPlan:
         if begin is not None and begin < position <= peak:
             return leg.least + (1.0 - leg.least) * (position - begin) / (peak - begin)
         return lr_factor(position, end, config)
+
+
+def note_of(text: str) -> str:
+    """A note as it can be kept: not too long, and nothing in it that is no text."""
+    return text[:WHY_MOST].encode("utf-8", "replace").decode("utf-8")
 
 
 def with_change(changes: Sequence[PlanChanged], new: PlanChanged) -> tuple[PlanChanged, ...]:

@@ -10,11 +10,10 @@ from pathlib import Path
 import trainer_core
 from trainer_core.errors import KnownError, from_os_error
 from trainer_core.protocol import ChangePlan
-from trainer_core.training_plan import LR_MOST
+from trainer_core.training_plan import LR_MOST, note_of
 
 _PATIENCE_S = 120.0
 """A command reads a journal and renames some folders; on a busy disk that may take a while."""
-WHY_MOST = 2000
 
 
 def change_plan(lr: float | None, steps: int | None, why: str) -> ChangePlan:
@@ -37,7 +36,7 @@ def change_plan(lr: float | None, steps: int | None, why: str) -> ChangePlan:
             do="Give a later end.",
             field="steps",
         )
-    return ChangePlan(lr=lr, steps=steps, why=why[:WHY_MOST])
+    return ChangePlan(lr=lr, steps=steps, why=note_of(why))
 
 
 def change_arguments(lr: float | None, steps: int | None, why: str) -> list[str]:
@@ -48,7 +47,7 @@ def change_arguments(lr: float | None, steps: int | None, why: str) -> list[str]
     if steps is not None:
         options.append(f"--steps={steps}")
     if why:
-        options.append(f"--why={why[:WHY_MOST]}")
+        options.append(f"--why={note_of(why)}")
     return options
 
 

@@ -196,6 +196,18 @@ def test_a_change_at_rest_holds_from_the_checkpoint_that_it_goes_on_from(corpus,
     np.testing.assert_allclose(rate[10:], before[10:] / 100, rtol=1e-5)
 
 
+def test_whatever_note_is_given_the_record_can_be_read(corpus, tmp_path):
+    from trainer_core.job import freeze_spec
+
+    folder = tmp_path / "run"
+    freeze_spec(folder, short(corpus))
+    change(folder, None, 7, "x" * 3_000_000)
+    change(folder, None, 8, "\udc80 no text, \0 or so")
+    long, odd = journal(folder, PlanChanged)
+    assert len(long.why) == 2000
+    assert odd.why == "? no text, \0 or so"
+
+
 def test_a_run_that_has_not_begun_can_be_changed(corpus, tmp_path):
     from trainer_core.job import freeze_spec
 

@@ -24,7 +24,7 @@ from trainer_core.train.checkpoints.folders import (
     is_resumable,
     manifest_of,
 )
-from trainer_core.training_plan import TrainingPlan
+from trainer_core.training_plan import TrainingPlan, note_of
 
 SKIP_MOST = 100_000
 """Batches that are left out at once; whoever wants more wants another corpus."""
@@ -52,7 +52,7 @@ def change(folder: Path, lr: float | None, steps: int | None, why: str = "") -> 
         status = read_status(folder)
         step = goes_on_from(folder, status)
         TrainingPlan(spec, status.changes).check(step, lr, steps)
-        record = PlanChanged(time_s=time.time(), step=step, lr=lr, steps=steps, why=why)
+        record = PlanChanged(time_s=time.time(), step=step, lr=lr, steps=steps, why=note_of(why))
         _write(folder, [record])
     return record
 
