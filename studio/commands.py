@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from studio.context import Context
 from studio.language import tr
 from studio.pages.compare.target import ImportLog
+from studio.pages.queue.offer import start_or_wait
 from studio.storage.rows import RunRow
 from studio.theme import Mode
 from studio.widgets.nav import DESTINATIONS
@@ -156,14 +157,21 @@ class Commands(QObject):
             context.keeper.follow(row)
             context.watcher.look_now(row.folder)
 
+        def resume() -> None:
+            context.tasks.run_op(
+                lambda: context.supervisor.resume(row.folder),
+                resumed,
+                context.toast,
+                owner=self,
+                lane="work",
+            )
+
         context.navigate("run", row.id)
-        context.tasks.run_op(
-            lambda: context.supervisor.resume(row.folder),
-            resumed,
-            context.toast,
-            owner=self,
-            lane="work",
-        )
+        window = QApplication.activeWindow()
+        if window is None:
+            resume()
+        else:
+            start_or_wait(context, window, row, resume, window.geometry().center())
 
     def _set_theme(self, mode: Mode) -> None:
         self._context.settings.setValue("theme", mode)
