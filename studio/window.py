@@ -172,7 +172,7 @@ class MainWindow(QWidget):
         return self._pages.get(key)
 
     def open_last(self) -> None:
-        """Open what was asked for meanwhile, else the page or run that was open at the last close."""
+        """Open what was asked for meanwhile, else what was open at the last close."""
         if self._wanted is not None:
             self.navigate(self._wanted.page, self._wanted.target)
             return

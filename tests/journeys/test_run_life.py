@@ -1,7 +1,6 @@
 """A real window: runs are planned by mouse and by keys alone, left, found again, compared, deleted."""
 
 import random
-import time
 
 import pytest
 from person import Person, wait_for
@@ -12,7 +11,20 @@ from trainer_core.status import read_status
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
-WORDS = "fire stone water north candle river apple winter hive bees gather warm".split()
+WORDS = [
+    "fire",
+    "stone",
+    "water",
+    "north",
+    "candle",
+    "river",
+    "apple",
+    "winter",
+    "hive",
+    "bees",
+    "gather",
+    "warm",
+]
 
 
 @pytest.fixture

@@ -315,7 +315,7 @@ def test_reading_logs_needs_no_torch():
 @given(
     data=st.one_of(
         st.binary(max_size=400),
-        st.text(alphabet='step,loss;"\'\t|-.e+0123456789\n\r ', max_size=400).map(str.encode),
+        st.text(alphabet="step,loss;\"'\t|-.e+0123456789\n\r ", max_size=400).map(str.encode),
     ),
     name=st.sampled_from(["a.csv", "a.log", "a.gz", "a.tsv", "events.out.tfevents.1.x"]),
 )
