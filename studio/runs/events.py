@@ -147,18 +147,21 @@ def _steered(record: PlanChanged | Rewound | Held | Released, work: str) -> Even
 
 
 def _changed(record: PlanChanged) -> Event:
-    """What a person changed, in words such as `Learning rate is now 0.0001`."""
+    """What a person changed; two changes at once share one title, so that no figure is cut."""
     titles, parts = [], [f"after step {record.step:,}"]
     if record.lr is not None:
         titles.append(f"Learning rate is now {record.lr:g}")
     if record.steps is not None:
-        titles.append(f"{'The' if not titles else 'the'} end is now step {record.steps:,}")
+        titles.append(f"The end is now step {record.steps:,}")
     if record.skip:
         left_out = count_text(record.skip, "batch is left out", "batches are left out")
         titles.append(left_out)
+    if len(titles) > 1:
+        parts[:0] = [title[0].lower() + title[1:] for title in titles]
+        titles = ["The plan is changed"]
     if record.why:
         parts.append(record.why)
-    return Event(record.time_s, "changed", "info", "; ".join(titles), ", ".join(parts), record.step)
+    return Event(record.time_s, "changed", "info", "".join(titles), ", ".join(parts), record.step)
 
 
 def _started(record: JobStarted, verb: str, spec: JobSpec | None) -> Event:

@@ -118,7 +118,7 @@ def test_a_training_is_steered_from_its_page(qtbot, studio, tmp_path):
     qtbot.waitUntil(lambda: bool(model.status.changes), timeout=WAIT_MS)
     told = model.status.changes[-1]
     assert (told.lr, told.steps, model.total_steps) == (1e-4, end, end)
-    assert any("Learning rate is now" in event.title for event in model.events)
+    assert any("learning rate is now" in event.text for event in model.events)
     click(header.checkpoint)
     qtbot.waitUntil(lambda: bool(model.checkpoints), timeout=WAIT_MS)
     back = model.checkpoints[-1].step

@@ -72,8 +72,10 @@ def test_the_length_follows_what_was_changed(job):
     assert model.plan.peak_lr(61) == 1e-4
     event = model.events[-1]
     assert (event.kind, event.step) == ("changed", 60)
-    assert event.title == "Learning rate is now 0.0001; the end is now step 140"
-    assert event.text == "after step 60, it still learns"
+    assert event.title == "The plan is changed"
+    assert event.text == (
+        "learning rate is now 0.0001, the end is now step 140, after step 60, it still learns"
+    )
 
 
 def test_a_run_that_is_taken_back_shows_nothing_of_later_steps(job):
