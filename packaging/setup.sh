@@ -190,7 +190,7 @@ install_torch() {
 
 check_imports() {
     "$PYTHON" - <<'PY' 2>/dev/null
-import alembic, filelock, msgspec, numba, numpy, platformdirs, psutil, pynvml, rich
+import alembic, filelock, msgspec, numba, numpy, platformdirs, psutil, pynvml, pyqtgraph, rich
 import safetensors, sqlalchemy, tiktoken, tokenizers, tomli_w, torch
 import inscriptis, lxml, pyarrow
 import PySide6.QtCore, studio, trainer_core

@@ -39,6 +39,8 @@ from multiprocessing import get_context
 import numpy as np
 import psutil
 
+from studio.__main__ import share_memory
+
 STEPS = 1_000_000
 DAYS_STEPS = 864_000
 PROJECTS, RUNS = 200, 2_000
@@ -70,6 +72,7 @@ def main() -> int:
     args = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     if args.one:
+        share_memory()
         print(json.dumps(PARTS[args.one]()))
         return 0
     missed = False
