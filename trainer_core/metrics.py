@@ -103,8 +103,10 @@ def read_rows(
             if len(header) < _HEADER.size:
                 return np.empty(0, dtype)
             _check_header(header, dtype, path)
+            there = (os.fstat(file.fileno()).st_size - _HEADER.size) // dtype.itemsize - start
+            wanted = there if most is None else min(there, most)
             file.seek(_HEADER.size + start * dtype.itemsize)
-            return np.fromfile(file, dtype, -1 if most is None else most)
+            return np.fromfile(file, dtype, max(0, wanted))
     except FileNotFoundError:
         return np.empty(0, dtype)
 

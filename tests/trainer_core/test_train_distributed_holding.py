@@ -21,7 +21,7 @@ def at_another_hour():
 
 @pytest.mark.slow
 def test_all_hold_go_on_and_pause_together(tmp_path):
-    spec = several_spec(make_corpus(tmp_path / "data"), steps=900)
+    spec = several_spec(make_corpus(tmp_path / "data"), steps=1500)
     reference = finish(tmp_path / "reference", spec)
     folder = tmp_path / "run"
     with running(folder, spec) as launcher:

@@ -109,7 +109,7 @@ def _wait(session: Session, told: str) -> tuple[Wanted, str]:
 def _sleep(session: Session, seconds: float) -> Wanted:
     """Wait for so long, or until somebody wants an end."""
     for _ in range(round(seconds / POLL_S)):
-        if wanted := session.world.agree(Wishes(session.job.wanted), now=True).wanted:
+        if wanted := session.world.agree_to_end(session.job.wanted):
             return wanted
         time.sleep(POLL_S)
     return ""

@@ -110,7 +110,7 @@ class Session:
             measures = not wanted and self._measures(wishes, step)
         if measures:
             best = self.validate()
-            wanted = self.world.agree(Wishes(self.job.wanted), now=True).wanted or wanted
+            wanted = self.world.agree_to_end(self.job.wanted) or wanted
         if reason := self._reason(wanted, asked=wishes.save, best=best, scheduled=scheduled):
             self.save(reason)
         if last and self.state.validated_step == step:
@@ -246,7 +246,7 @@ class Session:
 
     def _check_stop(self, _tokens: int) -> None:
         """Break off when any rank is asked to end: all of them or none."""
-        if wanted := self.world.agree(Wishes(self.job.wanted), now=True).wanted:
+        if wanted := self.world.agree_to_end(self.job.wanted):
             raise JobStopped("paused" if wanted == "pause" else "stopped")
 
     # --- checkpoints ----------------------------------------------------------------------------

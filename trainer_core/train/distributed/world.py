@@ -153,6 +153,18 @@ class World:
         self._calls, self._agreed_s = 0, time.perf_counter()
         return Wishes(_CODES[code], *map(bool, others))
 
+    def agree_to_end(self, wanted: Wanted) -> Wanted:
+        """Whether any rank is asked to end, exchanged in this very call by every rank.
+
+        Whatever else is wished for goes on waiting for its turn in `agree`.
+        """
+        if self.size == 1:
+            return wanted
+        code = max(_CODES.index(wanted), _CODES.index(self._pending.wanted))
+        figure = torch.tensor(code)
+        dist.all_reduce(figure, dist.ReduceOp.MAX)
+        return _CODES[int(figure)]
+
     def _next_period(self) -> int:
         """Calls until the next exchange; grows slowly, since the next steps may be slower."""
         each_s = (time.perf_counter() - self._agreed_s) / max(self._calls, 1)
