@@ -10,13 +10,14 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.theme import theme
 from studio.widgets.buttons import DangerButton, QuietButton
+from studio.widgets.focus import GivesFocusBack
 from studio.widgets.label import Label
 from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 
 _WIDTH_PX = 352
 
 
-class AskPopover(QWidget):
+class AskPopover(GivesFocusBack, QWidget):
     """A question over the window; it removes itself when it is answered or left.
 
     Args:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.theme import theme
 from studio.widgets.buttons import PrimaryButton, QuietButton
 from studio.widgets.conditions_form import ConditionsForm
+from studio.widgets.focus import GivesFocusBack
 from studio.widgets.label import Label
 from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from trainer_core.manners import Conditions
@@ -19,7 +20,7 @@ _WIDTH_PX = 440
 _EDGE_PX = 8
 
 
-class ConditionsPopover(QWidget):
+class ConditionsPopover(GivesFocusBack, QWidget):
     """One form over the window; it removes itself when it is answered or left.
 
     Args:

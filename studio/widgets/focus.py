@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFocusEvent, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFocusEvent, QHideEvent, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
 
@@ -130,3 +130,24 @@ class KeyboardFocus(_Base):
             ring = FocusRing.of(self.window())
             if ring.target is self:
                 ring.leave()
+
+
+class GivesFocusBack(_Base):
+    """Mixed in before the class of a popover: what had the keyboard has it again afterwards."""
+
+    _focus_before: QWidget | None = None
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Remember what has the keyboard."""
+        super().showEvent(event)
+        self._focus_before = self.window().focusWidget()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Give it back; left to itself, Qt hands it to the first widget of the window."""
+        super().hideEvent(event)
+        before, now = self._focus_before, self.window().focusWidget()
+        self._focus_before = None
+        if before is None or now is None or not isValid(before) or not self.isAncestorOf(now):
+            return
+        if before.isVisible() and before.isEnabled():
+            before.setFocus(Qt.FocusReason.PopupFocusReason)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.theme import theme
 from studio.widgets.buttons import PrimaryButton, QuietButton
+from studio.widgets.focus import GivesFocusBack
 from studio.widgets.inputs import LineEdit
 from studio.widgets.label import Label
 from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
@@ -17,7 +18,7 @@ from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 _WIDTH_PX = 320
 
 
-class NamePopover(QWidget):
+class NamePopover(GivesFocusBack, QWidget):
     """One question over the window; it removes itself when it is answered or left.
 
     Args:

@@ -40,7 +40,7 @@ PILLS: dict[str, PillLook] = {
     "finished": PillLook("Finished", "check", "ok"),
     "failed": PillLook("Failed", "x", "danger"),
     "killed": PillLook("Killed", "x", "danger"),
-    "reference": PillLook("Reference", "", "neutral"),
+    "reference": PillLook("Reference", "chart-no-axes-column", "neutral"),
     "disk_full": PillLook("Disk full", "x", "danger"),
     # what other jobs do
     "ready": PillLook("Ready", "check", "ok"),

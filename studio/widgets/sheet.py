@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.widgets.buttons import IconButton
 from studio.widgets.card import Hairline, Panel
+from studio.widgets.focus import GivesFocusBack
 from studio.widgets.label import Label, Part
 
 _WIDTH_PX = 460
@@ -15,7 +16,7 @@ _FREE_PX = 160
 """What it leaves of the page at the least."""
 
 
-class Sheet(Panel):
+class Sheet(GivesFocusBack, Panel):
     """Lies over its host from a height down to the bottom; Esc and its button close it.
 
     Args:

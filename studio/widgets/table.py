@@ -92,6 +92,7 @@ class DataTable(QWidget):
             self.select(selected)
         self.view.verticalScrollBar().setValue(scrolled)
         self._fit_height()
+        self.update()  # the frame ends with the last row
 
     def update_row(self, row: Row) -> None:
         """Replace the row with the same key."""

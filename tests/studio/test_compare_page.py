@@ -77,6 +77,8 @@ def test_a_right_click_chooses_the_base_and_it_is_remembered(qtbot, studio):
     )
     again = open_page(qtbot, studio, None, runs=2)
     assert again.base.row.id == index.id
+    only = open_page(qtbot, studio, (plain.id,), runs=1)
+    assert [run.row.id for run in only._runs] == [plain.id]
 
 
 def test_a_run_is_added_and_left_out(qtbot, studio):

@@ -111,6 +111,11 @@ def test_settings_that_nobody_knows_are_not_said_to_differ(reference):
 # --- seeds ---------------------------------------------------------------------------------------
 
 
+def test_seeds_are_called_by_what_their_names_share():
+    runs = [compared(i, f"plain-lr1e-4-s133{i}", seed=i, group=5) for i in (7, 8)]
+    assert joined(runs)[0].row.name == "plain-lr1e-4 × 2"
+
+
 def test_seeds_of_a_group_are_one_line_with_their_spread():
     runs = [compared(i, f"index-seed-{i}", seed=i, level=i / 10, group=5) for i in (1, 2, 3)]
     other = compared(4, "index-lr", seed=1, group=5)

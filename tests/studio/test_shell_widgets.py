@@ -298,6 +298,16 @@ def test_a_name_is_kept_by_enter_and_dropped_by_escape(shown, qtbot):
     assert kept == ["new"]
 
 
+def test_what_had_the_keyboard_has_it_again_after_a_popover(two_buttons, qtbot):
+    window, _first, second = two_buttons
+    second.setFocus()
+    popover = NamePopover(window, "Rename", "old", lambda name: None)
+    popover.open_at(window.mapToGlobal(QPoint(0, 0)))
+    assert window.focusWidget() is popover.field
+    qtbot.keyClick(popover.field, Qt.Key.Key_Return)
+    assert window.focusWidget() is second
+
+
 # --- figures -------------------------------------------------------------------------------------
 
 

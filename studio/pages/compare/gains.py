@@ -19,6 +19,7 @@ from studio.widgets.figures import NARROW
 from studio.widgets.label import Label
 from studio.widgets.paint import painter_for, repaint_on_theme
 
+_TITLE: Final = "What the index buys"
 _HEAD_PX: Final = 30
 _ROW_PX: Final = 48
 _TOTAL_PX: Final = 36
@@ -140,7 +141,7 @@ class GainsCard(ChartCard):
     """The bars with their title, or the reason why there are none."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("What the index buys", legend_right=True, head_px=HEAD_PX, parent=parent)
+        super().__init__(_TITLE, legend_right=True, head_px=HEAD_PX, parent=parent)
         self.body.setContentsMargins(1, 1, 1, 8)
         self._runs: tuple[Compared, Compared] | None = None
         self._inner = QWidget()
@@ -167,6 +168,8 @@ class GainsCard(ChartCard):
             self.legend.set_entries(())
             return
         self._runs = base, other
+        with_index = any(run.spec is not None and run.spec.index for run in self._runs)
+        self.set_title(_TITLE if with_index else "By match length")
         self._name_runs()
         self.bars.show_gains(found, base.slot, other.slot)
 

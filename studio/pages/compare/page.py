@@ -80,12 +80,13 @@ class ComparePage(Page):
         if isinstance(target, ImportLog):
             self.sheet.begin(target.path)
         wanted = self._wanted(target)
+        alone = isinstance(target, list | tuple)
 
         def load() -> tuple[list[RunRow], list[ProjectRow], list[int]]:
             kept = [] if self._remembered else library.setting(SETTING, [0])
             return library.runs(archived=True), library.projects(), kept
 
-        self._context.tasks.run_op(load, partial(self._on_listed, wanted), owner=self)
+        self._context.tasks.run_op(load, partial(self._on_listed, wanted, alone), owner=self)
 
     def shown(self) -> None:
         """Follow runs that are at work."""
@@ -192,7 +193,10 @@ class ComparePage(Page):
         return kept
 
     def _on_listed(
-        self, wanted: list[int], found: tuple[list[RunRow], list[ProjectRow], list[int]]
+        self,
+        wanted: list[int],
+        alone: bool,
+        found: tuple[list[RunRow], list[ProjectRow], list[int]],
     ) -> None:
         rows, projects, kept = found
         self._rows = {row.id: row for row in rows}
@@ -201,7 +205,7 @@ class ComparePage(Page):
             self._remembered = True
             base, *ids = kept or [0]
             self._base_id = base or None
-            wanted = [*ids, *wanted]
+            wanted = wanted if alone else [*ids, *wanted]
         self.choose(wanted, self._base_id)
 
     def _keep(self) -> None:

@@ -161,5 +161,8 @@ def _common_name(runs: Sequence[Compared]) -> str:
     same = 0
     while same < min(map(len, names)) and len({name[same] for name in names}) == 1:
         same += 1
-    start = re.sub(r"[\s\-_·,(]+(seed|s)?[\s\-_]*$", "", names[0][:same], flags=re.IGNORECASE)
+    start = names[0][:same]
+    if any(name[same : same + 1].isdigit() for name in names):  # 1337 and 1338 share no number
+        start = start.rstrip("0123456789")
+    start = re.sub(r"[\s\-_·,(]+(seed|s)?[\s\-_]*$", "", start, flags=re.IGNORECASE)
     return start or names[0]

@@ -25,7 +25,6 @@ from studio.widgets.menu import Menu
 from studio.widgets.pill import PILLS, PillLook
 from studio.widgets.table import Column, DataTable, Row
 
-MOST_COMPARED: Final = 6
 _REFRESH_MS: Final = 500
 _VERDICTS: Final = {
     "real": PillLook("Real", "check", "ok"),
@@ -288,7 +287,7 @@ class GroupPage(Page):
         menu.open_at(at)
 
     def _on_compare(self) -> None:
-        """One run of each setting, until the page for comparing is full."""
+        """One run of each setting, then the next: the page for comparing takes what it can show."""
         facts = self._facts
         if facts is None:
             return
@@ -297,7 +296,7 @@ class GroupPage(Page):
             for cell in facts.cells:
                 if turn < len(cell.runs) and cell.runs[turn].facts.best_loss is not None:
                     chosen.append(cell.runs[turn].id)
-        self._context.navigate("compare", tuple(chosen[:MOST_COMPARED]))
+        self._context.navigate("compare", tuple(chosen))
 
     def _on_more(self) -> None:
         if self._facts is not None and self._facts.runs:

@@ -70,7 +70,8 @@ class IntervalPlot(QWidget):
         """Grid, base, rows."""
         painter = painter_for(self)
         area = self._area(painter)
-        self._paint_axis(painter, area)
+        if any(line.values for line in self._lines):
+            self._paint_axis(painter, area)
         for place, line in enumerate(self._lines):
             middle = area.top() + (place + 0.5) * _ROW_PX
             self._paint_line(painter, area, middle, line)

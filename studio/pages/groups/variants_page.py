@@ -236,12 +236,13 @@ class VariantsPage(Page):
         self.table.setVisible(bool(count))
         self._nothing.setVisible(not count)
         self._preview_title.set_text(figures.plural(count, "run") if count else "")
-        once_s = base.run.facts.elapsed_s if base.run.facts.state == "finished" else 0.0
+        facts = base.run.facts
+        step_s = facts.elapsed_s / facts.step if facts.state == "finished" and facts.step else 0.0
         words = "One after the other, the seeds of a setting together."
-        if count and once_s > 0 and not self._changes_the_work():
-            took = figures.duration(once_s)
-            words += f" {base.run.name} took {took}: about {figures.duration(count * once_s)}"
-            words += " for all of them."
+        if count and step_s > 0 and not self._changes_the_work():
+            # By the step: the end of the run may have been changed, theirs is as first planned.
+            all_s = figures.duration(count * step_s * base.spec.budget.steps)
+            words += f" At the pace of {base.run.name} about {all_s} for all of them."
         self._preview_hint.set_text(words if count else "")
         self.table.set_rows(
             [

@@ -169,7 +169,7 @@ def run_row(run: RunRow, project: str) -> Row:
             "bits": figure(figures.loss(facts.bits_per_byte), facts.bits_per_byte, 6),
             "tokens": figure(figures.count(facts.tokens_seen), facts.tokens_seen, 0),
             "speed": figure(figures.count(facts.tokens_per_s), facts.tokens_per_s, 0),
-            "time": figure(figures.duration(facts.elapsed_s), facts.elapsed_s, 1),
+            "time": figure(figures.duration(facts.elapsed_s), facts.elapsed_s or None, 1),
             "started": Cell(
                 figures.started(facts.started_s or run.created_s),
                 sort=facts.started_s or run.created_s,

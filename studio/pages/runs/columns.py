@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.pages.runs.entries import ALWAYS, BY_KEY, COLUMNS, DEFAULT
 from studio.theme import theme
 from studio.widgets.controls import CheckBox, IconButton, LinkButton
+from studio.widgets.focus import GivesFocusBack
 from studio.widgets.label import Label
 from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from studio.widgets.scroll import ClearScroll
@@ -44,7 +45,7 @@ def remember_sorting(settings: QSettings, key: str, largest_first: bool) -> None
     settings.setValue(_SORTING_SETTING, f"{key}:{'down' if largest_first else 'up'}" if key else "")
 
 
-class ColumnsPopover(QWidget):
+class ColumnsPopover(GivesFocusBack, QWidget):
     """Every column with a box, and arrows that move it; it changes the table at once.
 
     Args:

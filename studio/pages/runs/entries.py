@@ -95,9 +95,9 @@ _STATES: Final = {
 
 COLUMNS: Final = (
     Column("star", "", 34, tooltip="Stars"),
-    Column("run", "Run", 148, 3, "strong"),
+    Column("run", "Run", 156, 8, "strong"),
     Column("tags", "Tags", 108, 1),
-    Column("project", "Project", 112, 2, "muted"),
+    Column("project", "Project", 104, 2, "muted"),
     Column("state", "State", 113),
     Column("progress", "Progress", 148, style="mono"),
     Column("val_loss", "Val loss", 78, style="mono", right=True, tooltip="Loss on held-out text"),

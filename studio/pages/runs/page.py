@@ -151,7 +151,9 @@ class RunsPage(Page):
         """Open the one run at work, unless the user just came from there."""
         live = (self.list.live(entry).run for entry in self._catalogue.entries)
         working = [run for run in live if run.facts.state in BUSY and not run.archived]
-        wanted = self._target is None and len(working) == 1 and self.isVisible()
+        queue = self._context.queue  # where runs follow each other, the list is what tells most
+        queued = queue is not None and bool(queue.entries)
+        wanted = self._target is None and len(working) == 1 and self.isVisible() and not queued
         if wanted and self._led_to != working[0].id:
             self._led_to = working[0].id
             self.navigate_requested.emit("run", working[0].id)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.storage.organising import checked_tag
 from studio.theme import theme
 from studio.widgets.controls import CheckBox, LineEdit, PrimaryButton, QuietButton
+from studio.widgets.focus import GivesFocusBack
 from studio.widgets.label import Label
 from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from studio.widgets.scroll import ClearScroll
@@ -21,7 +22,7 @@ _WIDTH_PX = 320
 _LIST_PX = 180
 
 
-class TagPopover(QWidget):
+class TagPopover(GivesFocusBack, QWidget):
     """Every tag in use with a box, and a field for new ones; Enter keeps, Escape leaves.
 
     Args:
