@@ -224,6 +224,8 @@ class RunList(QWidget):
 
     def _go_to_table(self) -> None:
         self.table.view.setFocus(Qt.FocusReason.TabFocusReason)
+        if self.table.selected_key() is None and self.table.model.rowCount():
+            self.table.view.selectRow(0)
 
     def _on_show_all(self) -> None:
         self.filters.clear()
