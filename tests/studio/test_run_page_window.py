@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -254,6 +255,20 @@ def test_the_column_at_the_right_becomes_a_drawer(qtbot, studio):
     tops = {card.y() for card in page.view.charts.cards}
     QApplication.processEvents()
     assert page.view.charts._columns == 1 and tops
+
+
+def test_a_run_whose_folder_was_taken_away_says_so_and_stays_as_it_was(qtbot, studio):
+    row = add_run(studio[0], ended="finished")
+    shutil.rmtree(row.folder)
+    page = RunPage(studio[0])
+    qtbot.addWidget(page)
+    page.open(row.id)
+    qtbot.waitUntil(lambda: page.findChild(ErrorCard) is not None)
+    assert "is gone" in page.findChild(ErrorCard).what.text()
+    assert page.view is None
+    row.folder.mkdir()  # it is put back
+    page.open(row.id)
+    qtbot.waitUntil(lambda: page.view is not None)
 
 
 def test_an_unknown_run_leads_to_the_list(qtbot, studio):

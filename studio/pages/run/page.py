@@ -16,6 +16,7 @@ from studio.pages.wizard.target import WizardTarget
 from studio.runs.rules import own_rules
 from studio.storage.rows import RunRow
 from studio.widgets.empty import ErrorCard, LoadingBlocks
+from trainer_core.errors import KnownError
 from trainer_core.rule_tasks import Ruled
 
 
@@ -61,6 +62,7 @@ class RunPage(Page):
 
         def load() -> Loaded:
             run = library.run(target)
+            _check_folder(run)
             dataset = None if run.dataset_id is None else library.dataset(run.dataset_id)
             rules = None if dataset is None else own_rules(dataset.folder)
             return Loaded(run, library.project(run.project_id).name, rules)
@@ -168,6 +170,20 @@ class RunPage(Page):
                 self.view.header.withdraw()
             else:
                 self.view.charts.link.pin(None)
+
+
+def _check_folder(run: RunRow) -> None:
+    """See that a run's folder was not taken away by hand.
+
+    Raises:
+        KnownError: It was.
+    """
+    if not run.folder.is_dir():
+        raise KnownError(
+            f"The folder of {run.name} is gone: {run.folder}.",
+            safe="Its name, tags and notes are kept, and so is every other run.",
+            do="Put the folder back where it was, or move the run to the trash in the list.",
+        )
 
 
 def _padded(widget: QWidget) -> QWidget:

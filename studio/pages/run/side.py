@@ -235,3 +235,4 @@ class SidePanel(Panel):
             "notes": "Kept in your library, not in the run's folder",
         }
         self._foot.set_text(texts[self.tabs.current])
+        self._foot_icon.setVisible(bool(texts[self.tabs.current]))
