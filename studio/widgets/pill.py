@@ -41,6 +41,7 @@ PILLS: dict[str, PillLook] = {
     "failed": PillLook("Failed", "x", "danger"),
     "killed": PillLook("Killed", "x", "danger"),
     "reference": PillLook("Reference", "chart-no-axes-column", "neutral"),
+    "gone": PillLook("Folder gone", "triangle-alert", "danger"),
     "disk_full": PillLook("Disk full", "x", "danger"),
     # what other jobs do
     "ready": PillLook("Ready", "check", "ok"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,6 +203,18 @@ def test_a_corpus_that_was_removed_by_hand_is_told(
     page = open_page(qtbot, studio)
     qtbot.waitUntil(lambda: page._detail.findChild(ErrorCard) is not None, timeout=5_000)
     assert "missing or damaged" in page._detail.findChild(ErrorCard).what.text()  # type: ignore[union-attr]
+
+
+def test_a_dataset_whose_folder_was_taken_away_is_not_being_read(
+    qtbot: QtBot, studio: Studio
+) -> None:
+    row = studio[0].library.add_dataset("Bees", tokenizer="bytes")
+    shutil.rmtree(row.folder, ignore_errors=True)
+    page = open_page(qtbot, studio)
+    qtbot.waitUntil(lambda: row_text(page, "index") == "Folder gone")
+    qtbot.waitUntil(lambda: page._detail.findChild(ErrorCard) is not None)
+    card = page._detail.findChild(ErrorCard)
+    assert "is gone" in card.what.text()
 
 
 def test_the_search_keeps_what_holds_every_word(

@@ -177,7 +177,8 @@ class DatasetDetail(QWidget):
         """
         manifest = facts.manifest
         ready = manifest is not None and facts.problem is None
-        working = facts.prepare.alive or facts.prepare.state == "unborn"
+        begins = facts.prepare.state == "unborn" and facts.problem is None
+        working = facts.prepare.alive or begins
         self._show_head(facts, ready=ready)
         self._whole.setVisible(ready)
         self._reading.setVisible(not ready and working and facts.problem is None)
@@ -229,7 +230,8 @@ class DatasetDetail(QWidget):
             self._error = None
         if error is None or facts is None:
             return
-        button = "Go on" if goes_on(facts.prepare) else "Read again"
+        gone = facts.problem is not None and facts.prepare.state == "unborn"  # with its settings
+        button = "" if gone else "Go on" if goes_on(facts.prepare) else "Read again"
         signal = self.read_again_requested
         if of_setting:
             button, signal = "Change the settings", self.change_requested

@@ -73,6 +73,7 @@ class DatasetJobs:
             used_by=(shelf.used_by or {}).get(row.id, 0),
             seconds_left=self.seconds_left(row.folder),
             known=self._is_known(row.folder) and self._is_known(row.index_folder),
+            gone=row.id in shelf.gone,
         )
 
     def index_now(self, row: DatasetRow, shelf: Shelf, threads: int = 0) -> IndexNow:
@@ -101,8 +102,14 @@ class DatasetJobs:
         model = self.model(folder)
         return folder is None or (model is not None and model.caught_up)
 
-    def problem(self, row: DatasetRow) -> KnownError | None:
+    def problem(self, row: DatasetRow, shelf: Shelf) -> KnownError | None:
         """Why a dataset's folder cannot be read, unless its job says so itself."""
+        if row.id in shelf.gone:
+            return KnownError(
+                f"The folder of {row.name} is gone: {row.folder}.",
+                safe="Runs that were trained on it keep their models and their curves.",
+                do="Put the folder back where it was, or add its text once more.",
+            )
         model = self.model(row.folder)
         if model is None or model.error is None or model.status.ended is not None:
             return None

@@ -34,6 +34,7 @@ class Shelf:
         contexts: Context length of the newest run by dataset.
         free_bytes: Room on the disk of the home.
         outdated: Indexes that do not fit their text any more, by dataset.
+        gone: Datasets whose folder was taken away by hand.
     """
 
     datasets: tuple[DatasetRow, ...] = ()
@@ -41,6 +42,7 @@ class Shelf:
     contexts: dict[int, int] | None = None
     free_bytes: int | None = None
     outdated: dict[int, Outdated] | None = None
+    gone: frozenset[int] = frozenset()
 
     def context_for(self, dataset_id: int) -> int:
         """The context length to compare documents with."""
@@ -63,7 +65,8 @@ def read_shelf(library: Library) -> Shelf:
         free = shutil.disk_usage(library.home).free
     datasets = tuple(library.datasets())
     outdated = {row.id: found for row in datasets if (found := read_outdated(row)) is not None}
-    return Shelf(datasets, dict(used), contexts, free, outdated)
+    gone = frozenset(row.id for row in datasets if not row.folder.is_dir())
+    return Shelf(datasets, dict(used), contexts, free, outdated, gone)
 
 
 def _context_of(run_folder: Path) -> int:

@@ -259,7 +259,7 @@ class DataPage(Page):
         left = self._jobs.seconds_left(row.folder)
         threads = self._detail.matches.offer.advanced.form().n_threads
         index = self._jobs.index_now(row, self._shelf, threads)
-        facts = make_facts(row, files, prepare, index, self._jobs.problem(row))
+        facts = make_facts(row, files, prepare, index, self._jobs.problem(row, self._shelf))
         self._facts = facts
         self._detail.show_facts(facts, self._shelf.context_for(row.id), left)
         self.side.follow(facts)

@@ -43,6 +43,7 @@ class RowFacts:
         used_by: Number of runs.
         seconds_left: Of the reading at work.
         known: Whether the jobs' folders have been read; before that nothing is said of them.
+        gone: Whether the folder of the text was taken away by hand.
     """
 
     dataset: DatasetRow
@@ -51,6 +52,7 @@ class RowFacts:
     used_by: int = 0
     seconds_left: float | None = None
     known: bool = True
+    gone: bool = False
 
 
 def table_row(facts: RowFacts) -> Row:
@@ -87,6 +89,8 @@ def state_cell(facts: RowFacts) -> Cell:
     """What stands under "Memory index": first of all, whether the text is there."""
     if not facts.known:
         return Cell()
+    if facts.gone:
+        return Cell(pill=PILLS["gone"], tooltip=str(facts.dataset.folder))
     if facts.prepare.state != "finished":
         return _prepare_cell(facts)
     index = facts.index

@@ -11,12 +11,12 @@ from studio.pages.home.facts import BUSY, RESUMABLE, bar_role, figure, state_loo
 from studio.storage.rows import ProjectRow, RunRow
 from studio.widgets import figures
 from studio.widgets.cells import Cell, Column, Row
-from studio.widgets.pill import PillLook, look_for
+from studio.widgets.pill import PILLS, look_for
 
-GONE: Final = PillLook("Folder gone", "triangle-alert", "danger")
+GONE: Final = PILLS["gone"]
 AT_WORK: Final = BUSY - {"starting"}
 """States of a run whose process has begun: one that waits in the queue is in none of them."""
-REFERENCE: Final = PillLook("Reference", "", "neutral")
+REFERENCE: Final = PILLS["reference"]
 
 
 @dataclass(frozen=True)
