@@ -78,6 +78,14 @@ def test_the_run_at_work_speaks_for_its_project_and_the_best_loss_is_of_all(shel
     assert first.subtitle == "2 runs, Slice, own 32k tokenizer, private"
 
 
+def test_runs_that_wait_for_their_turn_do_not_speak_for_their_project(shelf):
+    waiting = replace(
+        shelf.runs[0], id=9, name="next", facts=RunFacts(state="starting", total_steps=1000)
+    )
+    shelf = replace(shelf, runs=(waiting, *shelf.runs))
+    assert summarise(shelf, no_models, "used")[0].shown.name == "run-3"
+
+
 def test_projects_are_ordered_by_use_name_or_loss(shelf):
     def names(sorting):
         return [each.project.name for each in summarise(shelf, no_models, sorting)]

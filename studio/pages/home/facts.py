@@ -51,7 +51,7 @@ class ProjectSummary:
     """Those that are not archived, newest first."""
     subtitle: str
     shown: RunRow | None
-    """The run that speaks for the project: one at work, else the newest."""
+    """The run that speaks for the project: one at work, else the newest that has begun."""
     best_loss: float | None
     bits_per_byte: float | None
     finish_s: float | None
@@ -105,9 +105,11 @@ def _summary(
     models: Models,
 ) -> ProjectSummary:
     visible = tuple(run for run in own if not run.archived)
-    busy = [run for run in visible if run.facts.state in BUSY]
     trained = [run for run in visible if run.kind == "train"]
-    shown = next(iter(busy or trained or visible), None)
+    # Those that only wait for their turn are newer than the one that trains, and tell nothing yet.
+    begun = [run for run in trained if run.facts.started_s is not None]
+    busy = [run for run in begun if run.facts.state in BUSY]
+    shown = next(iter(busy or begun or trained or visible), None)
     measured = [run for run in trained or visible if run.facts.best_loss is not None]
     best = min(measured, key=lambda run: run.facts.best_loss or math.inf, default=None)
     model = models(shown) if shown is not None else None
@@ -152,12 +154,13 @@ def run_row(run: RunRow, project: str) -> Row:
     """A run as a row of the table."""
     facts = run.facts
     share = facts.share_done
+    look = look_for("reference") if run.kind == "reference" else state_look(facts)
     return Row(
         run.id,
         {
             "run": run.name,
             "project": project,
-            "state": Cell(pill=state_look(facts), tooltip=facts.problem),
+            "state": Cell(pill=look, tooltip=facts.problem),
             "progress": Cell(
                 figures.percent(share) if facts.total_steps else figures.MISSING,
                 sort=share,
