@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, QRectF, QSettings, Qt
-from PySide6.QtGui import QKeyEvent, QPaintEvent
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.pages.runs.entries import ALWAYS, BY_KEY, COLUMNS, DEFAULT
-from studio.theme import theme
 from studio.widgets.controls import CheckBox, IconButton, LinkButton
-from studio.widgets.focus import GivesFocusBack
+from studio.widgets.floating_card import FloatingCard
 from studio.widgets.label import Label
-from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from studio.widgets.scroll import ClearScroll
 
 _COLUMNS_SETTING = "runs/columns"
@@ -45,7 +42,7 @@ def remember_sorting(settings: QSettings, key: str, largest_first: bool) -> None
     settings.setValue(_SORTING_SETTING, f"{key}:{'down' if largest_first else 'up'}" if key else "")
 
 
-class ColumnsPopover(GivesFocusBack, QWidget):
+class ColumnsPopover(FloatingCard):
     """Every column with a box, and arrows that move it; it changes the table at once.
 
     Args:
@@ -60,9 +57,8 @@ class ColumnsPopover(GivesFocusBack, QWidget):
         keys: tuple[str, ...],
         changed: Callable[[tuple[str, ...]], object],
     ) -> None:
-        super().__init__(window)
+        super().__init__(window, _WIDTH_PX, to_the_left=True)
         self._changed = changed
-        self.setFixedWidth(_WIDTH_PX)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 10, 6, 12)
         column.setSpacing(8)
@@ -86,40 +82,10 @@ class ColumnsPopover(GivesFocusBack, QWidget):
         self._keys = keys
         self._order = [*keys, *(each.key for each in COLUMNS if each.key not in keys)]
         self._fill()
-        repaint_on_theme(self)
 
-    def open_at(self, point: QPoint) -> None:
-        """Show it with its right edge near a global point, inside the window."""
-        self.adjustSize()
-        window = self.parentWidget()
-        if window is None:
-            return
-        local = window.mapFromGlobal(point)
-        left = min(max(local.x() - self.width(), 8), window.width() - self.width() - 8)
-        top = min(max(local.y(), 8), window.height() - self.height() - 8)
-        self.move(left, top)
-        self.show()
-        self.raise_()
-        next(iter(self.boxes.values())).setFocus(Qt.FocusReason.PopupFocusReason)
-
-    def close_up(self) -> None:
-        """Leave."""
-        self.hide()
-        self.deleteLater()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape leaves."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.close_up()
-            return
-        super().keyPressEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """A popover."""
-        p = theme().palette
-        painter = painter_for(self)
-        rounded_box(painter, QRectF(self.rect()), 8, fill=p.bg2, border=p.line2)
-        painter.end()
+    def first(self) -> QWidget:
+        """The first column's box."""
+        return next(iter(self.boxes.values()))
 
     def _fill(self) -> None:
         while (item := self._rows.takeAt(0)) is not None:

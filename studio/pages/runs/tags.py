@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt
-from PySide6.QtGui import QKeyEvent, QPaintEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.storage.organising import checked_tag
-from studio.theme import theme
 from studio.widgets.controls import CheckBox, LineEdit, PrimaryButton, QuietButton
-from studio.widgets.focus import GivesFocusBack
+from studio.widgets.floating_card import FloatingCard
 from studio.widgets.label import Label
-from studio.widgets.paint import painter_for, repaint_on_theme, rounded_box
 from studio.widgets.scroll import ClearScroll
 from trainer_core.errors import KnownError
 
@@ -22,7 +19,7 @@ _WIDTH_PX = 320
 _LIST_PX = 180
 
 
-class TagPopover(GivesFocusBack, QWidget):
+class TagPopover(FloatingCard):
     """Every tag in use with a box, and a field for new ones; Enter keeps, Escape leaves.
 
     Args:
@@ -39,16 +36,15 @@ class TagPopover(GivesFocusBack, QWidget):
         known: Sequence[str],
         changed: Changed,
     ) -> None:
-        super().__init__(window)
+        super().__init__(window, _WIDTH_PX)
         self._changed = changed
-        self.setFixedWidth(_WIDTH_PX)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 10, 12, 12)
         column.setSpacing(8)
         runs = len(tags)
         column.addWidget(Label("Tags" if runs == 1 else f"Tags of {runs} runs", "strong"))
         self.field = LineEdit("", "New tags, separated by commas", name="New tags")
-        self.field.installEventFilter(self)
+        self.takes_keys_of(self.field)
         self.field.textChanged.connect(lambda _text: self._say(""))
         column.addWidget(self.field)
         self._problem = Label("", "label", "danger", wrap=True)
@@ -63,11 +59,14 @@ class TagPopover(GivesFocusBack, QWidget):
         cancel = QuietButton("Cancel", size="small")
         cancel.clicked.connect(self.close_up)
         keep = PrimaryButton("Keep", size="small")
-        keep.clicked.connect(self.keep)
+        keep.clicked.connect(self.accept)
         row.addWidget(cancel)
         row.addWidget(keep)
         column.addLayout(row)
-        repaint_on_theme(self)
+
+    def first(self) -> QWidget:
+        """The field for new ones."""
+        return self.field
 
     def _make_boxes(self, tags: Sequence[Sequence[str]], known: Sequence[str]) -> QWidget:
         by_key = {tag.casefold(): tag for tag in known}
@@ -94,7 +93,7 @@ class TagPopover(GivesFocusBack, QWidget):
         area.setFixedHeight(min(len(by_key) * 26 + 4, _LIST_PX) if by_key else 0)
         return area
 
-    def keep(self) -> None:
+    def accept(self) -> None:
         """Put on what is ticked and typed, take off what is not ticked any more."""
         try:
             typed = [checked_tag(each) for each in self.field.text().split(",") if each.strip()]
@@ -109,52 +108,8 @@ class TagPopover(GivesFocusBack, QWidget):
         if add or remove:
             self._changed(add, remove)
 
-    def open_at(self, point: QPoint) -> None:
-        """Show it near a global point, inside the window."""
-        self.adjustSize()
-        window = self.parentWidget()
-        if window is None:
-            return
-        local = window.mapFromGlobal(point)
-        left = min(max(local.x(), 8), window.width() - self.width() - 8)
-        top = min(max(local.y(), 8), window.height() - self.height() - 8)
-        self.move(left, top)
-        self.show()
-        self.raise_()
-        self.field.setFocus(Qt.FocusReason.PopupFocusReason)
-
-    def close_up(self) -> None:
-        """Leave."""
-        self.hide()
-        self.deleteLater()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape leaves, Enter keeps."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.close_up()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.keep()
-        else:
-            super().keyPressEvent(event)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The field leaves these keys to the popover."""
-        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            keys = (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter)
-            if event.key() in keys:
-                self.keyPressEvent(event)
-                return True
-        return super().eventFilter(watched, event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """A popover."""
-        p = theme().palette
-        painter = painter_for(self)
-        rounded_box(painter, QRectF(self.rect()), 8, fill=p.bg2, border=p.line2)
-        painter.end()
-
     def _say(self, problem: str) -> None:
         self._problem.set_text(problem)
         self._problem.setVisible(bool(problem))
         self.field.set_invalid(bool(problem))
-        self.adjustSize()
+        self.fit()
