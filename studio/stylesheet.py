@@ -36,6 +36,9 @@ QComboBox QAbstractItemView { background: $bg2; color: $text; border: 1px solid 
   padding: 4px; outline: none; selection-background-color: $bg3; selection-color: $text; }
 QSplitter::handle { background: transparent; }
 QDialog { background: $bg1; }
+QFileDialog QHeaderView { background: $bg1; }
+QFileDialog QHeaderView::section { background: $bg1; color: $muted; border: none;
+  border-bottom: 1px solid $line; padding: 4px 8px; }
 """
 
 

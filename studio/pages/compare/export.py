@@ -78,7 +78,11 @@ class CompareExport(QObject):
             work = partial(chart_files.write_file, path, data)
         else:
             work = partial(chart_files.write_file, path, chart_files.png_bytes(self._content()))
-        self._context.tasks.run_op(work, None, self._context.toast, owner=self, lane="work")
+
+        def written(_nothing: object) -> None:
+            self._context.say(f"Written to {path}.")
+
+        self._context.tasks.run_op(work, written, self._context.toast, owner=self, lane="work")
 
     def _ask(self, kind: str) -> None:
         if kind != "events":

@@ -72,7 +72,10 @@ def export_events(context: Context, owner: QWidget, run: Path, folder: Path) -> 
     def write() -> Path:
         return write_events(folder / run.name, read_whole(run))
 
-    context.tasks.run_op(write, None, context.toast, owner=owner, lane="work")
+    def written(made: Path) -> None:
+        context.say(f"Written to {made}.")
+
+    context.tasks.run_op(write, written, context.toast, owner=owner, lane="work")
 
 
 def export_charts(context: Context, dashboard: Dashboard, kind: str, path: Path) -> None:
@@ -93,7 +96,11 @@ def export_charts(context: Context, dashboard: Dashboard, kind: str, path: Path)
         work = partial(chart_files.write_file, path, chart_files.svg_bytes(dashboard, path.stem))
     else:
         work = partial(chart_files.write_file, path, chart_files.png_bytes(dashboard))
-    context.tasks.run_op(work, None, context.toast, owner=dashboard, lane="work")
+
+    def written(_nothing: object) -> None:
+        context.say(f"Written to {path}.")
+
+    context.tasks.run_op(work, written, context.toast, owner=dashboard, lane="work")
 
 
 class ExportStrip(Card):
