@@ -268,7 +268,8 @@ def test_a_run_whose_folder_was_taken_away_says_so_and_stays_as_it_was(qtbot, st
     assert page.view is None
     row.folder.mkdir()  # it is put back
     page.open(row.id)
-    qtbot.waitUntil(lambda: page.view is not None)
+    qtbot.waitUntil(lambda: page.view is not None and page.view.model.caught_up)
+    qtbot.waitUntil(lambda: page.view.header.resume.text() == "Start")  # without a journal
 
 
 def test_an_unknown_run_leads_to_the_list(qtbot, studio):

@@ -281,6 +281,8 @@ class RunHeader(Panel):
             self.playground: bool(model and model.checkpoints) and not asking and not working,
             self.more: model is not None and not asking,
         }
+        never_began = model is not None and model.state == "unborn"
+        self.resume.set_text("Start" if never_began else "Resume")
         for widget, visible in shown.items():
             widget.setVisible(visible)
         for button in (self.pause, self.checkpoint, self.stop, self.resume, self.extend):
