@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -123,7 +123,7 @@ def tiles(model: JobModel, smoothing: int) -> list[TileFacts]:
         smoothing: Steps that the training loss is averaged over.
     """
     match_backed = isinstance(model.spec, TrainSpec) and model.spec.model.match_input
-    return [
+    made = [
         _train_loss(model, smoothing),
         _validation_loss(model),
         _speed(model),
@@ -131,6 +131,10 @@ def tiles(model: JobModel, smoothing: int) -> list[TileFacts]:
         _hit_rate(model, smoothing) if match_backed else _accuracy(model) or _best(model),
         _learning_rate(model),
     ]
+    if is_reference(model):  # what is missing will not come any more
+        absent = (("not in the log", False),)
+        made = [replace(tile, context=absent) if tile.value == MISSING else tile for tile in made]
+    return made
 
 
 def lr_text(value: float) -> str:
