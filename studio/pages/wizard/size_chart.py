@@ -58,8 +58,8 @@ class SizeChart(KeyboardFocus, QWidget):
         repaint_on_theme(self)
 
     def sizeHint(self) -> QSize:
-        """As in the design."""
-        return QSize(320, 290)
+        """So that the step fits the usual window."""
+        return QSize(320, 262)
 
     def show_curve(
         self,
