@@ -23,7 +23,7 @@ from trainer_core.protocol import read_owner
 from trainer_core.status import read_status
 
 MISBEHAVING = (sys.executable, str(Path(__file__).with_name("jobs_that_misbehave.py")))
-IMPATIENT = Patience(listen_s=5, answer_s=1.0, ask_s=1.5, save_s=10, terminate_s=0.5, kill_s=5)
+IMPATIENT = Patience(listen_s=5, answer_s=1.0, ask_s=3.0, save_s=10, terminate_s=0.5, kill_s=5)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
 
