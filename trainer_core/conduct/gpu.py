@@ -121,7 +121,7 @@ class Gpu:
 def _reasons(nvml: ModuleType) -> Callable[[object], int]:
     """NVML's question for the reasons, which was renamed with driver 535."""
     newer = getattr(nvml, "nvmlDeviceGetCurrentClocksEventReasons", None)
-    return newer or nvml.nvmlDeviceGetCurrentClocksThrottleReasons  # type: ignore[no-any-return]
+    return newer or nvml.nvmlDeviceGetCurrentClocksThrottleReasons  # type: ignore[no-any-return]  # untyped
 
 
 def _asked(question: Callable[[Any], T]) -> T | None:

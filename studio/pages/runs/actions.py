@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QPoint, QUrl
@@ -250,11 +251,8 @@ class RunListActions(QObject):
             menu = Menu(self._page)
             here = {run.project_id for run in runs}
             for project_id, name in found:
-                menu.add(
-                    name,
-                    lambda project_id=project_id, name=name: self.move(runs, project_id, name),  # type: ignore[misc]
-                    enabled=here != {project_id},
-                )
+                move = partial(self.move, runs, project_id, name)
+                menu.add(name, move, enabled=here != {project_id})
             menu.addSeparator()
             menu.add("New project…", lambda: self._move_to_new(runs, at), "plus")
             menu.open_at(at)
@@ -346,7 +344,7 @@ class RunListActions(QObject):
         """Stop runs one beside the other, and go on when the last one has ended."""
         waiting = {run.id for run in runs}
 
-        def ended(run_id: int) -> None:
+        def ended(run_id: int, _how: object) -> None:
             waiting.discard(run_id)
             if not waiting:
                 go_on()
@@ -354,7 +352,7 @@ class RunListActions(QObject):
         for run in runs:
             self._context.tasks.follow(
                 self._context.supervisor.stop(run.folder),
-                lambda _how, run_id=run.id: ended(run_id),  # type: ignore[misc]
+                partial(ended, run.id),
                 owner=self,
             )
 

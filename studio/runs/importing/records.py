@@ -93,7 +93,7 @@ def event_class() -> Any:  # noqa: ANN401 - protobuf makes the class at run time
             made.field.add(
                 name=field,
                 number=number,
-                type=kind,  # type: ignore[arg-type, unused-ignore]
+                type=kind,  # type: ignore[arg-type, unused-ignore]  # some stubs know no int here
                 label=label,
                 type_name=f".hearth_events.{of}" if of else None,
             )
