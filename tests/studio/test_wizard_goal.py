@@ -7,60 +7,34 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 from page_for_tests import Seen, add_read_dataset, open_studio, write_texts
-from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from wizard_for_tests import DATA, recipe, written
 
 from studio.context import Context
-from studio.pages.wizard.commands import shell_command
-from studio.pages.wizard.data_choice import DataChoice
 from studio.pages.wizard.draft import Draft, build_spec
 from studio.pages.wizard.drafts_section import DraftsSection
-from studio.pages.wizard.dropped import dropped_toml
 from studio.pages.wizard.ends import draft_for_end, released
 from studio.pages.wizard.first_draft import known_text
 from studio.pages.wizard.keeping import draft_values, kept_draft
-from studio.pages.wizard.opening import line_of, open_settings
 from studio.pages.wizard.page import WizardPage
 from studio.pages.wizard.plan import Surroundings, make_plan
 from studio.pages.wizard.recipes import RECIPES, Recipe, with_recipe
 from studio.pages.wizard.start import start_run
 from studio.pages.wizard.target import WizardTarget
-from studio.pages.wizard.tokenizer_step import is_same_text
 from studio.runs.waiting import entries_of
 from studio.storage.library import DatasetRow
 from studio.storage.rows import DraftRow
 from trainer_core import spec as specs
-from trainer_core.errors import KnownError, SpecError
+from trainer_core.errors import KnownError
 from trainer_core.manners import Conditions, read_manners
 from trainer_core.presets import parameter_count
 from trainer_core.spec import TrainSpec
 from trainer_core.status import SPEC_FILE
 
 Studio = tuple[Context, Seen]
-DATA = DataChoice(
-    id=1,
-    name="FineWeb slice",
-    what="Web",
-    tokenizer="GPT-2, 50,257",
-    corpus=Path("/data/fineweb/corpus"),
-    index=Path("/indexes/fineweb/index"),
-    vocab_size=50_257,
-    train_tokens=10**10,
-    validation_tokens=10**8,
-    documents=1000,
-    train_documents=990,
-    text_bytes=10**10,
-    index_state="ready",
-    index_bytes=10**9,
-)
-
-
-def recipe(key: str) -> Recipe:
-    return next(each for each in RECIPES if each.key == key)
 
 
 # --- recipes ----------------------------------------------------------------------------------
@@ -168,122 +142,6 @@ def test_a_damaged_draft_is_told_and_not_changed(change: dict[str, object]) -> N
     with pytest.raises(KnownError, match="mine") as caught:
         kept_draft(row_of(values), [DATA], [])
     assert caught.value.safe and caught.value.do
-
-
-# --- files ------------------------------------------------------------------------------------
-
-
-def written(path: Path, spec: TrainSpec, *changes: tuple[str, str]) -> Path:
-    text = specs.to_toml(spec)
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def rare_spec() -> TrainSpec:
-    """Settings that no field shows, and some that follow from others otherwise."""
-    spec = build_spec(with_recipe(Draft(data=DATA), recipe("125m-index")))
-    replace_ = msgspec.structs.replace
-    return replace_(
-        spec,
-        guard=replace_(spec.guard, bad_steps=9),
-        optimizer=replace_(spec.optimizer, warmup_steps=60_000, eps=1e-6),
-        evaluation=replace_(spec.evaluation, every_steps=123, sample_prompts=("Once",)),
-        checkpoint=replace_(spec.checkpoint, keep=7, resumable=2),
-    )
-
-
-def test_a_file_gives_every_setting_back(tmp_path: Path) -> None:
-    spec = rare_spec()
-    opened = open_settings(written(tmp_path / "run.toml", spec), [DATA])
-    assert build_spec(opened.draft) == spec and opened.notice == ""
-    assert opened.draft.name == "run"
-
-
-def test_a_file_about_text_from_elsewhere_says_which(tmp_path: Path) -> None:
-    path = written(tmp_path / "run.toml", rare_spec(), ("/data/fineweb/corpus", "/not/here"))
-    opened = open_settings(path, [DATA])
-    assert opened.draft.data is None and "/not/here" in opened.notice
-    chosen = replace(opened.draft, data=DATA)
-    assert build_spec(chosen).checkpoint.keep == 7
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "field", "words"),
-    [
-        ("n_layer = 50", "n_layer = 0", "model.n_layer", "Line"),
-        ("n_layer = 50", "layers = 50", "model.layers", "Line"),
-        ("bad_steps = 9", 'bad_steps = "nine"', "guard.bad_steps", "Line"),
-        ("vocab_size = 50257", "vocab_size = 50000", "model.vocab_size", "line"),
-        ("match_length_max = 32", "match_length_max = 16", "model.match_length_max", "line"),
-        ('verb = "train"', 'verb = "tour"', "", "run.toml"),
-        ('verb = "train"', 'verb = "index"', "", "run.toml"),
-        ("[model]", "[model", "", "line"),
-    ],
-)
-def test_a_field_that_cannot_be_taken_is_named_with_its_line(
-    tmp_path: Path, old: str, new: str, field: str, words: str
-) -> None:
-    path = written(tmp_path / "run.toml", rare_spec(), (old, new))
-    with pytest.raises(SpecError) as caught:
-        open_settings(path, [DATA])
-    assert words in caught.value.what
-    if field:
-        assert caught.value.field == field
-        name = new.partition(" ")[0]
-        lines = path.read_text().splitlines()
-        line = next(n for n, text in enumerate(lines, 1) if text.startswith(f"{name} ="))
-        assert f"ine {line}" in caught.value.what
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe\x00", b"= =", b"x" * 2_000_000, b"[a]\n" * 10_000]
-)
-def test_a_file_that_holds_no_settings_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "odd.toml"
-    path.write_bytes(content)
-    with pytest.raises(SpecError) as caught:
-        open_settings(path, [DATA])
-    assert caught.value.safe
-    with pytest.raises(SpecError, match="cannot be read"):
-        open_settings(tmp_path / "absent.toml", [DATA])
-
-
-def test_lines_are_counted_in_tables_and_arrays() -> None:
-    text = 'verb = "train"\n\n[model]\n# n_layer = 1\nn_layer = 2\n[[data.mixing]]\nat = 0.0\n'
-    assert line_of(text, "verb") == 1
-    assert line_of(text, "model.n_layer") == 5
-    assert line_of(text, "data.mixing[0].at") == 7
-    assert line_of(text, "data.mixing") == 6
-    assert line_of(text, "model.n_embd") == 0
-
-
-def test_only_one_toml_file_is_taken_from_a_drop(tmp_path: Path) -> None:
-    def drop(*names: str) -> Path | None:
-        data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(tmp_path / name)) for name in names])
-        return dropped_toml(data)
-
-    assert drop("run.TOML") == tmp_path / "run.TOML"
-    assert drop("run.txt") is None and drop("a.toml", "b.toml") is None and drop() is None
-
-
-def test_a_command_carries_the_settings_word_for_word() -> None:
-    spec = rare_spec()
-    for windows in (False, True):
-        text = shell_command(spec, "Über 'run'; rm -rf", windows=windows)
-        assert "rm -rf" not in text and "hearth-core start uber-run-rm-rf.toml" in text
-        inner = text.partition("@'\n" if windows else "END_OF_SETTINGS'\n")[2]
-        toml = inner.partition("\n'@" if windows else "\nEND_OF_SETTINGS")[0]
-        assert specs.from_toml(toml) == spec
-
-
-def test_the_same_text_in_other_tokens_is_known_by_its_counts() -> None:
-    other = replace(DATA, id=2, tokenizer="own, 4,096", vocab_size=4096, train_tokens=2 * 10**10)
-    assert is_same_text(DATA, other)
-    assert not is_same_text(DATA, replace(other, documents=999))
 
 
 # --- in the window ----------------------------------------------------------------------------
