@@ -3,10 +3,10 @@
 import contextlib
 import shutil
 import threading
-import time
 from types import SimpleNamespace
 
 import pytest
+from holding_for_tests import PATIENCE_S, is_held, wait_for
 
 from tests.trainer_core.train_for_tests import (
     assert_same_training,
@@ -21,7 +21,6 @@ from tests.trainer_core.train_for_tests import (
 )
 from trainer_core import protocol
 from trainer_core.checkpoint_plan import CheckpointSize
-from trainer_core.errors import KnownError
 from trainer_core.job import run_job
 from trainer_core.records import CheckpointSaved, Held, Released
 from trainer_core.status import read_status
@@ -29,7 +28,6 @@ from trainer_core.train import disk, holding
 from trainer_core.train.disk import SPARE_BYTES, UNSURE, DiskForecast
 from trainer_core.train.step import TrainStep
 
-PATIENCE_S = 120.0
 EACH = 100 * 10**6
 
 
@@ -171,19 +169,6 @@ def started(folder, spec, monkeypatch, full_from):
         found.full = False
         thread.join(PATIENCE_S)
     assert not thread.is_alive()
-
-
-def wait_for(is_so):
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def is_held(folder):
-    with contextlib.suppress(KnownError):
-        return read_status(folder).held is not None
-    return False
 
 
 def test_a_training_waits_for_room_and_goes_on(corpus, undisturbed, tmp_path, monkeypatch):

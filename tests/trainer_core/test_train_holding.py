@@ -6,6 +6,7 @@ import time
 
 import pytest
 import torch
+from holding_for_tests import PATIENCE_S, is_held, wait_for
 
 from tests.trainer_core.train_for_tests import (
     assert_same_training,
@@ -19,7 +20,6 @@ from tests.trainer_core.train_for_tests import (
 )
 from trainer_core import protocol
 from trainer_core.conduct import conduct, judging
-from trainer_core.errors import KnownError
 from trainer_core.job import run_job
 from trainer_core.manners import Conditions, Manners, write_manners
 from trainer_core.metrics import read_rows
@@ -28,8 +28,6 @@ from trainer_core.status import read_status
 from trainer_core.train import holding
 from trainer_core.train.checkpoints import background
 from trainer_core.train.parking import park
-
-PATIENCE_S = 120.0
 
 
 class Computer:
@@ -91,19 +89,6 @@ def started(folder, spec, monkeypatch, unplugged_from=0):
         computer.unplugged = False
         thread.join(PATIENCE_S)
     assert not thread.is_alive()
-
-
-def wait_for(is_so):
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def is_held(folder):
-    with contextlib.suppress(KnownError):
-        return read_status(folder).held is not None
-    return False
 
 
 def long(corpus, steps=120, **sections):
